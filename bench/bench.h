@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * bench: timing, statistics and one result row for every benchmark. Rows go to stdout, tab-separated:
+ *   section, case, median, best, p90, unit, ratio to the floor ("" where it is the floor), bar, verdict, note */
+#ifndef MMSB_BENCH_H
+#define MMSB_BENCH_H
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "engine.h"
+#include "kernels.h"
+#include "mmsbc.h"
+#include "session.h"
+
+static inline u64 bench_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
+}
+
+static inline u64 bench_random(u64 *s) { /* xorshift64* */
+    u64 x = *s;
+    x ^= x >> 12, x ^= x << 25, x ^= x >> 27;
+    *s = x;
+    return x * 2685821657736338717u;
+}
+
+static inline void bench_pin(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(0, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+static inline int bench_order(const void *a, const void *b) {
+    f64 x = *(const f64 *)a, y = *(const f64 *)b;
+    return (x > y) - (x < y);
+}
+
+/* Prints a row of n samples in ns, shown divided by `scale`; returns the median in ns. floor_ns 0: this is a floor.
+ * bar: the ratio that must not be passed, 0: none. */
+static inline f64 bench_row(const char *section, const char *name, f64 *ns, u32 n, f64 scale,
+                            const char *unit, f64 floor_ns, f64 bar, const char *note) {
+    qsort(ns, n, sizeof *ns, bench_order);
+    f64 median = ns[n / 2], best = ns[0], late = ns[(u64)(n - 1) * 9 / 10];
+    printf("%s\t%s\t%.4g\t%.4g\t%.4g\t%s\t", section, name, median / scale, best / scale,
+           late / scale, unit);
+    if (floor_ns > 0) printf("%.3g", median / floor_ns);
+    printf("\t");
+    if (bar > 0) printf("%.3g\t%s", bar, median <= bar * floor_ns ? "ok" : "MISSED");
+    else printf("\t");
+    printf("\t%s\n", note);
+    fflush(stdout);
+    return median;
+}
+
+static inline void *bench_memory(u64 bytes) {
+    u64 align = 2u << 20;
+    void *p = aligned_alloc(align, ALIGN_UP(bytes, align));
+    if (p == NULL) {
+        fprintf(stderr, "bench: out of memory for %llu bytes\n", (unsigned long long)bytes);
+        exit(5);
+    }
+    madvise(p, ALIGN_UP(bytes, align), MADV_HUGEPAGE);
+    return p;
+}
+
+/* Compiles text and opens its image; exits with the diagnostics on stderr where that fails. */
+static inline mmsbc_result *bench_compile(const char *text, image *out) {
+    mmsbc_options o = {.name = "bench.mmsbg", .text = text, .bytes = strlen(text), .messages = stderr};
+    mmsbc_result *r = NULL;
+    message m = {.used = 0};
+    size_t bytes = 0;
+    if (mmsbc_compile(&o, &r) != 0) exit(70);
+    const void *at = mmsbc_image(r, &bytes);
+    if (image_verify(at, bytes, out, &m) != MMSB_OK) {
+        fprintf(stderr, "bench: %s\n", m.text);
+        exit(70);
+    }
+    return r;
+}
+
+static inline void bench_try(mmsb_status status, const message *m) {
+    if (status == MMSB_OK) return;
+    fprintf(stderr, "bench: %s: %s\n", status_text(status), m->text);
+    exit(status_exit(status));
+}
+
+static inline u32 bench_page(const image *i, const char *name) {
+    u32 page = image_find_page(i, name, strlen(name));
+    if (page == 0) {
+        fprintf(stderr, "bench: the graph has no page %s\n", name);
+        exit(70);
+    }
+    return page;
+}
+#endif
