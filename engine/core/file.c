@@ -151,7 +151,7 @@ mmsb_status file_failed(message *m, const char *what, const char *name, i64 erro
 
 mmsb_status file_read_all(file_calls *f, int fd, void *to, u64 bytes, u64 at, const char *name,
                           message *m) {
-    ASSERT(to != NULL || bytes == 0);
+    ASSERT((to != NULL || bytes == 0) && at != FILE_STREAM);
     for (u64 done = 0; done < bytes;) {
         i64 got = f->read_at(f, fd, (char *)to + done, bytes - done, at + done);
         if (got == -EINTR) continue;
@@ -168,7 +168,7 @@ mmsb_status file_read_all(file_calls *f, int fd, void *to, u64 bytes, u64 at, co
 
 mmsb_status file_write_all(file_calls *f, int fd, const void *from, u64 bytes, u64 at,
                            const char *name, message *m) {
-    ASSERT(from != NULL || bytes == 0);
+    ASSERT((from != NULL || bytes == 0) && at != FILE_STREAM);
     for (u64 done = 0; done < bytes;) {
         i64 put = f->write_at(f, fd, (const char *)from + done, bytes - done, at + done);
         if (put == -EINTR) continue;

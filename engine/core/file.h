@@ -8,8 +8,8 @@
 
 #define FILE_STREAM UINT64_MAX
 
-/* Each call returns what the system call of that name does, or -errno. `self` is the table's
- * own. */
+/* Each call returns what the system call of that name does, or -errno. `self` is the
+ * table's own. */
 typedef struct file_calls file_calls;
 struct file_calls {
     int (*open_at)(file_calls *self, int folder, const char *path, int flags, int mode);
@@ -29,8 +29,8 @@ struct file_calls {
     u64 (*clock_ns)(file_calls *self);     /* monotonic */
     int (*random)(file_calls *self, void *to, u64 bytes);
 };
-/* The system's own. Thread-safe. Its open_at never gives descriptors 0 to 2 and closes on exec.
- * */
+/* The system's own. Thread-safe. Its open_at never gives out descriptors 0 to 2; all of them
+ * close on exec. */
 file_calls *file_system(void);
 
 /* Reads or writes all bytes, going on after short counts and EINTR. MMSB_IO with the path's name
@@ -44,8 +44,7 @@ mmsb_status file_write_all(file_calls *f, int fd, const void *from, u64 bytes, u
  * lacks it). Used for paths that stand in an image. */
 mmsb_status file_open_beneath(file_calls *f, int folder, const char *path, int *fd, message *m);
 /* A whole regular file in read-only memory of its own: what others do to the file later does not
- * show. *bytes may be 0 (then *at is
- * NULL). file_unmap gives it back. */
+ * show. *bytes may be 0 (then *at is NULL). file_unmap gives it back. */
 mmsb_status file_map(file_calls *f, int folder, const char *path, const void **at, u64 *bytes,
                      message *m);
 void file_unmap(const void *at, u64 bytes);
@@ -53,8 +52,8 @@ void file_unmap(const void *at, u64 bytes);
 mmsb_status file_map_fd(file_calls *f, int fd, const char *name, const void **at, u64 *bytes,
                         message *m);
 /* Writes bytes to a new file beside `path` (PATH.new- and 16 hex digits), syncs it, renames it
- * over `path`, syncs the folder. After a failure `path` is what it was and the new file is gone.
- * */
+ * over `path`, syncs the folder. After a failure `path` is what it was and the new file
+ * is gone. */
 mmsb_status file_replace(file_calls *f, int folder, const char *path, const void *from, u64 bytes,
                          message *m);
 /* Opens the folder of `path` ("." where it has none) for use as `folder`. */
