@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * number: element bits from text and back. Uses the C locale whatever the process has set. Thread-safe. */
+#include "number.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static locale_t plain_locale;
+static pthread_once_t plain_once = PTHREAD_ONCE_INIT;
+
+static void plain_make(void) { plain_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); }
+
+static locale_t plain(void) {
+    pthread_once(&plain_once, plain_make);
+    ASSERT(plain_locale != (locale_t)0);
+    return plain_locale;
+}
+
+u64 number_load(u8 type, const void *at) {
+    u64 bits = 0;
+    memcpy(&bits, at, type_bytes(type));
+    return bits;
+}
+
+void number_store(u8 type, void *at, u64 bits) { memcpy(at, &bits, type_bytes(type)); }
+
+static f64 f64_of(u64 bits) {
+    f64 x;
+    memcpy(&x, &bits, 8);
+    return x;
+}
+
+static f32 f32_of(u64 bits) {
+    u32 low = (u32)bits;
+    f32 x;
+    memcpy(&x, &low, 4);
+    return x;
+}
+
+static i64 signed_of(u8 type, u64 bits) {
+    u32 unused = 64 - 8 * type_bytes(type);
+    return (i64)(bits << unused) >> unused;
+}
+
+f64 number_as_f64(u8 type, u64 bits) {
+    if (type == TYPE_F64) return f64_of(bits);
+    if (type == TYPE_F32) return (f64)f32_of(bits);
+    return type_is_signed(type) ? (f64)signed_of(type, bits) : (f64)bits;
+}
+
+/* Copies the text without its underscores; each must stand between digits. False where it does not fit or is empty. */
+static bool digits_copy(const char *text, size_t count, char *to, size_t to_bytes) {
+    size_t used = 0;
+    if (count == 0) return false;
+    for (size_t k = 0; k < count; k++) {
+        char c = text[k];
+        bool word = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!word && c != '_' && c != '.' && c != '+' && c != '-') return false;
+        if (c == '_') {
+            bool before = k > 0 && text[k - 1] != '_' && text[k - 1] != '.';
+            bool after = k + 1 < count && text[k + 1] != '_' && text[k + 1] != '.';
+            if (!before || !after) return false;
+            continue;
+        }
+        if (used + 1 >= to_bytes) return false;
+        to[used++] = c;
+    }
+    to[used] = 0;
+    return true;
+}
+
+static number_result parse_magnitude(const char *s, u64 *value) {
+    u64 base = 10;
+    if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
+        base = 16, s += 2;
+    else if (s[0] == '0' && (s[1] == 'b' || s[1] == 'B'))
+        base = 2, s += 2;
+    if (*s == 0) return NUMBER_NOT_ONE;
+    u64 v = 0;
+    bool over = false;
+    for (; *s != 0; s++) {
+        u64 digit = *s >= '0' && *s <= '9'   ? (u64)(*s - '0')
+                    : *s >= 'a' && *s <= 'f' ? (u64)(*s - 'a' + 10)
+                    : *s >= 'A' && *s <= 'F' ? (u64)(*s - 'A' + 10)
+                                             : 99;
+        if (digit >= base) return NUMBER_NOT_ONE;
+        over |= __builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, digit, &v);
+    }
+    *value = v;
+    return over ? NUMBER_OUT_OF_RANGE : NUMBER_OK;
+}
+
+static number_result parse_integer(u8 type, const char *s, u64 *bits) {
+    bool minus = s[0] == '-';
+    if (s[0] == '-' || s[0] == '+') s++;
+    u64 v = 0;
+    number_result r = parse_magnitude(s, &v);
+    if (r == NUMBER_NOT_ONE) return r;
+    u32 width = 8 * type_bytes(type);
+    u64 top = width == 64 ? UINT64_MAX : ((u64)1 << width) - 1;
+    u64 most = type_is_signed(type) ? (top >> 1) + (minus ? 1 : 0) : minus ? 0 : top;
+    if (r != NUMBER_OK || v > most) return NUMBER_OUT_OF_RANGE;
+    *bits = (minus ? 0 - v : v) & top;
+    return NUMBER_OK;
+}
+
+static bool float_shape(const char *s) {
+    if (*s == '-' || *s == '+') s++;
+    if (strcmp(s, "nan") == 0 || strcmp(s, "inf") == 0) return true;
+    if (*s == '.' || *s == 0) return false;
+    return *s >= '0' && *s <= '9';
+}
+
+static number_result parse_float(u8 type, const char *s, u64 *bits) {
+    if (!float_shape(s)) return NUMBER_NOT_ONE;
+    const char *magnitude = s + (*s == '-' || *s == '+');
+    u64 binary;
+    if (magnitude[0] == '0' && (magnitude[1] == 'b' || magnitude[1] == 'B')) {
+        number_result r = parse_magnitude(magnitude, &binary);
+        if (r != NUMBER_OK) return r;
+        f64 x = *s == '-' ? -(f64)binary : (f64)binary;
+        f32 y = *s == '-' ? -(f32)binary : (f32)binary;
+        *bits = 0;
+        memcpy(bits, type == TYPE_F32 ? (void *)&y : (void *)&x, type_bytes(type));
+        return NUMBER_OK;
+    }
+    char *end = NULL;
+    bool infinite;
+    *bits = 0;
+    if (type == TYPE_F32) {
+        f32 x = strtof_l(s, &end, plain());
+        infinite = x - x != 0.0f && x == x;
+        memcpy(bits, &x, 4);
+    } else {
+        f64 x = strtod_l(s, &end, plain());
+        infinite = x - x != 0.0 && x == x;
+        memcpy(bits, &x, 8);
+    }
+    if (end == s || *end != 0) return NUMBER_NOT_ONE;
+    *bits = type_canonical(type, *bits);
+    return infinite && magnitude[0] != 'i' ? NUMBER_OUT_OF_RANGE : NUMBER_OK;
+}
+
+static number_result parse_bool(const char *s, u64 *bits) {
+    bool yes = strcmp(s, "1") == 0 || strcmp(s, "true") == 0;
+    bool no = strcmp(s, "0") == 0 || strcmp(s, "false") == 0;
+    *bits = yes;
+    if (yes || no) return NUMBER_OK;
+    u64 ignored;
+    return parse_float(TYPE_F64, s, &ignored) == NUMBER_NOT_ONE ? NUMBER_NOT_ONE
+                                                                : NUMBER_WRONG_TYPE;
+}
+
+number_result number_parse(u8 type, const char *text, size_t count, u64 *bits) {
+    char s[1100];
+    ASSERT(type < TYPE_COUNT && bits != NULL);
+    *bits = 0;
+    if (!digits_copy(text, count, s, sizeof s)) return NUMBER_NOT_ONE;
+    if (type == TYPE_BOOL) return parse_bool(s, bits);
+    if (type_is_float(type)) return parse_float(type, s, bits);
+    number_result r = parse_integer(type, s, bits);
+    u64 ignored;
+    if (r != NUMBER_NOT_ONE) return r;
+    bool word = strcmp(s, "true") == 0 || strcmp(s, "false") == 0;
+    return word || parse_float(TYPE_F64, s, &ignored) != NUMBER_NOT_ONE ? NUMBER_WRONG_TYPE
+                                                                        : NUMBER_NOT_ONE;
+}
+
+/* Fewest digits (1 to 17) in scientific form that read back to x; `to` holds them. */
+static int shortest_digits(u8 type, f64 x, char *to) {
+    for (int digits = 1; digits < 17; digits++) {
+        snprintf(to, NUMBER_TEXT_MAX, "%.*e", digits - 1, x);
+        bool same = type == TYPE_F32 ? strtof_l(to, NULL, plain()) == (f32)x
+                                     : strtod_l(to, NULL, plain()) == x;
+        if (same) return digits;
+    }
+    snprintf(to, NUMBER_TEXT_MAX, "%.16e", x);
+    return 17;
+}
+
+static u32 format_float(u8 type, u64 bits, char *to) {
+    f64 x = number_as_f64(type, bits);
+    if (x != x) return (u32)snprintf(to, NUMBER_TEXT_MAX, "nan");
+    if (x - x != 0) return (u32)snprintf(to, NUMBER_TEXT_MAX, x > 0 ? "inf" : "-inf");
+    locale_t before = uselocale(plain());
+    int digits = shortest_digits(type, x, to);
+    long exponent = strtol(strchr(to, 'e') + 1, NULL, 10);
+    u32 used = (u32)strlen(to);
+    if (exponent >= -5 && exponent < 16) {
+        long decimals = digits - 1 - exponent;
+        used = (u32)snprintf(to, NUMBER_TEXT_MAX, "%.*f", decimals > 1 ? (int)decimals : 1, x);
+    }
+    uselocale(before);
+    return used;
+}
+
+u32 number_format(u8 type, u64 bits, char to[NUMBER_TEXT_MAX]) {
+    ASSERT(type < TYPE_COUNT);
+    if (type == TYPE_BOOL) return (u32)snprintf(to, NUMBER_TEXT_MAX, bits ? "true" : "false");
+    if (type_is_float(type)) return format_float(type, bits, to);
+    if (type_is_signed(type))
+        return (u32)snprintf(to, NUMBER_TEXT_MAX, "%lld", (long long)signed_of(type, bits));
+    return (u32)snprintf(to, NUMBER_TEXT_MAX, "%llu", (unsigned long long)bits);
+}
