@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bench: timing, statistics and one result row for every benchmark. Rows go to stdout, tab-separated:
- *   section, case, median, best, p90, unit, ratio to the floor ("" where it is the floor), bar, verdict, note */
+ * bench: timing, statistics and one result row for every benchmark. Rows go to stdout,
+ * tab-separated: section, case, median, best, p90, unit, ratio to the floor ("" where it is the
+ * floor), bar, verdict, note */
 #ifndef MMSB_BENCH_H
 #define MMSB_BENCH_H
 #include <math.h>
@@ -41,8 +42,8 @@ static inline int bench_order(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Prints a row of n samples in ns, shown divided by `scale`; returns the median in ns. floor_ns 0: this is a floor.
- * bar: the ratio that must not be passed, 0: none. */
+/* Prints a row of n samples in ns, shown divided by `scale`; returns the median in ns. floor_ns 0:
+ * this is a floor. bar: the ratio that must not be passed, 0: none. */
 static inline f64 bench_row(const char *section, const char *name, f64 *ns, u32 n, f64 scale,
                             const char *unit, f64 floor_ns, f64 bar, const char *note) {
     qsort(ns, n, sizeof *ns, bench_order);
@@ -51,8 +52,10 @@ static inline f64 bench_row(const char *section, const char *name, f64 *ns, u32 
            late / scale, unit);
     if (floor_ns > 0) printf("%.3g", median / floor_ns);
     printf("\t");
-    if (bar > 0) printf("%.3g\t%s", bar, median <= bar * floor_ns ? "ok" : "MISSED");
-    else printf("\t");
+    if (bar > 0)
+        printf("%.3g\t%s", bar, median <= bar * floor_ns ? "ok" : "MISSED");
+    else
+        printf("\t");
     printf("\t%s\n", note);
     fflush(stdout);
     return median;
@@ -71,7 +74,8 @@ static inline void *bench_memory(u64 bytes) {
 
 /* Compiles text and opens its image; exits with the diagnostics on stderr where that fails. */
 static inline mmsbc_result *bench_compile(const char *text, image *out) {
-    mmsbc_options o = {.name = "bench.mmsbg", .text = text, .bytes = strlen(text), .messages = stderr};
+    mmsbc_options o = {
+        .name = "bench.mmsbg", .text = text, .bytes = strlen(text), .messages = stderr};
     mmsbc_result *r = NULL;
     message m = {.used = 0};
     size_t bytes = 0;

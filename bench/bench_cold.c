@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Cold: 16 Mi f64, four inputs, four outputs and a sum, everything recomputed; beside hand-written fused C (plain stores and
- * non-temporal stores) of the same work, interleaved in one run. */
+ * Cold: 16 Mi f64, four inputs, four outputs and a sum, everything recomputed; beside hand-written
+ * fused C (plain stores and non-temporal stores) of the same work, interleaved in one run. */
 #include <immintrin.h>
 
 #include "bench.h"
@@ -22,31 +22,30 @@ static f64 *in[4], *out[4];
 static f64 floor_total;
 
 /* One pass over blocks of 512: every output stored, the sum kept in 16 lanes a block. */
-#define FLOOR(name, STORE)                                                        \
-    static void name(void) {                                                      \
-        __m512d low = _mm512_set1_pd(-LIMIT), high = _mm512_set1_pd(LIMIT);       \
-        __m512d zero = _mm512_setzero_pd();                                       \
-        f64 total = 0;                                                            \
-        for (u64 b = 0; b < N; b += 512) {                                        \
-            __m512d s = zero;                                                     \
-            for (u64 k = b; k < b + 512; k += 8) {                                \
-                __m512d p = _mm512_load_pd(in[0] + k), q = _mm512_load_pd(in[1] + k); \
-                __m512d v = _mm512_mul_pd(p, q);                                  \
-                __m512d x = _mm512_mul_pd(                                        \
-                    _mm512_mul_pd(_mm512_sub_pd(p, _mm512_load_pd(in[2] + k)), q), \
-                    _mm512_load_pd(in[3] + k));                                   \
-                __m512d c = _mm512_min_pd(_mm512_max_pd(x, low), high);           \
-                __m512d r =                                                       \
-                    _mm512_mask_blend_pd(_mm512_cmp_pd_mask(x, zero, _CMP_LT_OQ), c, v); \
-                STORE(out[0] + k, v);                                             \
-                STORE(out[1] + k, x);                                             \
-                STORE(out[2] + k, c);                                             \
-                STORE(out[3] + k, r);                                             \
-                s = _mm512_add_pd(s, x);                                          \
-            }                                                                     \
-            total += _mm512_reduce_add_pd(s);                                     \
-        }                                                                         \
-        floor_total = total;                                                      \
+#define FLOOR(name, STORE)                                                                       \
+    static void name(void) {                                                                     \
+        __m512d low = _mm512_set1_pd(-LIMIT), high = _mm512_set1_pd(LIMIT);                      \
+        __m512d zero = _mm512_setzero_pd();                                                      \
+        f64 total = 0;                                                                           \
+        for (u64 b = 0; b < N; b += 512) {                                                       \
+            __m512d s = zero;                                                                    \
+            for (u64 k = b; k < b + 512; k += 8) {                                               \
+                __m512d p = _mm512_load_pd(in[0] + k), q = _mm512_load_pd(in[1] + k);            \
+                __m512d v = _mm512_mul_pd(p, q);                                                 \
+                __m512d x =                                                                      \
+                    _mm512_mul_pd(_mm512_mul_pd(_mm512_sub_pd(p, _mm512_load_pd(in[2] + k)), q), \
+                                  _mm512_load_pd(in[3] + k));                                    \
+                __m512d c = _mm512_min_pd(_mm512_max_pd(x, low), high);                          \
+                __m512d r = _mm512_mask_blend_pd(_mm512_cmp_pd_mask(x, zero, _CMP_LT_OQ), c, v); \
+                STORE(out[0] + k, v);                                                            \
+                STORE(out[1] + k, x);                                                            \
+                STORE(out[2] + k, c);                                                            \
+                STORE(out[3] + k, r);                                                            \
+                s = _mm512_add_pd(s, x);                                                         \
+            }                                                                                    \
+            total += _mm512_reduce_add_pd(s);                                                    \
+        }                                                                                        \
+        floor_total = total;                                                                     \
     }
 #ifdef __AVX512F__
 FLOOR(floor_plain, _mm512_store_pd)
@@ -117,8 +116,8 @@ int main(void) {
     bench_row("cold", "floor: C, fused, plain stores", plain, TRIES, 1e6, "ms", 0, 0, "");
     f64 base = bench_row("cold", "floor: C, fused, non-temporal stores", streamed, TRIES, 1e6, "ms",
                          0, 0, "the bar is against this row");
-    bench_row("cold", "16 Mi f64, 4 outputs + sum, all lanes recomputed", ours, TRIES, 1e6, "ms", base,
-              2.5, "tile VM, 1 thread; pages bit-equal to the floor's");
+    bench_row("cold", "16 Mi f64, 4 outputs + sum, all lanes recomputed", ours, TRIES, 1e6, "ms",
+              base, 2.5, "tile VM, 1 thread; pages bit-equal to the floor's");
     engine_close(e);
     mmsbc_free(r);
     return 0;

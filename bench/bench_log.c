@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Log: 1,000,000 deltas of 64 bytes, durable every 1000, and their replay into 64 MiB; beside a hand-written, pre-written file with one
- * XXH3 a record and one fdatasync a group. usage: bench_log DIR */
+ * Log: 1,000,000 deltas of 64 bytes, durable every 1000, and their replay into 64 MiB; beside a
+ * hand-written, pre-written file with one XXH3 a record and one fdatasync a group. usage: bench_log
+ * DIR */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -64,7 +65,9 @@ static f64 floor_append(const char *dir) {
 static f64 ours_append(const image *i, u32 page, const char *state) {
     message m = {.used = 0};
     session *s = NULL;
-    session_options o = {.state = state, .image_path = "bench.mmsbx", .durability = DURABILITY_EPOCH,
+    session_options o = {.state = state,
+                         .image_path = "bench.mmsbx",
+                         .durability = DURABILITY_EPOCH,
                          .audit_epochs = 1u << 30};
     bench_try(session_open(i, &o, &s, &m), &m);
     u64 start = bench_ns();
@@ -73,8 +76,12 @@ static f64 ours_append(const image *i, u32 page, const char *state) {
             u32 slot;
             u64 payload[8];
             delta_make(g * GROUP + k, &slot, payload);
-            delta d = {.page = page, .type = TYPE_U64, .first = (u64)slot * 8, .count = 8,
-                       .payload_bytes = 64, .payload = payload};
+            delta d = {.page = page,
+                       .type = TYPE_U64,
+                       .first = (u64)slot * 8,
+                       .count = 8,
+                       .payload_bytes = 64,
+                       .payload = payload};
             bench_try(session_delta(s, &d, &m), &m);
         }
         bench_try(session_commit(s, NULL, &m), &m);
@@ -120,14 +127,15 @@ int main(int count, char **arguments) {
         replay[t] = ours_replay(&i, state);
     }
     clear(state);
-    f64 base = bench_row("log", "floor: C, pre-written file, XXH3 a record, fdatasync a group", floor_ns,
-                         TRIES, DELTAS, "ns/delta", 0, 0, "");
-    f64 ours = bench_row("log", "1 M deltas x 64 B, durable every 1000", append, TRIES, DELTAS, "ns/delta",
-                         base, 1.0 / 0.35, "durability epoch: chained records, checked deltas, applied");
+    f64 base = bench_row("log", "floor: C, pre-written file, XXH3 a record, fdatasync a group",
+                         floor_ns, TRIES, DELTAS, "ns/delta", 0, 0, "");
+    f64 ours =
+        bench_row("log", "1 M deltas x 64 B, durable every 1000", append, TRIES, DELTAS, "ns/delta",
+                  base, 1.0 / 0.35, "durability epoch: chained records, checked deltas, applied");
     snprintf(name, sizeof name, "%.2f M deltas/s against %.2f M/s", 1e9 / (ours / DELTAS) / 1e6,
              1e9 / (base / DELTAS) / 1e6);
-    bench_row("log", "replay into 64 MiB, verified", replay, TRIES, DELTAS, "ns/delta", 125.0 * DELTAS, 1.0,
-              "ratio to the bar of 8 M deltas/s");
+    bench_row("log", "replay into 64 MiB, verified", replay, TRIES, DELTAS, "ns/delta",
+              125.0 * DELTAS, 1.0, "ratio to the bar of 8 M deltas/s");
     fprintf(stderr, "log append: %s\n", name);
     mmsbc_free(r);
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sparse: one lane of 1 Mi f64 changes, ten stages and the sum are right again; beside hand-written C that recomputes the 512-lane
- * block of every stage and the path of the sum. And one price of the risk graph. */
+ * Sparse: one lane of 1 Mi f64 changes, ten stages and the sum are right again; beside hand-written
+ * C that recomputes the 512-lane block of every stage and the path of the sum. And one price of the
+ * risk graph. */
 #include "bench.h"
 
 #define N ((u64)1 << 20)
@@ -34,14 +35,16 @@ static void graph_text(char *to, size_t bytes) {
     int used = snprintf(to, bytes, "param n = 1_048_576\nsource s0: f64[n]\n");
     for (u32 k = 0; k < STAGES; k++) {
         f64 a = 1.0 + 0.01 * k, c = 0.5 * k;
-        const char *form = k & 1 ? "page s%u = max(s%u, %.17g) * %.17g\n" : "page s%u = s%u * %.17g + %.17g\n";
-        used += snprintf(to + used, bytes - (size_t)used, form, k + 1, k, k & 1 ? c : a,
-                         k & 1 ? a : c);
+        const char *form =
+            k & 1 ? "page s%u = max(s%u, %.17g) * %.17g\n" : "page s%u = s%u * %.17g + %.17g\n";
+        used +=
+            snprintf(to + used, bytes - (size_t)used, form, k + 1, k, k & 1 ? c : a, k & 1 ? a : c);
     }
     snprintf(to + used, bytes - (size_t)used, "page total = sum(s%u)\n", STAGES);
 }
 
-/* %.17g may print "0" or "1", which the language reads as integers: they adapt to f64, so the text stays valid. */
+/* %.17g may print "0" or "1", which the language reads as integers: they adapt to f64, so the text
+ * stays valid. */
 static void sparse(bool random, const char *name, f64 bar_ns) {
     static char text[4096];
     image i;
@@ -55,7 +58,8 @@ static void sparse(bool random, const char *name, f64 bar_ns) {
     u64 seed = 7;
     f64 *first = engine_page_bytes(e, source);
     for (u64 k = 0; k < N; k++) first[k] = (f64)(bench_random(&seed) >> 40);
-    for (u32 k = 0; k <= STAGES; k++) stage[k] = bench_memory(N * 8 + 65536) , memset(stage[k], 0, N * 8);
+    for (u32 k = 0; k <= STAGES; k++)
+        stage[k] = bench_memory(N * 8 + 65536), memset(stage[k], 0, N * 8);
     memcpy(stage[0], first, N * 8);
     for (u64 b = 0; b < N / 512; b++) floor_block(b);
     bench_try(engine_epoch0(e, &m), &m);
@@ -66,7 +70,11 @@ static void sparse(bool random, const char *name, f64 bar_ns) {
         stage[0][lane] = value;
         floor_block(lane / 512);
         u64 b = bench_ns();
-        delta d = {.page = source, .type = TYPE_F64, .first = lane, .count = 1, .payload_bytes = 8,
+        delta d = {.page = source,
+                   .type = TYPE_F64,
+                   .first = lane,
+                   .count = 1,
+                   .payload_bytes = 8,
                    .payload = &value};
         engine_apply(e, &d);
         bench_try(engine_run(e, &m), &m);
@@ -77,9 +85,11 @@ static void sparse(bool random, const char *name, f64 bar_ns) {
     f64 last = ((const f64 *)engine_page(e, bench_page(&i, "s10")))[777777];
     if (last != stage[STAGES][777777]) exit(70);
     char floor_name[96];
-    snprintf(floor_name, sizeof floor_name, "floor: C, 512-lane blocks, %s lane", random ? "random" : "hot");
+    snprintf(floor_name, sizeof floor_name, "floor: C, 512-lane blocks, %s lane",
+             random ? "random" : "hot");
     bench_row("sparse", floor_name, floor_ns, TRIES, 1e3, "us", 0, 0, "");
-    bench_row("sparse", name, ours, TRIES, 1e3, "us", bar_ns, 1.0, "apply + run + accept, log off; ratio to the bar of 6 us");
+    bench_row("sparse", name, ours, TRIES, 1e3, "us", bar_ns, 1.0,
+              "apply + run + accept, log off; ratio to the bar of 6 us");
     engine_close(e);
     mmsbc_free(r);
     for (u32 k = 0; k <= STAGES; k++) free(stage[k]);
@@ -105,7 +115,8 @@ static void gather(void) {
     f64 *cost = engine_page_bytes(e, bench_page(&i, "cost"));
     for (u64 k = 0; k < 1000000; k++) {
         inst[k] = (u32)(bench_random(&seed) % 4096), book[k] = (u32)(bench_random(&seed) % 64);
-        qty[k] = (f64)(bench_random(&seed) % 1000), cost[k] = 90.0 + (f64)(bench_random(&seed) % 20);
+        qty[k] = (f64)(bench_random(&seed) % 1000),
+        cost[k] = 90.0 + (f64)(bench_random(&seed) % 20);
     }
     bench_try(engine_epoch0(e, &m), &m);
     u32 price = bench_page(&i, "price");
@@ -113,19 +124,26 @@ static void gather(void) {
     for (int t = -9; t < TRIES; t++) {
         bool all = t < 0;
         for (u32 k = 0; k < 4096; k++) prices[k] = 100.0 + (f64)(bench_random(&seed) % 1000) * 0.01;
-        delta d = {.page = price, .type = TYPE_F64, .first = all ? 0 : bench_random(&seed) % 4096,
-                   .count = all ? 4096 : 1, .payload_bytes = all ? sizeof prices : 8, .payload = prices};
+        delta d = {.page = price,
+                   .type = TYPE_F64,
+                   .first = all ? 0 : bench_random(&seed) % 4096,
+                   .count = all ? 4096 : 1,
+                   .payload_bytes = all ? sizeof prices : 8,
+                   .payload = prices};
         u64 a = bench_ns();
         engine_apply(e, &d);
         bench_try(engine_run(e, &m), &m);
         engine_accept(e);
         u64 b = bench_ns();
-        if (all) whole[t + 9] = (f64)(b - a);
-        else one[t] = (f64)(b - a);
+        if (all)
+            whole[t + 9] = (f64)(b - a);
+        else
+            one[t] = (f64)(b - a);
     }
-    f64 base = bench_row("gather", "all 4096 prices tick, 1 M positions", whole, 9, 1e3, "us", 0, 0, "");
-    bench_row("gather", "1 of 4096 prices ticks (about 244 lanes)", one, TRIES, 1e3, "us", base, 0.04,
-              "ratio to all prices");
+    f64 base =
+        bench_row("gather", "all 4096 prices tick, 1 M positions", whole, 9, 1e3, "us", 0, 0, "");
+    bench_row("gather", "1 of 4096 prices ticks (about 244 lanes)", one, TRIES, 1e3, "us", base,
+              0.04, "ratio to all prices");
     engine_close(e);
     mmsbc_free(r);
 }
