@@ -288,7 +288,7 @@ typedef struct {
 
 /* Verifies `bytes` (8-aligned; kept by the caller as long as the image is used) whole: head, digest, every row, types and
  * definite assignment of every program, footprints that cover every load, acyclic command lists, the plan. Any bytes either
- * pass or are refused: MMSB_DAMAGED with a reason; MMSB_WRONG for another version. Allocates nothing. */
+ * pass or are refused: MMSB_DAMAGED with a reason; MMSB_WRONG for another version. Frees all memory that it takes. */
 mmsb_status image_verify(const void *bytes, u64 byte_count, image *out, message *m);
 static inline const char *image_string(const image *i, u32 at) { return i->strings + at; }
 /* The page of that name (not HIDDEN, PREV or EPOCH), or 0. Linear in pages. */
