@@ -295,15 +295,19 @@ mmsb_status file_open_folder_of(file_calls *f, int folder, const char *path, int
     return MMSB_OK;
 }
 
-static mmsb_status replace_write(file_calls *f, int fd, const void *from, u64 bytes,
+static mmsb_status replace_write(file_calls *f, int fd, const file_part *parts, u32 count,
                                  const char *name, message *m) {
-    TRY(file_write_all(f, fd, from, bytes, 0, name, m));
+    u64 at = 0;
+    for (u32 k = 0; k < count; k++) {
+        TRY(file_write_all(f, fd, parts[k].from, parts[k].bytes, at, name, m));
+        at += parts[k].bytes;
+    }
     int synced = f->sync(f, fd);
     return synced < 0 ? file_failed(m, "sync", name, synced) : MMSB_OK;
 }
 
-static mmsb_status replace_in(file_calls *f, int folder, const char *name, const void *from,
-                              u64 bytes, message *m) {
+static mmsb_status replace_in(file_calls *f, int folder, const char *name, const file_part *parts,
+                              u32 count, message *m) {
     char beside[PATH_BYTES_MAX];
     u64 chance = 0;
     int random = f->random(f, &chance, sizeof(chance));
@@ -314,7 +318,7 @@ static mmsb_status replace_in(file_calls *f, int folder, const char *name, const
         return file_failed(m, "write", name, ENAMETOOLONG);
     int fd = f->open_at(f, folder, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
     if (fd < 0) return file_failed(m, "create", name, fd);
-    mmsb_status status = replace_write(f, fd, from, bytes, name, m);
+    mmsb_status status = replace_write(f, fd, parts, count, name, m);
     int closed = f->close(f, fd);
     if (status == MMSB_OK && closed < 0) status = file_failed(m, "close", name, closed);
     if (status == MMSB_OK) {
@@ -331,13 +335,20 @@ static mmsb_status replace_in(file_calls *f, int folder, const char *name, const
 
 mmsb_status file_replace(file_calls *f, int folder, const char *path, const void *from, u64 bytes,
                          message *m) {
-    ASSERT(path != NULL);
+    ASSERT(from != NULL || bytes == 0);
+    file_part part = {from, bytes};
+    return file_replace_parts(f, folder, path, &part, 1, m);
+}
+
+mmsb_status file_replace_parts(file_calls *f, int folder, const char *path, const file_part *parts,
+                               u32 count, message *m) {
+    ASSERT(path != NULL && parts != NULL);
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
     if (name[0] == 0) return message_set(m, MMSB_IO, "cannot write %s: it names a folder", path);
     int inside = -1;
     TRY(file_open_folder_of(f, folder, path, &inside, m));
-    mmsb_status status = replace_in(f, inside, name, from, bytes, m);
+    mmsb_status status = replace_in(f, inside, name, parts, count, m);
     f->close(f, inside);
     return status;
 }

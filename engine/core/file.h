@@ -56,6 +56,13 @@ mmsb_status file_map_fd(file_calls *f, int fd, const char *name, const void **at
  * is gone. */
 mmsb_status file_replace(file_calls *f, int folder, const char *path, const void *from, u64 bytes,
                          message *m);
+/* The same for bytes in several pieces, one behind the other. */
+typedef struct {
+    const void *from;
+    u64 bytes;
+} file_part;
+mmsb_status file_replace_parts(file_calls *f, int folder, const char *path, const file_part *parts,
+                               u32 count, message *m);
 /* Opens the folder of `path` ("." where it has none) for use as `folder`. */
 mmsb_status file_open_folder_of(file_calls *f, int folder, const char *path, int *fd, message *m);
 /* MMSB_IO with "cannot WHAT NAME: reason"; error is positive or negative errno. */
