@@ -5,6 +5,8 @@
 #define MMSB_AST_H
 #include "source.h"
 
+#define EXPR_HEIGHT_MAX 4096u
+
 typedef enum {
     AST_NONE,
     AST_ERROR,   /* what recovery left; its diagnostic has been given */
@@ -89,11 +91,14 @@ typedef struct {
 
 typedef struct {
     arena *memory;
+    bool out_of_memory;
     /* expressions; count rows, row 0 unused */
     u8 *kind, *op;
     u32 *a, *b, *c;
     span *place;            /* of the whole expression; of AST_BINARY the operator's stands in op_place */
     span *op_place;
+    u16 *height;            /* of the tree below, leaves 1: at most EXPR_HEIGHT_MAX, so that passes may recurse */
+    u16 *nesting;           /* levels as a reader counts them: else-if chains and left-associative runs count once */
     u32 expr_count, expr_capacity;
     u64 *integers;          /* literal values */
     u32 integer_count, integer_capacity;
@@ -122,6 +127,10 @@ typedef struct {
 } ast;
 
 ast *ast_open(arena *memory);
+/* Adds an expression; AST_ERROR's row where memory is short (then ast.out_of_memory is set). */
+u32 ast_expr(ast *t, u8 kind, u8 op, u32 a, u32 b, u32 c, span place, span op_place);
+/* Adds a list of `count` rows; returns its first place in lists. */
+u32 ast_list(ast *t, const u32 *rows, u32 count);
 /* The row of that text; 0 is "" — or, when memory is short, UINT32_MAX. */
 u32 ast_string(ast *t, const char *text, u32 bytes);
 static inline const char *ast_text(const ast *t, u32 string) { return t->strings[string]; }

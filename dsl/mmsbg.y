@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * mmsbg.y: the grammar of one top-level item. parse.c feeds it item by item, so that an error ends with its item. */
+%include {
+#include <assert.h>
+#include <stdlib.h>
+#include "mmsbg.h"
+#include "parse_state.h"
+#define NO_ARGS ((parsed_args){.form = CALL_PLAIN})
+#define ITEM(...) state_item(p, (ast_item){.type = TYPE_NONE, __VA_ARGS__})
+}
+%name mmsbg
+%token_type {token}
+%token_prefix T_
+%extra_argument {parse_state *p}
+%stack_size 0
+%syntax_error { state_unexpected(p, yymajor, &TOKEN); }
+%stack_overflow { p->tree->out_of_memory = true; }
+%fallback NAME AS FROM SYMBOL WITH EDGE CLAMP WRAP MIRROR FILL.
+
+%type expr {parsed}
+%type oror {parsed}
+%type andand {parsed}
+%type comparison {parsed}
+%type bits_or {parsed}
+%type bits_xor {parsed}
+%type bits_and {parsed}
+%type shifted {parsed}
+%type sum {parsed}
+%type product {parsed}
+%type signed {parsed}
+%type power {parsed}
+%type postfix {parsed}
+%type primary {parsed}
+%type lets {u32}
+%type exprs {u32}
+%type args {parsed_args}
+%type axes {u32}
+%type filter {u32}
+%type type {parsed_type}
+%type type_maybe {parsed_type}
+%type axes_maybe {parsed_list}
+%type edges {parsed_list}
+%type edge_list {u32}
+%type edge {u32}
+%type parameters {parsed_list}
+%type parameter_list {u32}
+%type parameter {u32}
+%type item {u32}
+%type items {u32}
+%type names {u32}
+%type members {u32}
+%type member {u32}
+%type alias {u32}
+%type with {parsed_list}
+%type note {token}
+
+top ::= item(I). { state_push(p, I); }
+
+item(I) ::= GRAPH(K) NAME(N). { I = ITEM(.kind = ITEM_GRAPH, .whole = span_join(K.place, N.place), .name = N.string, .name_span = N.place); }
+item(I) ::= IMPORT(K) STRING(S) alias(A). { I = ITEM(.kind = ITEM_IMPORT, .whole = span_join(K.place, p->last.place), .name = A, .text = S.string, .text_span = S.place); }
+alias(A) ::= . { A = 0; }
+alias(A) ::= AS NAME(N). { A = N.string; }
+item(I) ::= PARAM(K) NAME(N) ASSIGN expr(E). { I = ITEM(.kind = ITEM_PARAM, .whole = span_join(K.place, p->tree->place[E.row]), .name = N.string, .name_span = N.place, .expr = E.row); }
+item(I) ::= CONST(K) NAME(N) ASSIGN expr(E). { I = ITEM(.kind = ITEM_CONST, .whole = span_join(K.place, p->tree->place[E.row]), .name = N.string, .name_span = N.place, .expr = E.row); }
+item(I) ::= CONST(K) NAME(N) COLON TYPE(T) ASSIGN expr(E). { I = state_item(p, (ast_item){.kind = ITEM_CONST, .type = T.type, .whole = span_join(K.place, p->tree->place[E.row]), .name = N.string, .name_span = N.place, .expr = E.row}); }
+
+item(I) ::= SOURCE(K) NAME(N) axes_maybe(A) COLON type(T) edges(G). {
+    I = state_item(p, (ast_item){.kind = ITEM_SOURCE, .type = T.type, .has_shape = T.has_shape, .indexed = A.count != 0,
+        .whole = span_join(K.place, p->last.place), .name = N.string, .name_span = N.place, .axis_at = A.at, .axis_count = A.count,
+        .shape_at = T.shape_at, .shape_count = T.shape_count, .edge_at = G.at, .edge_count = G.count});
+}
+item(I) ::= SOURCE(K) NAME(N) axes_maybe(A) COLON type(T) edges(G) ASSIGN expr(E). {
+    I = state_item(p, (ast_item){.kind = ITEM_SOURCE, .type = T.type, .has_shape = T.has_shape, .indexed = A.count != 0,
+        .whole = span_join(K.place, p->tree->place[E.row]), .name = N.string, .name_span = N.place, .axis_at = A.at, .axis_count = A.count,
+        .shape_at = T.shape_at, .shape_count = T.shape_count, .edge_at = G.at, .edge_count = G.count, .expr = E.row});
+}
+item(I) ::= SOURCE(K) NAME(N) axes_maybe(A) COLON type(T) edges(G) FROM STRING(S). {
+    I = state_item(p, (ast_item){.kind = ITEM_SOURCE, .type = T.type, .has_shape = T.has_shape, .indexed = A.count != 0,
+        .whole = span_join(K.place, S.place), .name = N.string, .name_span = N.place, .axis_at = A.at, .axis_count = A.count,
+        .shape_at = T.shape_at, .shape_count = T.shape_count, .edge_at = G.at, .edge_count = G.count, .text = S.string, .text_span = S.place});
+}
+item(I) ::= PAGE(K) NAME(N) axes_maybe(A) type_maybe(T) edges(G) ASSIGN expr(E). {
+    I = state_item(p, (ast_item){.kind = ITEM_PAGE, .type = T.type, .has_shape = T.has_shape, .indexed = A.count != 0,
+        .whole = span_join(K.place, p->tree->place[E.row]), .name = N.string, .name_span = N.place, .axis_at = A.at, .axis_count = A.count,
+        .shape_at = T.shape_at, .shape_count = T.shape_count, .edge_at = G.at, .edge_count = G.count, .expr = E.row});
+}
+item(I) ::= FN(K) NAME(N) parameters(P) ASSIGN expr(E). { I = ITEM(.kind = ITEM_FN, .whole = span_join(K.place, p->tree->place[E.row]), .name = N.string, .name_span = N.place, .parameter_at = P.at, .parameter_count = P.count, .expr = E.row); }
+item(I) ::= NODE(K) NAME(N) parameters(P) ARROW LP names(R) RP LC items(B) RC(Z). {
+    parsed_list body = state_list(p, B), results = state_list(p, R);
+    I = ITEM(.kind = ITEM_NODE, .whole = span_join(K.place, Z.place), .name = N.string, .name_span = N.place, .parameter_at = P.at, .parameter_count = P.count,
+        .list_at = results.at, .list_count = results.count, .item_at = body.at, .item_count = body.count);
+}
+item(I) ::= USE(K) NAME(N) ASSIGN NAME(F) LP args(A) RP(Z). { parsed c = state_call(p, NULL, &F, A, &Z); I = ITEM(.kind = ITEM_USE, .whole = span_join(K.place, Z.place), .name = N.string, .name_span = N.place, .expr = c.row); }
+item(I) ::= USE(K) NAME(N) ASSIGN NAME(Q) DOT NAME(F) LP args(A) RP(Z). { parsed c = state_call(p, &Q, &F, A, &Z); I = ITEM(.kind = ITEM_USE, .whole = span_join(K.place, Z.place), .name = N.string, .name_span = N.place, .expr = c.row); }
+item(I) ::= KERNEL(K) NAME(N) parameters(P) ARROW type(T) FROM STRING(S) SYMBOL STRING(Y). {
+    I = state_item(p, (ast_item){.kind = ITEM_KERNEL, .type = T.type, .has_shape = T.has_shape, .whole = span_join(K.place, Y.place), .name = N.string, .name_span = N.place,
+        .parameter_at = P.at, .parameter_count = P.count, .shape_at = T.shape_at, .shape_count = T.shape_count, .text = S.string, .text_span = S.place, .symbol = Y.string});
+}
+item(I) ::= ASSERTION(K) expr(E) note(M). { I = ITEM(.kind = ITEM_ASSERT, .whole = span_join(K.place, p->tree->place[E.row]), .name_span = K.place, .expr = E.row, .text = M.string, .text_span = M.place); }
+note(M) ::= . { M = (token){.type = TYPE_NONE}; }
+note(M) ::= STRING(S). { M = S; }
+item(I) ::= EVENT(K) NAME(N) ASSIGN expr(E) with(W). { I = ITEM(.kind = ITEM_EVENT, .whole = span_join(K.place, p->tree->place[E.row]), .name = N.string, .name_span = N.place, .expr = E.row, .list_at = W.at, .list_count = W.count); }
+with(W) ::= . { W = (parsed_list){0, 0}; }
+with(W) ::= WITH exprs(C). { W = state_list(p, C); }
+item(I) ::= EXPORT(K) members(C). { parsed_list l = state_list(p, C); I = ITEM(.kind = ITEM_EXPORT, .whole = span_join(K.place, p->last.place), .name_span = K.place, .list_at = l.at, .list_count = l.count); }
+
+items(C) ::= . { C = 0; }
+items(C) ::= items(B) item(I). { state_push(p, I); C = B + 1; }
+names(C) ::= NAME(N). { state_push(p, state_leaf(p, AST_NAME, N.string, 0, N.place).row); C = 1; }
+names(C) ::= names(B) COMMA NAME(N). { state_push(p, state_leaf(p, AST_NAME, N.string, 0, N.place).row); C = B + 1; }
+members(C) ::= member(M). { state_push(p, M); C = 1; }
+members(C) ::= members(B) COMMA member(M). { state_push(p, M); C = B + 1; }
+member(M) ::= NAME(N). { M = state_leaf(p, AST_NAME, N.string, 0, N.place).row; }
+member(M) ::= NAME(N) DOT NAME(O). { M = state_leaf(p, AST_MEMBER, N.string, O.string, span_join(N.place, O.place)).row; }
+
+axes_maybe(A) ::= . { A = (parsed_list){0, 0}; }
+axes_maybe(A) ::= LB axes(C) RB. { A = (parsed_list){p->tree->axis_count - C, C}; }
+axes(C) ::= NAME(N) COLON expr(E). { state_axis(p, &N, E.row); C = 1; }
+axes(C) ::= axes(B) COMMA NAME(N) COLON expr(E). { state_axis(p, &N, E.row); C = B + 1; }
+type(T) ::= TYPE(K). { T = (parsed_type){.type = K.type, .end = K.place}; }
+type(T) ::= TYPE(K) LB exprs(C) RB(Z). { parsed_list l = state_list(p, C); T = (parsed_type){K.type, true, l.at, l.count, Z.place}; }
+type_maybe(T) ::= . { T = (parsed_type){.type = TYPE_NONE}; }
+type_maybe(T) ::= COLON type(U). { T = U; }
+edges(G) ::= . { G = (parsed_list){0, 0}; }
+edges(G) ::= EDGE edge_list(C). { G = (parsed_list){p->tree->edge_count - C, C}; }
+edge_list(C) ::= edge. { C = 1; }
+edge_list(C) ::= edge_list(B) COMMA edge. { C = B + 1; }
+edge(R) ::= CLAMP(K). { R = state_edge(p, 1, &K, 0); }
+edge(R) ::= WRAP(K). { R = state_edge(p, 2, &K, 0); }
+edge(R) ::= MIRROR(K). { R = state_edge(p, 3, &K, 0); }
+edge(R) ::= FILL(K) oror(E). { R = state_edge(p, 4, &K, E.row); }
+parameters(P) ::= LP RP. { P = (parsed_list){0, 0}; }
+parameters(P) ::= LP parameter_list(C) RP. { P = (parsed_list){p->tree->parameter_count - C, C}; }
+parameter_list(C) ::= parameter. { C = 1; }
+parameter_list(C) ::= parameter_list(B) COMMA parameter. { C = B + 1; }
+parameter(R) ::= NAME(N) type_maybe(T). { R = state_parameter(p, &N, &T, false); }
+parameter(R) ::= PARAM NAME(N). { R = state_parameter(p, &N, NULL, true); }
+
+expr(R) ::= IF(K) expr(A) THEN expr(B) ELSE expr(C). { R = state_three(p, AST_IF, &K, A.row, B.row, C.row, C.row); }
+expr(R) ::= LET(K) lets(N) IN expr(B). {
+    R = B;
+    for (u32 k = 0; k < N; k++) {
+        u32 value = p->stack[--p->stack_count], name = p->stack[--p->stack_count];
+        R = state_three(p, AST_LET, &K, name, value, R.row, R.row);
+    }
+}
+expr(R) ::= INIT(K) expr(A) THEN expr(B). { R = state_three(p, AST_INIT, &K, A.row, B.row, 0, B.row); }
+expr(R) ::= oror(A). { R = A; }
+lets(C) ::= NAME(N) ASSIGN expr(E). { state_push(p, N.string); state_push(p, E.row); C = 1; }
+lets(C) ::= lets(B) LET NAME(N) ASSIGN expr(E). { state_push(p, N.string); state_push(p, E.row); C = B + 1; }
+oror(R) ::= oror(A) OROR(K) andand(B). { R = state_binary(p, AST_OP_OROR, &K, A, B); }
+oror(R) ::= andand(A). { R = A; }
+andand(R) ::= andand(A) ANDAND(K) comparison(B). { R = state_binary(p, AST_OP_ANDAND, &K, A, B); }
+andand(R) ::= comparison(A). { R = A; }
+comparison(R) ::= comparison(A) EQ(K) bits_or(B). { R = state_compare(p, AST_OP_EQ, &K, A, B); }
+comparison(R) ::= comparison(A) NE(K) bits_or(B). { R = state_compare(p, AST_OP_NE, &K, A, B); }
+comparison(R) ::= comparison(A) LT(K) bits_or(B). { R = state_compare(p, AST_OP_LT, &K, A, B); }
+comparison(R) ::= comparison(A) LE(K) bits_or(B). { R = state_compare(p, AST_OP_LE, &K, A, B); }
+comparison(R) ::= comparison(A) GT(K) bits_or(B). { R = state_compare(p, AST_OP_GT, &K, A, B); }
+comparison(R) ::= comparison(A) GE(K) bits_or(B). { R = state_compare(p, AST_OP_GE, &K, A, B); }
+comparison(R) ::= bits_or(A). { R = A; }
+bits_or(R) ::= bits_or(A) OR(K) bits_xor(B). { R = state_binary(p, AST_OP_OR, &K, A, B); }
+bits_or(R) ::= bits_xor(A). { R = A; }
+bits_xor(R) ::= bits_xor(A) XOR(K) bits_and(B). { R = state_binary(p, AST_OP_XOR, &K, A, B); }
+bits_xor(R) ::= bits_and(A). { R = A; }
+bits_and(R) ::= bits_and(A) AND(K) shifted(B). { R = state_binary(p, AST_OP_AND, &K, A, B); }
+bits_and(R) ::= shifted(A). { R = A; }
+shifted(R) ::= shifted(A) SHL(K) sum(B). { R = state_binary(p, AST_OP_SHL, &K, A, B); }
+shifted(R) ::= shifted(A) SHR(K) sum(B). { R = state_binary(p, AST_OP_SHR, &K, A, B); }
+shifted(R) ::= sum(A). { R = A; }
+sum(R) ::= sum(A) PLUS(K) product(B). { R = state_binary(p, AST_OP_ADD, &K, A, B); }
+sum(R) ::= sum(A) MINUS(K) product(B). { R = state_binary(p, AST_OP_SUB, &K, A, B); }
+sum(R) ::= product(A). { R = A; }
+product(R) ::= product(A) STAR(K) signed(B). { R = state_binary(p, AST_OP_MUL, &K, A, B); }
+product(R) ::= product(A) SLASH(K) signed(B). { R = state_binary(p, AST_OP_DIV, &K, A, B); }
+product(R) ::= product(A) PERCENT(K) signed(B). { R = state_binary(p, AST_OP_REM, &K, A, B); }
+product(R) ::= signed(A). { R = A; }
+signed(R) ::= MINUS(K) signed(A). { R = state_unary(p, AST_OP_NEG, &K, A); }
+signed(R) ::= BANG(K) signed(A). { R = state_unary(p, AST_OP_NOT, &K, A); }
+signed(R) ::= TILDE(K) signed(A). { R = state_unary(p, AST_OP_BITNOT, &K, A); }
+signed(R) ::= power(A). { R = A; }
+power(R) ::= postfix(A) POW(K) signed(B). { R = state_binary(p, AST_OP_POW, &K, A, B); }
+power(R) ::= postfix(A). { R = A; }
+postfix(R) ::= postfix(A) LB exprs(C) RB(Z). { R = state_index(p, A, C, &Z); }
+postfix(R) ::= primary(A). { R = A; }
+primary(R) ::= INTEGER(T). { R = state_integer(p, &T); }
+primary(R) ::= FLOAT(T). { R = state_float(p, &T); }
+primary(R) ::= BOOLEAN(T). { R = state_leaf(p, AST_BOOL, (u32)T.integer, 0, T.place); }
+primary(R) ::= INFINITE(T). { R = state_leaf(p, AST_INF, 0, 0, T.place); }
+primary(R) ::= NOT_A_NUMBER(T). { R = state_leaf(p, AST_NAN, 0, 0, T.place); }
+primary(R) ::= PI(T). { R = state_leaf(p, AST_PI, 0, 0, T.place); }
+primary(R) ::= EPOCH(T). { R = state_leaf(p, AST_EPOCH, 0, 0, T.place); }
+primary(R) ::= NAME(N). { R = state_leaf(p, AST_NAME, N.string, 0, N.place); }
+primary(R) ::= NAME(N) DOT NAME(O). { R = state_leaf(p, AST_MEMBER, N.string, O.string, span_join(N.place, O.place)); }
+primary(R) ::= NAME(N) LP args(A) RP(Z). { R = state_call(p, NULL, &N, A, &Z); }
+primary(R) ::= TYPE(N) LP args(A) RP(Z). { R = state_call(p, NULL, &N, A, &Z); }
+primary(R) ::= NAME(Q) DOT NAME(N) LP args(A) RP(Z). { R = state_call(p, &Q, &N, A, &Z); }
+primary(R) ::= LP(O) expr(A) RP(Z). { R = state_closed(p, &O, A, &Z); }
+exprs(C) ::= expr(E). { state_push(p, E.row); C = 1; }
+exprs(C) ::= exprs(B) COMMA expr(E). { state_push(p, E.row); C = B + 1; }
+args(A) ::= . { A = NO_ARGS; }
+args(A) ::= exprs(C). { A = NO_ARGS; A.arg_count = C; }
+args(A) ::= exprs(C) FOR axes(X) filter(F). { A = NO_ARGS; A.form = CALL_FOR; A.arg_count = C; A.loops = (parsed_list){p->tree->axis_count - X, X}; A.filter = F; }
+args(A) ::= exprs(C) BY expr(K) filter(F). { A = NO_ARGS; A.form = CALL_BY; A.arg_count = C; A.key = K.row; A.filter = F; }
+args(A) ::= BY expr(K) filter(F). { A = NO_ARGS; A.form = CALL_BY; A.key = K.row; A.filter = F; }
+filter(F) ::= . { F = 0; }
+filter(F) ::= IF expr(E). { F = E.row; }

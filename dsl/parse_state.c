@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * parse_state: the actions of the grammar: rows of the tree, and the words for syntax errors. */
+#include "parse_state.h"
+
+#include "mmsbg.h"
+
+span span_join(span a, span b) {
+    ASSERT(a.file == b.file);
+    return (span){a.file, a.begin, b.end};
+}
+
+void state_push(parse_state *p, u32 row) {
+    if (!arena_grow(p->tree->memory, (void **)&p->stack, &p->stack_capacity, p->stack_count + 1,
+                    sizeof(u32))) {
+        p->tree->out_of_memory = true;
+        return;
+    }
+    p->stack[p->stack_count++] = row;
+}
+
+parsed_list state_list(parse_state *p, u32 count) {
+    ASSERT(count <= p->stack_count || p->tree->out_of_memory);
+    if (count > p->stack_count) return (parsed_list){0, 0};
+    p->stack_count -= count;
+    return (parsed_list){ast_list(p->tree, p->stack + p->stack_count, count), count};
+}
+
+static span place_of(const parse_state *p, u32 row) { return p->tree->place[row]; }
+
+static parsed add(parse_state *p, u8 kind, u8 op, u32 a, u32 b, u32 c, span place, span op_place) {
+    return (parsed){ast_expr(p->tree, kind, op, a, b, c, place, op_place), false};
+}
+
+parsed state_leaf(parse_state *p, u8 kind, u32 a, u32 b, span place) {
+    return add(p, kind, 0, a, b, 0, place, (span){0});
+}
+
+parsed state_integer(parse_state *p, const token *token_) {
+    ast *t = p->tree;
+    if (!arena_grow(t->memory, (void **)&t->integers, &t->integer_capacity, t->integer_count + 1,
+                    sizeof(u64)))
+        t->out_of_memory = true;
+    else
+        t->integers[t->integer_count++] = token_->integer;
+    return state_leaf(p, AST_INTEGER, t->integer_count - 1, token_->type, token_->place);
+}
+
+parsed state_float(parse_state *p, const token *token_) {
+    ast *t = p->tree;
+    if (!arena_grow(t->memory, (void **)&t->floats, &t->float_capacity, t->float_count + 1,
+                    sizeof(f64)))
+        t->out_of_memory = true;
+    else
+        t->floats[t->float_count++] = token_->number;
+    return state_leaf(p, AST_FLOAT, t->float_count - 1, token_->type, token_->place);
+}
+
+parsed state_unary(parse_state *p, u8 op, const token *sign, parsed a) {
+    span whole = span_join(sign->place, place_of(p, a.row));
+    return add(p, AST_UNARY, op, a.row, 0, 0, whole, sign->place);
+}
+
+parsed state_binary(parse_state *p, u8 op, const token *sign, parsed a, parsed b) {
+    span whole = span_join(place_of(p, a.row), place_of(p, b.row));
+    return add(p, AST_BINARY, op, a.row, b.row, 0, whole, sign->place);
+}
+
+static bool is_comparison(const ast *t, u32 row) {
+    return t->kind[row] == AST_BINARY && t->op[row] >= AST_OP_EQ && t->op[row] <= AST_OP_GE;
+}
+
+parsed state_compare(parse_state *p, u8 op, const token *sign, parsed a, parsed b) {
+    ast *t = p->tree;
+    if (!a.closed && is_comparison(t, a.row) && !p->failed) {
+        u32 bytes[3];
+        const sources *s = p->lexer->sources;
+        const char *low = sources_text(s, place_of(p, t->a[a.row]), &bytes[0]);
+        const char *middle = sources_text(s, place_of(p, t->b[a.row]), &bytes[1]);
+        const char *high = sources_text(s, place_of(p, b.row), &bytes[2]);
+        for (u32 k = 0; k < 3; k++) bytes[k] = bytes[k] > 60 ? 60 : bytes[k];
+        span whole = span_join(place_of(p, a.row), place_of(p, b.row));
+        diag_row *d = diag_add(p->diags, DIAG_CHAINED, sign->place, "comparisons do not chain");
+        diag_second(p->diags, d, t->op_place[a.row], "the first comparison");
+        diag_help(p->diags, d, "write `%.*s %s %.*s && %.*s %s %.*s`", (int)bytes[0], low,
+                  ast_op_text(t->op[a.row]), (int)bytes[1], middle, (int)bytes[1], middle,
+                  ast_op_text(op), (int)bytes[2], high);
+        p->failed = true;
+        return add(p, AST_ERROR, 0, 0, 0, 0, whole, sign->place);
+    }
+    return state_binary(p, op, sign, a, b);
+}
+
+parsed state_three(parse_state *p, u8 kind, const token *first, u32 a, u32 b, u32 c, u32 last) {
+    return add(p, kind, 0, a, b, c, span_join(first->place, place_of(p, last)), first->place);
+}
+
+parsed state_index(parse_state *p, parsed base, u32 count, const token *end) {
+    parsed_list l = state_list(p, count);
+    span whole = span_join(place_of(p, base.row), end->place);
+    return add(p, AST_INDEX, 0, base.row, l.at, l.count, whole, end->place);
+}
+
+parsed state_call(parse_state *p, const token *qualifier, const token *name, parsed_args args,
+                  const token *end) {
+    ast *t = p->tree;
+    parsed_list l = state_list(p, args.arg_count);
+    if (!arena_grow(t->memory, (void **)&t->calls, &t->call_capacity, t->call_count + 1,
+                    sizeof(ast_call))) {
+        t->out_of_memory = true;
+        return (parsed){0, false};
+    }
+    t->calls[t->call_count] = (ast_call){.qualifier = qualifier == NULL ? 0 : qualifier->string,
+                                         .name = name->string,
+                                         .name_span = name->place,
+                                         .form = args.form,
+                                         .arg_at = l.at,
+                                         .arg_count = l.count,
+                                         .loop_at = args.loops.at,
+                                         .loop_count = args.loops.count,
+                                         .key = args.key,
+                                         .filter = args.filter};
+    span whole = span_join(qualifier == NULL ? name->place : qualifier->place, end->place);
+    return add(p, AST_CALL, 0, t->call_count++, 0, 0, whole, name->place);
+}
+
+parsed state_closed(parse_state *p, const token *open, parsed inner, const token *close) {
+    if (inner.row != 0) p->tree->place[inner.row] = span_join(open->place, close->place);
+    return (parsed){inner.row, true};
+}
+
+u32 state_axis(parse_state *p, const token *name, u32 extent) {
+    ast *t = p->tree;
+    if (!arena_grow(t->memory, (void **)&t->axes, &t->axis_capacity, t->axis_count + 1,
+                    sizeof(ast_axis))) {
+        t->out_of_memory = true;
+        return 0;
+    }
+    t->axes[t->axis_count] = (ast_axis){name->string, name->place, extent};
+    return t->axis_count++;
+}
+
+u32 state_parameter(parse_state *p, const token *name, const parsed_type *type, bool is_param) {
+    ast *t = p->tree;
+    if (!arena_grow(t->memory, (void **)&t->parameters, &t->parameter_capacity,
+                    t->parameter_count + 1, sizeof(ast_parameter))) {
+        t->out_of_memory = true;
+        return 0;
+    }
+    ast_parameter row = {
+        .name = name->string, .place = name->place, .type = TYPE_NONE, .is_param = is_param};
+    if (type != NULL) {
+        row.type = type->type, row.has_shape = type->has_shape;
+        row.shape_at = type->shape_at, row.shape_count = type->shape_count;
+    }
+    t->parameters[t->parameter_count] = row;
+    return t->parameter_count++;
+}
+
+u32 state_edge(parse_state *p, u8 kind, const token *word, u32 value) {
+    ast *t = p->tree;
+    if (!arena_grow(t->memory, (void **)&t->edges, &t->edge_capacity, t->edge_count + 1,
+                    sizeof(ast_edge))) {
+        t->out_of_memory = true;
+        return 0;
+    }
+    t->edges[t->edge_count] = (ast_edge){kind, word->place, value};
+    return t->edge_count++;
+}
+
+u32 state_item(parse_state *p, ast_item item) {
+    ast *t = p->tree;
+    if (!arena_grow(t->memory, (void **)&t->items, &t->item_capacity, t->item_count + 1,
+                    sizeof(ast_item))) {
+        t->out_of_memory = true;
+        return 0;
+    }
+    t->items[t->item_count] = item;
+    return t->item_count++;
+}
+
+/* A word of help for common slips, or NULL. */
+static const char *slip(const parse_state *p, int code) {
+    if (code == T_ASSIGN && p->last_code == T_ASSIGN) return "write == to compare";
+    if (code == T_NAME && p->last_code == T_NAME)
+        return "every item starts with a keyword such as `page` or `source`";
+    if (code == 0) return "the item is not complete";
+    if (lex_starts_item(code)) return "the item before is not complete";
+    if (code == T_RB || code == T_RP) return "an expression is missing before it";
+    if (code == T_IF || code == T_LET || code == T_INIT)
+        return "put `if`, `let` or `init` in parentheses when it is a right operand";
+    return NULL;
+}
+
+void state_unexpected(parse_state *p, int code, const token *t) {
+    if (p->failed) return;
+    p->failed = true;
+    u32 bytes;
+    const char *text = sources_text(p->lexer->sources, t->place, &bytes);
+    const char *kind = lex_token_text(code), *help = slip(p, code);
+    bool reserved = p->last_code == T_NAME || t->string != 0
+                        ? false
+                        : bytes > 0 && text[0] >= 'a' && text[0] <= 'z';
+    diag_row *d;
+    bytes = bytes > 60 ? 60 : bytes;
+    if (bytes == 0)
+        d = diag_add(p->diags, DIAG_SYNTAX, t->place, "unexpected %s", kind == NULL ? "end" : kind);
+    else if (kind == NULL)
+        d = diag_add(p->diags, DIAG_SYNTAX, t->place, "unexpected `%.*s`", (int)bytes, text);
+    else
+        d = diag_add(p->diags, DIAG_SYNTAX, t->place, "unexpected %s `%.*s`", kind, (int)bytes,
+                     text);
+    if (help != NULL)
+        diag_help(p->diags, d, "%s", help);
+    else if (reserved)
+        diag_help(p->diags, d, "`%.*s` is a reserved word", (int)bytes, text);
+    else
+        diag_help(p->diags, d, "see docs/Language.md, \"Items\" and \"Expressions\"");
+}
