@@ -108,6 +108,7 @@ typedef struct {
     u32 assert_count, assert_capacity;
     ir_event *events;
     u32 event_count, event_capacity;
+    u64 extents[32];           /* of the variables in scope, while an equation is built; else unused */
     u32 *exports;              /* pages in export order; without an export item: every top-level page */
     u32 export_count, export_capacity;
 } ir;

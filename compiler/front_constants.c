@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * front_constants: params, consts and shapes. Params are integers, overridden by -D; consts are
+ * elements, computed through the same terms and kernels as pages. */
+#include "front_state.h"
+
+#include "../engine/core/number.h"
+
+#include <stdio.h>
+
+static bool not_constant(front *f, u32 expr, const char *what) {
+    if (f->tree->kind[expr] != AST_ERROR) {
+        char text[80];
+        diag_row *d = diag_add(f->diags, DIAG_NOT_CONSTANT, f->tree->place[expr], "`%s` is not %s",
+                               expr_text(f, expr, text, sizeof text), what);
+        diag_help(f->diags, d, "use integers, params and + - * / %% ** << >> & | ^ on them");
+    }
+    return false;
+}
+
+static bool overflowed(front *f, u32 expr) {
+    diag_row *d = diag_add(f->diags, DIAG_DIMENSION, f->tree->place[expr],
+                           "this integer does not fit in 64 bits, or divides by zero");
+    diag_help(f->diags, d, "params are 64-bit signed integers");
+    return false;
+}
+
+static bool integer_power(i64 base, i64 exponent, i64 *out) {
+    *out = 1;
+    if (exponent < 0) return false;
+    for (i64 k = 0; k < exponent; k++)
+        if (__builtin_mul_overflow(*out, base, out) || (k > 64 && base > 1)) return false;
+    return true;
+}
+
+static bool binary_integer(front *f, u32 expr, u8 op, i64 a, i64 b, i64 *v) {
+    bool bad = false;
+    switch (op) {
+    case AST_OP_ADD: bad = __builtin_add_overflow(a, b, v); break;
+    case AST_OP_SUB: bad = __builtin_sub_overflow(a, b, v); break;
+    case AST_OP_MUL: bad = __builtin_mul_overflow(a, b, v); break;
+    case AST_OP_DIV:
+    case AST_OP_REM:
+        bad = b == 0 || (a == INT64_MIN && b == -1);
+        if (!bad) *v = op == AST_OP_DIV ? a / b : a % b;
+        break;
+    case AST_OP_POW: bad = !integer_power(a, b, v); break;
+    case AST_OP_SHL: *v = (i64)((u64)a << (b & 63)); break;
+    case AST_OP_SHR: *v = a >> (b & 63); break;
+    case AST_OP_AND: *v = a & b; break;
+    case AST_OP_OR: *v = a | b; break;
+    case AST_OP_XOR: *v = a ^ b; break;
+    default: return not_constant(f, expr, "a constant integer");
+    }
+    return bad ? overflowed(f, expr) : true;
+}
+
+static bool call_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
+    const ast_call *call = &f->tree->calls[f->tree->a[expr]];
+    const char *name = ast_text(f->tree, call->name);
+    bool least = strcmp(name, "min") == 0, most = strcmp(name, "max") == 0;
+    if ((!least && !most) || call->form != CALL_PLAIN || call->arg_count == 0)
+        return not_constant(f, expr, "a constant integer");
+    for (u32 k = 0; k < call->arg_count; k++) {
+        i64 x;
+        if (!constant_integer(f, scope_row, f->tree->lists[call->arg_at + k], &x)) return false;
+        if (k == 0 || (least && x < *v) || (most && x > *v)) *v = x;
+    }
+    return true;
+}
+
+static bool named_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
+    const ast *t = f->tree;
+    span place = t->place[expr];
+    u32 row = t->kind[expr] == AST_NAME
+                  ? names_need(f, scope_row, t->a[expr], false, place)
+                  : names_member(f, scope_row, t->a[expr], t->b[expr], false, place);
+    if (row == 0 || !constant_symbol(f, row)) return false;
+    const symbol *s = &f->symbols[row];
+    if (s->kind == SYMBOL_PARAM) {
+        *v = (i64)s->bits;
+        return true;
+    }
+    if (s->kind != SYMBOL_CONST || !type_is_integer(s->type))
+        return not_constant(f, expr, "a param or an integer const");
+    u32 unused = 64 - 8 * type_bytes(s->type);
+    *v = type_is_signed(s->type) ? (i64)(s->bits << unused) >> unused : (i64)s->bits;
+    return true;
+}
+
+bool constant_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
+    const ast *t = f->tree;
+    i64 a, b;
+    switch (t->kind[expr]) {
+    case AST_INTEGER:
+        *v = (i64)t->integers[t->a[expr]];
+        return *v >= 0 ? true : overflowed(f, expr);
+    case AST_NAME:
+    case AST_MEMBER: return named_integer(f, scope_row, expr, v);
+    case AST_CALL: return call_integer(f, scope_row, expr, v);
+    case AST_UNARY:
+        if (!constant_integer(f, scope_row, t->a[expr], &a)) return false;
+        if (t->op[expr] == AST_OP_NEG)
+            return __builtin_sub_overflow(0, a, v) ? overflowed(f, expr) : true;
+        if (t->op[expr] == AST_OP_NOT) return not_constant(f, expr, "a constant integer");
+        *v = ~a;
+        return true;
+    case AST_BINARY:
+        if (!constant_integer(f, scope_row, t->a[expr], &a)) return false;
+        if (!constant_integer(f, scope_row, t->b[expr], &b)) return false;
+        return binary_integer(f, expr, t->op[expr], a, b, v);
+    default: return not_constant(f, expr, "a constant integer");
+    }
+}
+
+bool constant_shape(front *f, u32 scope_row, const u32 *exprs, u32 count, u32 *shape) {
+    u64 dims[PAGE_AXES_MAX] = {1, 1, 1, 1}, lanes = 1;
+    if (count > PAGE_AXES_MAX) {
+        diag_row *d = diag_add(f->diags, DIAG_DIMENSION, f->tree->place[exprs[PAGE_AXES_MAX]],
+                               "a page has at most %u dimensions", PAGE_AXES_MAX);
+        diag_help(f->diags, d, "join dimensions: [a * b, c]");
+        return false;
+    }
+    for (u32 k = 0; k < count; k++) {
+        i64 v;
+        span place = f->tree->place[exprs[k]];
+        if (!constant_integer(f, scope_row, exprs[k], &v)) return false;
+        if (v < 1) {
+            diag_row *d = diag_add(f->diags, DIAG_DIMENSION, place,
+                                   "a dimension of %lld is not possible", (long long)v);
+            diag_help(f->diags, d, "every dimension is at least 1");
+            return false;
+        }
+        dims[k] = (u64)v;
+        if (__builtin_mul_overflow(lanes, dims[k], &lanes) || lanes > LANES_MAX) {
+            diag_row *d = diag_add(f->diags, DIAG_DIMENSION, place,
+                                   "a page of more than %llu elements is not possible",
+                                   (unsigned long long)LANES_MAX);
+            diag_help(f->diags, d, "make the dimensions smaller");
+            return false;
+        }
+    }
+    *shape = shape_add(f, dims, count);
+    return true;
+}
+
+bool constant_element(front *f, u32 scope_row, u32 expr, u8 *type, u64 *bits) {
+    u32 was_scope = f->scope, was_page = f->page, was_depth = f->depth, was_base = f->local_base;
+    bool was_whole = f->whole, was_start = f->source_start, was_keyed = f->keyed_allowed;
+    u32 first_class = f->class_count, first_term = f->term_count, errors = f->diags->error_count;
+    f->scope = scope_row, f->page = 0, f->depth = 0, f->local_base = f->local_count;
+    f->whole = true, f->source_start = true, f->keyed_allowed = false;
+    u32 row = elaborate(f, expr);
+    bool ok = !term_bad(f, row);
+    if (ok && *type != TYPE_NONE)
+        ok = class_join(f, f->terms[row].class, class_new(f, *type, expr), expr);
+    classes_close(f, first_class == 0 ? 1 : first_class);
+    terms_check(f, first_term, f->term_count);
+    ok = ok && f->diags->error_count == errors;
+    if (ok) {
+        f->context++;
+        u32 value = lower_term(f, row);
+        ok = value != 0 && f->ir->exprs[value].kind == IR_CONST;
+        if (ok)
+            *type = f->ir->exprs[value].type, *bits = f->ir->exprs[value].bits;
+        else if (f->diags->error_count == errors)
+            not_constant(f, expr, "a constant");
+    }
+    f->scope = was_scope, f->page = was_page, f->depth = was_depth, f->local_base = was_base;
+    f->whole = was_whole, f->source_start = was_start, f->keyed_allowed = was_keyed;
+    return ok;
+}
+
+/* -D NAME=VALUE for a top-level param of the graph file. */
+static bool define_value(front *f, const symbol *s, i64 *v) {
+    const char *name = ast_text(f->tree, s->name);
+    size_t bytes = strlen(name);
+    bool found = false;
+    for (size_t k = 0; k < f->options->define_count && s->scope == 1; k++) {
+        const char *d = f->options->defines[k];
+        u64 bits;
+        if (strncmp(d, name, bytes) != 0 || d[bytes] != '=') continue;
+        if (number_parse(TYPE_I64, d + bytes + 1, strlen(d + bytes + 1), &bits) == NUMBER_OK)
+            *v = (i64)bits, found = true;
+    }
+    return found;
+}
+
+static bool cycle_told(front *f, const symbol *s) {
+    diag_row *d = diag_add(f->diags, DIAG_CONSTANT_CYCLE, s->place, "`%s` needs itself",
+                           ast_text(f->tree, s->name));
+    diag_help(f->diags, d, "params and consts may only need ones that do not need them back");
+    return false;
+}
+
+/* A node's param bound by the shape of an argument: axis `bits` of page `page`. */
+static bool bound_by_shape(front *f, symbol *s) {
+    const front_page *p = &f->pages[s->page];
+    u32 axis = (u32)s->bits, axes = p->shape == 0 ? 0 : f->shapes[p->shape].axis_count;
+    if (!p->shape_known) return true;
+    s->progress = DONE;
+    s->bits = axis < axes ? f->shapes[p->shape].dims[axis] : 1;
+    if (axis < axes) return true;
+    diag_row *d = diag_add(f->diags, DIAG_SHAPES_DIFFER, f->tree->place[p->argument],
+                           "this argument has %u dimensions, and the node wants more", axes);
+    diag_second(f->diags, d, s->place, "`%s` is bound here", ast_text(f->tree, s->name));
+    diag_help(f->diags, d, "pass a page of the parameter's shape");
+    return false;
+}
+
+bool constant_symbol(front *f, u32 row) {
+    symbol *s = &f->symbols[row];
+    if ((s->kind != SYMBOL_PARAM && s->kind != SYMBOL_CONST) || s->progress == DONE) return true;
+    if (s->progress == BUSY) return cycle_told(f, s);
+    if (s->kind == SYMBOL_PARAM && s->target == 1) return bound_by_shape(f, s);
+    s->progress = BUSY;
+    const ast_item *item = &f->tree->items[s->item];
+    bool ok;
+    if (s->kind == SYMBOL_PARAM) {
+        i64 v = 0;
+        ok = define_value(f, s, &v) || constant_integer(f, s->scope, item->expr, &v);
+        f->symbols[row].bits = ok ? (u64)v : 1;
+    } else {
+        u8 type = item->type;
+        u64 bits = 0;
+        ok = constant_element(f, s->scope, item->expr, &type, &bits);
+        f->symbols[row].type = ok ? type : TYPE_F64;
+        f->symbols[row].bits = bits;
+    }
+    f->symbols[row].progress = DONE;
+    return ok;
+}
+
+static void defines_check(front *f) {
+    for (size_t k = 0; k < f->options->define_count; k++) {
+        const char *d = f->options->defines[k], *equals = strchr(d, '=');
+        u64 bits;
+        span top = {0, 0, 0};
+        size_t bytes = equals == NULL ? strlen(d) : (size_t)(equals - d);
+        u32 name = ast_string(f->tree, d, (u32)bytes), row = names_find(f, 1, name, false);
+        bool number = equals != NULL &&
+                      number_parse(TYPE_I64, equals + 1, strlen(equals + 1), &bits) == NUMBER_OK;
+        if (row != 0 && f->symbols[row].kind == SYMBOL_PARAM && f->symbols[row].scope == 1 &&
+            number)
+            continue;
+        diag_row *row_told =
+            diag_add(f->diags, DIAG_UNKNOWN_DEFINE, top, "-D %s sets nothing: %s", d,
+                     !number ? "it is not NAME=INTEGER" : "the graph has no param of that name");
+        diag_help(f->diags, row_told, "declare it: `param %.*s = 1`", (int)bytes, d);
+    }
+}
+
+bool constants_all(front *f) {
+    defines_check(f);
+    for (u32 row = 1; row < f->symbol_count && !f->out_of_memory; row++)
+        if (f->symbols[row].page == 0) constant_symbol(f, row);
+    return !f->out_of_memory;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * front_names: scopes, symbols and pages. Needs: the tree. Gives: a symbol for each definition;
+ * did-you-mean for each miss. */
+#include "front_state.h"
+
+#include <stdio.h>
+
+static u64 symbol_hash(u32 scope_row, u32 name, bool of_function) {
+    u64 h = ((u64)scope_row << 33 | (u64)name << 1 | of_function) * 0x9E3779B97F4A7C15u;
+    return h ^ h >> 31;
+}
+
+static bool table_grow(front *f) {
+    u32 capacity = f->symbol_table_capacity == 0 ? 256 : f->symbol_table_capacity * 2;
+    u32 *table = ARENA_ARRAY(f->memory, u32, capacity);
+    if (table == NULL) return false;
+    for (u32 row = 1; row < f->symbol_count; row++) {
+        const symbol *s = &f->symbols[row];
+        u64 at = symbol_hash(s->scope, s->name, s->of_function) & (capacity - 1);
+        while (table[at] != 0) at = (at + 1) & (capacity - 1);
+        table[at] = row;
+    }
+    f->symbol_table = table;
+    f->symbol_table_capacity = capacity;
+    return true;
+}
+
+static u32 find_here(const front *f, u32 scope_row, u32 name, bool of_function) {
+    if (f->symbol_table_capacity == 0) return 0;
+    u32 mask = f->symbol_table_capacity - 1;
+    u64 at = symbol_hash(scope_row, name, of_function) & mask;
+    for (; f->symbol_table[at] != 0; at = (at + 1) & mask) {
+        const symbol *s = &f->symbols[f->symbol_table[at]];
+        if (s->scope == scope_row && s->name == name && s->of_function == of_function)
+            return f->symbol_table[at];
+    }
+    return 0;
+}
+
+symbol *symbol_add(front *f, symbol s) {
+    static _Thread_local symbol none;
+    u32 other = find_here(f, s.scope, s.name, s.of_function);
+    none = s;
+    if (other != 0) {
+        diag_row *d = diag_add(f->diags, DIAG_DUPLICATE, s.place, "`%s` is defined twice",
+                               ast_text(f->tree, s.name));
+        if (f->symbols[other].place.end != 0)
+            diag_second(f->diags, d, f->symbols[other].place, "first defined here");
+        diag_help(f->diags, d, "every name has one definition: rename or remove one");
+        return &none;
+    }
+    if (f->symbol_count == 0) f->symbol_count = 1;
+    if (f->symbol_count * 2 >= f->symbol_table_capacity && !table_grow(f)) goto short_of_memory;
+    if (!arena_grow(f->memory, (void **)&f->symbols, &f->symbol_capacity, f->symbol_count + 1,
+                    sizeof(symbol)))
+        goto short_of_memory;
+    u32 mask = f->symbol_table_capacity - 1;
+    u64 at = symbol_hash(s.scope, s.name, s.of_function) & mask;
+    while (f->symbol_table[at] != 0) at = (at + 1) & mask;
+    f->symbol_table[at] = f->symbol_count;
+    f->symbols[f->symbol_count] = s;
+    return &f->symbols[f->symbol_count++];
+short_of_memory:
+    f->out_of_memory = true;
+    return &none;
+}
+
+u32 names_scope(front *f, u32 parent, u32 file, bool instance, const char *prefix) {
+    if (f->scope_count == 0) f->scope_count = 1;
+    if (!arena_grow(f->memory, (void **)&f->scopes, &f->scope_capacity, f->scope_count + 1,
+                    sizeof(scope))) {
+        f->out_of_memory = true;
+        return 0;
+    }
+    f->scopes[f->scope_count] = (scope){parent, file, instance, prefix, 0, 0};
+    return f->scope_count++;
+}
+
+u32 names_find(front *f, u32 scope_row, u32 name, bool of_function) {
+    bool inside = false;
+    for (u32 at = scope_row; at != 0; at = f->scopes[at].parent) {
+        const scope *s = &f->scopes[at];
+        u32 row = find_here(f, at, name, of_function);
+        bool hidden = inside && row != 0 &&
+                      (f->symbols[row].kind == SYMBOL_PAGE || f->symbols[row].kind == SYMBOL_USE);
+        if (row != 0 && !hidden) return row;
+        for (u32 k = 0; k < s->import_count && row == 0; k++) {
+            row = find_here(f, f->imports[s->import_at + k], name, of_function);
+            if (row != 0 && f->symbols[row].kind != SYMBOL_PAGE) return row;
+            row = 0;
+        }
+        inside = inside || s->instance;
+    }
+    return 0;
+}
+
+static const char *nearest(front *f, u32 scope_row, u32 name, bool of_function) {
+    static const char *const functions[] = {
+        "abs",    "sign",      "min",      "max",      "clamp",   "floor",  "ceil",    "round",
+        "trunc",  "sqrt",      "fma",      "exp",      "exp2",    "expm1",  "log",     "log2",
+        "log10",  "log1p",     "pow",      "mod",      "sin",     "cos",    "tan",     "asin",
+        "acos",   "atan",      "atan2",    "sinh",     "cosh",    "tanh",   "erf",     "erfc",
+        "cdf",    "isnan",     "isfinite", "popcount", "clz",     "sum",    "prod",    "any",
+        "all",    "count",     "mean",     "argmin",   "argmax",  "prev",   "history", "dot",
+        "matmul", "transpose", "cumsum",   "cumprod",  "cummin",  "cummax", "sort",    "argsort",
+        "topk",   "quantile",  "median",   "rand_u32", "uniform", "normal"};
+    const char *best = NULL;
+    const char *wanted = ast_text(f->tree, name);
+    if (of_function) best = diag_nearest(wanted, functions, ARRAY_COUNT(functions));
+    for (u32 k = f->local_count; best == NULL && !of_function && k > f->local_base; k--) {
+        const char *known = ast_text(f->tree, f->locals[k - 1].name);
+        best = diag_nearest(wanted, &known, 1);
+    }
+    /* Nearest first: a long graph must not be searched for every misspelling more than a few times.
+     */
+    u32 first = f->symbol_count > 20000 ? f->symbol_count - 20000 : 1;
+    for (u32 row = first; best == NULL && row < f->symbol_count; row++) {
+        const symbol *s = &f->symbols[row];
+        const char *known = ast_text(f->tree, s->name);
+        if (s->of_function != of_function || s->scope != scope_row) continue;
+        best = diag_nearest(wanted, &known, 1);
+    }
+    return best;
+}
+
+u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place) {
+    u32 row = names_find(f, scope_row, name, of_function);
+    if (row != 0) return row;
+    const char *text = ast_text(f->tree, name), *near = nearest(f, scope_row, name, of_function);
+    u32 other = names_find(f, scope_row, name, !of_function);
+    diag_row *d = diag_add(f->diags, of_function ? DIAG_UNKNOWN_FUNCTION : DIAG_UNKNOWN_NAME, place,
+                           "there is no %s `%s`",
+                           of_function ? "function or node" : "page, param or const", text);
+    if (near != NULL) {
+        diag_help(f->diags, d, "did you mean `%s`?", near);
+        diag_fix(f->diags, d, place, near);
+    } else if (other != 0 && !of_function) {
+        diag_help(f->diags, d, "`%s` is a function: call it, `%s(...)`", text, text);
+    } else if (other != 0) {
+        diag_help(f->diags, d, "`%s` is a value, not a function", text);
+    } else if (scope_row != 0 && f->scopes[scope_row].instance) {
+        diag_help(f->diags, d,
+                  "pages outside a node are not visible in it: pass `%s` as an argument", text);
+    } else {
+        diag_help(f->diags, d, "define it: `source %s: f64`, `page %s = ...` or `const %s = ...`",
+                  text, text, text);
+    }
+    return 0;
+}
+
+u32 names_member(front *f, u32 scope_row, u32 left, u32 right, bool of_function, span place) {
+    u32 row = names_need(f, scope_row, left, false, place);
+    if (row == 0) return 0;
+    const symbol *s = &f->symbols[row];
+    if (s->kind != SYMBOL_USE && s->kind != SYMBOL_MODULE) {
+        diag_row *d = diag_add(f->diags, DIAG_NOT_A_PAGE, place, "`%s` has no members",
+                               ast_text(f->tree, left));
+        diag_help(f->diags, d,
+                  "members are those of `use NAME = ...` and `import \"file\" as NAME`");
+        return 0;
+    }
+    u32 member = find_here(f, s->target, right, of_function);
+    if (member != 0 && !(s->kind == SYMBOL_MODULE && f->symbols[member].kind == SYMBOL_PAGE))
+        return member;
+    diag_row *d =
+        diag_add(f->diags, of_function ? DIAG_UNKNOWN_FUNCTION : DIAG_UNKNOWN_NAME, place,
+                 "`%s` has no member `%s`", ast_text(f->tree, left), ast_text(f->tree, right));
+    const char *near = nearest(f, s->target, right, of_function);
+    if (near != NULL)
+        diag_help(f->diags, d, "did you mean `%s.%s`?", ast_text(f->tree, left), near);
+    else
+        diag_help(f->diags, d, "look at the definition of `%s`", ast_text(f->tree, left));
+    return 0;
+}
+
+u32 page_add(front *f, const char *name, u8 kind, u32 item, u32 scope_row, span place) {
+    ir *g = f->ir;
+    u32 row = g->page_count == 0 ? 1 : g->page_count;
+    if (!arena_grow(f->memory, (void **)&g->pages, &g->page_capacity, row + 1, sizeof(ir_page)) ||
+        !arena_grow(f->memory, (void **)&f->pages, &f->page_capacity, row + 1,
+                    sizeof(front_page))) {
+        f->out_of_memory = true;
+        return 0;
+    }
+    if (row == 1) g->pages[0] = (ir_page){0}, f->pages[0] = (front_page){0};
+    g->pages[row] = (ir_page){
+        .name = name, .kind = kind, .type = TYPE_NONE, .place = ir_place_add(g, place, name)};
+    for (u32 k = 0; k < PAGE_AXES_MAX; k++) g->pages[row].dims[k] = 1;
+    f->pages[row] = (front_page){.item = item, .scope = scope_row};
+    g->page_count = row + 1;
+    return row;
+}
+
+u32 page_add_hidden(front *f, const char *what, u32 expr) {
+    const char *owner = f->page != 0 ? f->ir->pages[f->page].name : "graph";
+    char name[300];
+    snprintf(name, sizeof name, "%.200s.%s%u", owner, what, ++f->hidden_count);
+    const char *kept = arena_text(f->memory, name, strlen(name));
+    u32 row =
+        page_add(f, kept == NULL ? "" : kept, PAGE_DERIVED, 0, f->scope, f->tree->place[expr]);
+    if (row != 0) f->ir->pages[row].hidden = true;
+    return row;
+}
+
+static const char *full_name(front *f, u32 scope_row, u32 name) {
+    const char *prefix = f->scopes[scope_row].prefix, *text = ast_text(f->tree, name);
+    size_t bytes = strlen(prefix) + strlen(text) + 1;
+    char *joined = arena_take(f->memory, bytes, 1);
+    if (joined == NULL) {
+        f->out_of_memory = true;
+        return "";
+    }
+    snprintf(joined, bytes, "%s%s", prefix, text);
+    return joined;
+}
+
+static void collect_item(front *f, u32 scope_row, u32 row) {
+    const ast_item *item = &f->tree->items[row];
+    symbol s = {.name = item->name, .scope = scope_row, .item = row, .place = item->name_span};
+    switch (item->kind) {
+    case ITEM_PARAM: s.kind = SYMBOL_PARAM; break;
+    case ITEM_CONST: s.kind = SYMBOL_CONST; break;
+    case ITEM_FN: s.kind = SYMBOL_FN, s.of_function = true; break;
+    case ITEM_NODE: s.kind = SYMBOL_NODE, s.of_function = true; break;
+    case ITEM_KERNEL: s.kind = SYMBOL_KERNEL, s.of_function = true; break;
+    case ITEM_USE: s.kind = SYMBOL_USE; break;
+    case ITEM_SOURCE:
+    case ITEM_PAGE:
+    case ITEM_EVENT: s.kind = SYMBOL_PAGE; break;
+    case ITEM_GRAPH:
+        if (scope_row == 1) f->ir->name = ast_text(f->tree, item->name);
+        return;
+    default: return;
+    }
+    u32 before = f->symbol_count;
+    symbol *added = symbol_add(f, s);
+    bool fresh = f->symbol_count != before && f->symbol_count != 1;
+    if (s.kind != SYMBOL_PAGE || !fresh) return;
+    u8 kind = item->kind == ITEM_SOURCE ? PAGE_SOURCE : PAGE_DERIVED;
+    u32 page =
+        page_add(f, full_name(f, scope_row, item->name), kind, row, scope_row, item->name_span);
+    added->page = page;
+    if (page != 0 && item->kind == ITEM_EVENT) f->ir->pages[page].event = true;
+}
+
+bool names_collect_items(front *f, u32 scope_row, const u32 *items, u32 count) {
+    for (u32 k = 0; k < count && !f->out_of_memory; k++) {
+        if (f->tree->items[items[k]].kind != ITEM_IMPORT) collect_item(f, scope_row, items[k]);
+    }
+    return !f->out_of_memory;
+}
+
+bool names_collect(front *f) {
+    u32 root = names_scope(f, 0, 0, false, "");
+    ASSERT(root == 1 || f->out_of_memory);
+    for (u32 k = 0; k < f->tree->top_count && !f->out_of_memory; k++) {
+        u32 item = f->tree->top[k];
+        if (f->tree->items[item].kind == ITEM_IMPORT && f->tree->items[item].whole.file == 0)
+            instances_import(f, root, item);
+    }
+    for (u32 k = 0; k < f->tree->top_count && !f->out_of_memory; k++) {
+        u32 item = f->tree->top[k];
+        if (f->tree->items[item].whole.file == 0) names_collect_items(f, root, &item, 1);
+    }
+    for (u32 row = 1; row < f->symbol_count && !f->out_of_memory; row++)
+        if (f->symbols[row].kind == SYMBOL_USE && f->symbols[row].scope == root)
+            instances_use(f, row);
+    return !f->out_of_memory;
+}

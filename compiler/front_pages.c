@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * front_pages: definitions in dependency order. Pages that need each other (through prev too) form
+ * a group and share their literals' types; groups are taken in order, so that a page's shape and
+ * type are known where it is read. No recursion over the graph. */
+#include "front_state.h"
+
+/* Edges of the graph of names: page -> pages that its definition may mention. */
+typedef struct {
+    u32 *first, *to; /* CSR by page */
+    u32 count, capacity;
+} name_edges;
+
+static void edge_add(front *f, name_edges *e, u32 page) {
+    if (!arena_grow(f->memory, (void **)&e->to, &e->capacity, e->count + 1, sizeof(u32))) {
+        f->out_of_memory = true;
+        return;
+    }
+    e->to[e->count++] = page;
+}
+
+static void mention(front *f, name_edges *e, u32 scope_row, u32 name) {
+    u32 row = names_find(f, scope_row, name, false);
+    /* A node's param that is bound by an argument's shape needs that argument. */
+    if (row != 0 && f->symbols[row].page != 0) edge_add(f, e, f->symbols[row].page);
+}
+
+static void mention_member(front *f, name_edges *e, u32 scope_row, u32 left, u32 right) {
+    u32 row = names_find(f, scope_row, left, false);
+    if (row == 0 || f->symbols[row].kind != SYMBOL_USE) return;
+    row = names_find(f, f->symbols[row].target, right, false);
+    if (row != 0 && f->symbols[row].kind == SYMBOL_PAGE) edge_add(f, e, f->symbols[row].page);
+}
+
+/* Every page that an expression names; recursion is bounded by EXPR_HEIGHT_MAX. */
+static void mentions(front *f, name_edges *e, u32 scope_row, u32 expr) {
+    const ast *t = f->tree;
+    if (expr == 0) return;
+    switch (t->kind[expr]) {
+    case AST_NAME: mention(f, e, scope_row, t->a[expr]); return;
+    case AST_MEMBER: mention_member(f, e, scope_row, t->a[expr], t->b[expr]); return;
+    case AST_UNARY: mentions(f, e, scope_row, t->a[expr]); return;
+    case AST_BINARY:
+    case AST_INIT:
+        mentions(f, e, scope_row, t->a[expr]);
+        mentions(f, e, scope_row, t->b[expr]);
+        return;
+    case AST_LET:
+        mentions(f, e, scope_row, t->b[expr]);
+        mentions(f, e, scope_row, t->c[expr]);
+        return;
+    case AST_IF:
+        mentions(f, e, scope_row, t->a[expr]);
+        mentions(f, e, scope_row, t->b[expr]);
+        mentions(f, e, scope_row, t->c[expr]);
+        return;
+    case AST_INDEX:
+        mentions(f, e, scope_row, t->a[expr]);
+        for (u32 k = 0; k < t->c[expr]; k++) mentions(f, e, scope_row, t->lists[t->b[expr] + k]);
+        return;
+    case AST_CALL: {
+        const ast_call *call = &t->calls[t->a[expr]];
+        for (u32 k = 0; k < call->arg_count; k++)
+            mentions(f, e, scope_row, t->lists[call->arg_at + k]);
+        mentions(f, e, scope_row, call->key);
+        mentions(f, e, scope_row, call->filter);
+        return;
+    }
+    default: return;
+    }
+}
+
+static bool edges_build(front *f, name_edges *e, u32 pages) {
+    e->first = ARENA_ARRAY(f->memory, u32, pages + 1);
+    if (e->first == NULL) return false;
+    for (u32 page = 1; page < pages; page++) {
+        e->first[page] = e->count;
+        u32 row = f->pages[page].item, in = f->pages[page].scope;
+        const ast_item *item = &f->tree->items[row];
+        if (row == 0) mentions(f, e, in, f->pages[page].argument);
+        if (row == 0) continue;
+        mentions(f, e, in, item->expr);
+        for (u32 k = 0; k < item->shape_count; k++)
+            mentions(f, e, in, f->tree->lists[item->shape_at + k]);
+        for (u32 k = 0; k < item->axis_count; k++)
+            mentions(f, e, in, f->tree->axes[item->axis_at + k].extent);
+    }
+    e->first[pages] = e->count;
+    return !f->out_of_memory;
+}
+
+/* Tarjan's strongly connected components with a stack of its own; order[] gets pages, those needed
+ * first. */
+typedef struct {
+    u32 *number, *low, *stack, *call, *at, *order;
+    bool *on_stack;
+    u32 next, stack_count, order_count;
+} components;
+
+static void component_close(front *f, components *c, u32 page) {
+    u32 member;
+    do {
+        member = c->stack[--c->stack_count];
+        c->on_stack[member] = false;
+        f->pages[member].group = page;
+        c->order[c->order_count++] = member;
+    } while (member != page);
+}
+
+static void components_from(front *f, const name_edges *e, components *c, u32 start) {
+    u32 depth = 0;
+    c->call[0] = start;
+    c->number[start] = c->low[start] = ++c->next;
+    c->stack[c->stack_count++] = start, c->on_stack[start] = true, c->at[start] = e->first[start];
+    for (;;) {
+        u32 page = c->call[depth];
+        if (c->at[page] < e->first[page + 1]) {
+            u32 to = e->to[c->at[page]++];
+            if (c->number[to] == 0) {
+                c->number[to] = c->low[to] = ++c->next;
+                c->stack[c->stack_count++] = to, c->on_stack[to] = true, c->at[to] = e->first[to];
+                c->call[++depth] = to;
+            } else if (c->on_stack[to] && c->number[to] < c->low[page]) {
+                c->low[page] = c->number[to];
+            }
+            continue;
+        }
+        if (c->low[page] == c->number[page]) component_close(f, c, page);
+        if (depth == 0) return;
+        u32 parent = c->call[--depth];
+        if (c->low[page] < c->low[parent]) c->low[parent] = c->low[page];
+    }
+}
+
+static bool components_find(front *f, const name_edges *e, components *c, u32 pages) {
+    u32 **tables[] = {&c->number, &c->low, &c->stack, &c->call, &c->at, &c->order};
+    for (u32 k = 0; k < ARRAY_COUNT(tables); k++) {
+        *tables[k] = ARENA_ARRAY(f->memory, u32, pages);
+        if (*tables[k] == NULL) return false;
+    }
+    c->on_stack = ARENA_ARRAY(f->memory, bool, pages);
+    if (c->on_stack == NULL) return false;
+    for (u32 page = 1; page < pages; page++)
+        if (c->number[page] == 0) components_from(f, e, c, page);
+    return true;
+}
+
+static void edges_read(front *f, u32 page, const ast_item *item) {
+    ir_page *p = &f->ir->pages[page];
+    u32 axes = f->pages[page].shape == 0 ? 0 : f->shapes[f->pages[page].shape].axis_count;
+    if (item->edge_count == 0) return;
+    if (item->edge_count != 1 && item->edge_count != axes) {
+        diag_row *d = diag_add(f->diags, DIAG_EDGE_COUNT, f->tree->edges[item->edge_at].place,
+                               "%u edges for %u axes", item->edge_count, axes);
+        diag_help(f->diags, d, "give one edge for all axes, or one for each");
+        return;
+    }
+    for (u32 k = 0; k < axes; k++) {
+        const ast_edge *e = &f->tree->edges[item->edge_at + (item->edge_count == 1 ? 0 : k)];
+        p->edge[k] = e->kind;
+        if (e->kind != EDGE_FILL) continue;
+        u8 type = class_type(f, f->pages[page].class);
+        if (type != TYPE_NONE &&
+            !constant_element(f, f->pages[page].scope, e->value, &type, &p->fill[k]))
+            p->edge[k] = EDGE_CLAMP;
+    }
+}
+
+/* What the item states: axes, shape, type. False after an error. */
+static bool header_read(front *f, u32 page) {
+    front_page *p = &f->pages[page];
+    if (p->item == 0 && p->class == 0) p->class = class_new(f, p->argument_type, 0);
+    if (p->item == 0) return true;
+    const ast_item *item = &f->tree->items[p->item];
+    p->class = class_new(f, item->kind == ITEM_EVENT ? TYPE_BOOL : item->type, 0);
+    u32 exprs[32], shape = 0;
+    bool ok = true;
+    if (item->indexed) {
+        for (u32 k = 0; k < item->axis_count && k < 32; k++)
+            exprs[k] = f->tree->axes[item->axis_at + k].extent;
+        ok = constant_shape(f, p->scope, exprs, item->axis_count, &shape);
+        if (ok && item->has_shape) {
+            diag_row *d = diag_add(f->diags, DIAG_STATED_SHAPE, item->name_span,
+                                   "`%s` states its shape twice", f->ir->pages[page].name);
+            diag_help(f->diags, d, "in index form the axes are the shape: write `: %s`",
+                      type_text(item->type));
+        }
+    } else if (item->has_shape) {
+        ok =
+            constant_shape(f, p->scope, f->tree->lists + item->shape_at, item->shape_count, &shape);
+    }
+    f->pages[page].shape = shape;
+    f->pages[page].shape_known =
+        !ok || item->indexed || item->type != TYPE_NONE || item->kind == ITEM_EVENT;
+    return ok;
+}
+
+static void stated_check(front *f, u32 page, u32 row) {
+    front_page *p = &f->pages[page];
+    const ast_item *item = p->item != 0 ? &f->tree->items[p->item] : NULL;
+    u32 shape = f->terms[row].shape;
+    char a[120], b[120];
+    if (!p->shape_known)
+        p->shape = shape, p->shape_known = true;
+    else if (shape != 0 && shape != p->shape &&
+             (p->shape == 0 ||
+              memcmp(&f->shapes[shape], &f->shapes[p->shape], sizeof(front_shape)) != 0)) {
+        diag_row *d =
+            diag_add(f->diags, DIAG_STATED_SHAPE, f->tree->place[f->terms[row].expr],
+                     "`%s` is stated as %s, but this is %s", f->ir->pages[page].name,
+                     shape_text(f, p->shape, a, sizeof a), shape_text(f, shape, b, sizeof b));
+        if (item != NULL) diag_second(f->diags, d, item->name_span, "stated here");
+        diag_help(f->diags, d,
+                  item != NULL && item->kind == ITEM_EVENT
+                      ? "an event is a scalar: use any(...) or all(...)"
+                      : "state %s, or reduce the expression",
+                  b);
+    }
+    u32 before = f->diags->error_count;
+    if (!class_join(f, p->class, f->terms[row].class, f->terms[row].expr) &&
+        f->diags->error_count > before && item != NULL && f->diags->count > 0)
+        diag_second(f->diags, &f->diags->rows[f->diags->count - 1], item->name_span, "stated as %s",
+                    type_text(item->type == TYPE_NONE ? TYPE_BOOL : item->type));
+}
+
+/* Elaborates one definition; false where a shape that it needs is not known yet. */
+static bool define(front *f, u32 page) {
+    front_page *p = &f->pages[page];
+    const ast_item *item = &f->tree->items[p->item];
+    f->page = page, f->scope = p->scope, f->depth = 0, f->local_count = f->local_base = 0;
+    f->whole = !item->indexed, f->unknown = false;
+    f->source_start = item->kind == ITEM_SOURCE;
+    u32 errors = f->diags->error_count, pages = f->ir->page_count;
+    u32 expr = p->item != 0 ? item->expr : p->argument;
+    for (u32 k = 0; item->indexed && k < item->axis_count && k < PAGE_AXES_MAX; k++) {
+        const ast_axis *axis = &f->tree->axes[item->axis_at + k];
+        f->extents[k] = f->shapes[p->shape].dims[k];
+        local_push(f, (local){.name = axis->name, .var = k, .extent = f->extents[k]});
+        f->depth++;
+    }
+    u32 row = elaborate(f, expr);
+    f->source_start = false;
+    f->local_count = 0;
+    if (f->unknown && f->diags->error_count == errors) {
+        /* Hidden pages of the attempt are dropped; it is made again when more shapes are known. */
+        for (u32 k = 1; k < pages; k++)
+            if (f->pages[k].prev_page >= pages) f->pages[k].prev_page = 0;
+        f->ir->page_count = pages;
+        return false;
+    }
+    f->pages[page].progress = DONE;
+    f->pages[page].term = row;
+    if (!term_bad(f, row))
+        stated_check(f, page, row);
+    else
+        f->pages[page].shape_known = true;
+    return true;
+}
+
+/* Where a definition starts with init, the shape of its first part is the page's: tried when
+ * nothing else is known. */
+static bool shape_from_init(front *f, u32 page) {
+    front_page *p = &f->pages[page];
+    u32 expr = f->tree->items[p->item].expr;
+    if (p->item == 0 || p->shape_known || f->tree->kind[expr] != AST_INIT) return false;
+    f->page = page, f->scope = p->scope, f->depth = 0, f->local_count = f->local_base = 0,
+    f->whole = true, f->unknown = false;
+    u32 errors = f->diags->error_count, pages = f->ir->page_count;
+    u32 row = elaborate(f, f->tree->a[expr]);
+    bool known = !f->unknown && !term_bad(f, row);
+    f->ir->page_count = pages;
+    for (u32 k = 1; k < pages; k++)
+        if (f->pages[k].prev_page >= pages) f->pages[k].prev_page = 0;
+    if (f->diags->error_count != errors)
+        f->pages[page].shape_known = true;
+    else if (known)
+        f->pages[page].shape = f->terms[row].shape, f->pages[page].shape_known = true;
+    return f->pages[page].shape_known;
+}
+
+static void shape_unknown(front *f, u32 page) {
+    if (f->pages[page].item == 0) return;
+    diag_row *d =
+        diag_add(f->diags, DIAG_SHAPE_UNKNOWN, f->tree->items[f->pages[page].item].name_span,
+                 "the shape of `%s` depends on itself", f->ir->pages[page].name);
+    diag_help(f->diags, d,
+              "state it: `page %s: f64[n] = init ... then ...`; a cycle through prev needs an init",
+              f->ir->pages[page].name);
+    f->pages[page].progress = DONE, f->pages[page].shape_known = true;
+}
+
+static void group_elaborate(front *f, const u32 *members, u32 count) {
+    u32 first_class = f->class_count == 0 ? 1 : f->class_count,
+        first_term = f->term_count == 0 ? 1 : f->term_count;
+    f->rule_first = f->rule_count;
+    for (u32 k = 0; k < count; k++) header_read(f, members[k]);
+    u32 left = count;
+    while (left > 0 && !f->out_of_memory) {
+        u32 before = left;
+        for (u32 k = 0; k < count; k++) {
+            front_page *p = &f->pages[members[k]];
+            bool has_body = p->item != 0 ? f->tree->items[p->item].expr != 0 : p->argument != 0;
+            if (p->progress == DONE) continue;
+            if (!has_body) {
+                p->progress = DONE, p->shape_known = true;
+                left--;
+            } else if (define(f, members[k])) {
+                left--;
+            }
+        }
+        if (left < before || left == 0) continue;
+        bool any = false;
+        for (u32 k = 0; k < count && !any; k++)
+            any = f->pages[members[k]].progress != DONE && shape_from_init(f, members[k]);
+        if (any) continue;
+        for (u32 k = 0; k < count; k++)
+            if (f->pages[members[k]].progress != DONE) shape_unknown(f, members[k]);
+        break;
+    }
+    classes_close(f, first_class);
+    terms_check(f, first_term, f->term_count);
+    for (u32 k = 0; k < count; k++) {
+        u32 item = f->pages[members[k]].item;
+        if (item != 0) edges_read(f, members[k], &f->tree->items[item]);
+    }
+}
+
+/* Hidden pages copy what their page's edges turned out to be. */
+static void hidden_edges(front *f) {
+    for (u32 page = 1; page < f->ir->page_count; page++) {
+        u32 of = f->pages[page].prev_of;
+        if (of == 0) continue;
+        memcpy(f->ir->pages[page].edge, f->ir->pages[of].edge, sizeof f->ir->pages[of].edge);
+        memcpy(f->ir->pages[page].fill, f->ir->pages[of].fill, sizeof f->ir->pages[of].fill);
+    }
+}
+
+bool pages_elaborate(front *f) {
+    u32 pages = f->ir->page_count;
+    name_edges e = {0};
+    components c = {0};
+    if (pages == 0) return true;
+    if (!edges_build(f, &e, pages) || !components_find(f, &e, &c, pages)) return false;
+    ASSERT(c.order_count == pages - 1);
+    for (u32 k = 0; k < c.order_count && !f->out_of_memory;) {
+        u32 end = k + 1;
+        while (end < c.order_count && f->pages[c.order[end]].group == f->pages[c.order[k]].group)
+            end++;
+        group_elaborate(f, c.order + k, end - k);
+        k = end;
+    }
+    hidden_edges(f);
+    return !f->out_of_memory;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * front_types: types by unification. A class is concrete, or open: literals and params on their way
+ * to what the definition asks for. What is still open when the definition ends is f64 if it holds a
+ * float literal, else i64. */
+#include "front_state.h"
+
+#include <stdio.h>
+
+u32 class_new(front *f, u8 type, u32 example) {
+    if (f->class_count == 0) f->class_count = 1;
+    if (!arena_grow(f->memory, (void **)&f->classes, &f->class_capacity, f->class_count + 1,
+                    sizeof(type_class))) {
+        f->out_of_memory = true;
+        return 0;
+    }
+    f->classes[0] = (type_class){.type = TYPE_NONE};
+    f->classes[f->class_count] =
+        (type_class){.parent = f->class_count, .type = type, .example = example};
+    return f->class_count++;
+}
+
+u32 class_root(front *f, u32 row) {
+    while (f->classes[row].parent != row) {
+        f->classes[row].parent = f->classes[f->classes[row].parent].parent;
+        row = f->classes[row].parent;
+    }
+    return row;
+}
+
+u8 class_type(front *f, u32 row) { return f->classes[class_root(f, row)].type; }
+
+const char *expr_text(front *f, u32 expr, char *to, size_t bytes) {
+    u32 length = 0;
+    const char *text = sources_text(f->sources, f->tree->place[expr], &length);
+    bool cut = length > 40;
+    snprintf(to, bytes, "%.*s%s", (int)(cut ? 37 : length), text, cut ? "..." : "");
+    for (char *c = to; *c != 0; c++)
+        if ((u8)*c < 0x20) *c = ' ';
+    return to;
+}
+
+static void mismatch(front *f, u32 a, u32 b, u32 expr) {
+    char x[80], y[80], where[80];
+    type_class *p = &f->classes[a], *q = &f->classes[b];
+    if (p->told || q->told) return;
+    p->told = q->told = true;
+    const char *p_type = p->type == TYPE_NONE ? "a float literal" : type_text(p->type);
+    const char *q_type = q->type == TYPE_NONE ? "a float literal" : type_text(q->type);
+    diag_row *d = diag_add(f->diags, DIAG_MIXED_TYPES, f->tree->place[expr], "`%s` mixes %s and %s",
+                           expr_text(f, expr, where, sizeof where), p_type, q_type);
+    if (q->example != 0) diag_second(f->diags, d, f->tree->place[q->example], "this is %s", q_type);
+    expr_text(f, p->example != 0 ? p->example : expr, x, sizeof x);
+    expr_text(f, q->example != 0 ? q->example : expr, y, sizeof y);
+    u8 to = type_is_float(p->type)   ? p->type
+            : type_is_float(q->type) ? q->type
+            : p->type != TYPE_NONE   ? p->type
+                                     : q->type;
+    const char *convert = to == p->type ? y : x;
+    if (to == TYPE_BOOL || (p->type == TYPE_BOOL || q->type == TYPE_BOOL))
+        diag_help(f->diags, d,
+                  "a bool is not a number: compare (`!= 0`), or convert with i64(...)");
+    else if (p->type == TYPE_NONE || q->type == TYPE_NONE)
+        diag_help(f->diags, d, "write the literal without a point, or convert: f64(%s)",
+                  p->type == TYPE_NONE ? y : x);
+    else
+        diag_help(f->diags, d, "convert one side: %s(%s)", type_text(to), convert);
+}
+
+bool class_join(front *f, u32 a, u32 b, u32 expr) {
+    a = class_root(f, a), b = class_root(f, b);
+    if (a == b || a == 0 || b == 0) return true;
+    type_class *p = &f->classes[a], *q = &f->classes[b];
+    bool both = p->type != TYPE_NONE && q->type != TYPE_NONE;
+    bool differ = both && p->type != q->type;
+    bool float_to_other =
+        (p->type != TYPE_NONE && q->type == TYPE_NONE && q->has_float && !type_is_float(p->type)) ||
+        (q->type != TYPE_NONE && p->type == TYPE_NONE && p->has_float && !type_is_float(q->type));
+    if (differ || float_to_other) {
+        mismatch(f, a, b, expr);
+        return false;
+    }
+    if (p->type == TYPE_NONE && q->type != TYPE_NONE) {
+        u32 swap = a;
+        a = b, b = swap;
+        p = &f->classes[a], q = &f->classes[b];
+    }
+    q->parent = a;
+    p->has_float |= q->has_float;
+    p->told |= q->told;
+    if (p->example == 0 || (p->type == TYPE_NONE && q->example != 0 && q->has_float))
+        p->example = q->example;
+    return true;
+}
+
+void class_rule(front *f, u32 of, u32 result, bool mean) {
+    if (!arena_grow(f->memory, (void **)&f->rules, &f->rule_capacity, f->rule_count + 1,
+                    sizeof(type_rule))) {
+        f->out_of_memory = true;
+        return;
+    }
+    f->rules[f->rule_count++] = (type_rule){of, result, mean, false};
+}
+
+static u8 widened(u8 type, bool mean) {
+    if (type_is_float(type)) return type;
+    if (mean) return TYPE_F64;
+    return type_is_unsigned(type) ? TYPE_U64 : TYPE_I64;
+}
+
+/* Applies rules whose operand is known; true if any was. */
+static bool rules_apply(front *f) {
+    bool any = false;
+    for (u32 k = f->rule_first; k < f->rule_count; k++) {
+        type_rule *r = &f->rules[k];
+        u8 of = class_type(f, r->of);
+        if (r->done || of == TYPE_NONE) continue;
+        r->done = any = true;
+        u32 example = f->classes[class_root(f, r->result)].example;
+        u32 result = class_new(f, widened(of, r->mean), example);
+        class_join(f, r->result, result, example);
+    }
+    while (f->rule_first < f->rule_count && f->rules[f->rule_first].done) f->rule_first++;
+    return any;
+}
+
+void classes_close(front *f, u32 first) {
+    while (rules_apply(f) && !f->out_of_memory) {
+    }
+    for (u32 row = first; row < f->class_count; row++) {
+        type_class *c = &f->classes[row];
+        if (c->parent != row || c->type != TYPE_NONE) continue;
+        bool waits = false;
+        for (u32 k = f->rule_first; k < f->rule_count && !waits; k++)
+            waits = !f->rules[k].done && class_root(f, f->rules[k].result) == row;
+        if (waits) continue;
+        c->type = c->has_float ? TYPE_F64 : TYPE_I64;
+        while (rules_apply(f) && !f->out_of_memory) {
+        }
+    }
+    for (u32 row = first; row < f->class_count; row++) {
+        type_class *c = &f->classes[row];
+        if (c->parent == row && c->type == TYPE_NONE) c->type = c->has_float ? TYPE_F64 : TYPE_I64;
+    }
+    while (rules_apply(f) && !f->out_of_memory) {
+    }
+}

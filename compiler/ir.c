@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ir: builders of the equations' expressions. Equal expressions become one row; constants are
+ * folded with the kernels, so that a folded value has the bits that the run would give. Never
+ * reports: the caller has checked types. */
+#include "ir.h"
+
+static u64 mix(u64 h, u64 x) {
+    h = (h ^ x) * 0x9E3779B97F4A7C15u;
+    return h ^ h >> 29;
+}
+
+/* Places tell expressions apart only where a fault could name them. */
+static u64 expr_hash(const ir_expr *e) {
+    u64 h = mix(e->kind | (u64)e->type << 8 | (u64)e->op << 16 | (u64)e->prev << 32, e->bits);
+    h = mix(h, e->a | (u64)e->b << 32);
+    h = mix(h, e->c | (u64)e->at << 32);
+    h = mix(h, e->count | (u64)e->page << 32);
+    return mix(h, e->var | (e->can_fault ? (u64)e->position << 32 : 0));
+}
+
+static bool expr_equal(const ir *g, const ir_expr *a, const ir_expr *b) {
+    bool same = a->kind == b->kind && a->type == b->type && a->op == b->op && a->prev == b->prev &&
+                a->a == b->a && a->b == b->b && a->c == b->c && a->count == b->count &&
+                a->page == b->page && a->var == b->var && a->bits == b->bits &&
+                a->can_fault == b->can_fault && (!a->can_fault || a->position == b->position);
+    if (!same || a->count == 0) return same;
+    if (a->kind == IR_READ)
+        return memcmp(g->lists + a->at, g->lists + b->at, a->count * sizeof(u32)) == 0;
+    return memcmp(g->loops + a->at, g->loops + b->at, a->count * sizeof(ir_loop)) == 0;
+}
+
+/* Hash of what lists hold, not of where they lie. */
+static u64 whole_hash(const ir *g, const ir_expr *e) {
+    ir_expr key = *e;
+    u64 h = 0;
+    key.at = 0;
+    if (e->kind == IR_READ)
+        for (u32 k = 0; k < e->count; k++) h = mix(h, g->lists[e->at + k]);
+    if (e->kind == IR_REDUCE)
+        for (u32 k = 0; k < e->count; k++) h = mix(h, g->loops[e->at + k].extent + k);
+    return mix(h, expr_hash(&key));
+}
+
+static bool table_grow(ir *g) {
+    u32 capacity = g->expr_table_capacity == 0 ? 1024 : g->expr_table_capacity * 2;
+    u32 *table = ARENA_ARRAY(g->memory, u32, capacity);
+    if (table == NULL) return false;
+    for (u32 row = 1; row < g->expr_count; row++) {
+        u64 at = whole_hash(g, &g->exprs[row]) & (capacity - 1);
+        while (table[at] != 0) at = (at + 1) & (capacity - 1);
+        table[at] = row;
+    }
+    g->expr_table = table;
+    g->expr_table_capacity = capacity;
+    return true;
+}
+
+static u32 expr_add(ir *g, ir_expr e) {
+    if (g->expr_count == 0) g->expr_count = 1;
+    if (g->expr_count * 2 >= g->expr_table_capacity && !table_grow(g)) return 0;
+    u64 at = whole_hash(g, &e) & (g->expr_table_capacity - 1);
+    for (; g->expr_table[at] != 0; at = (at + 1) & (g->expr_table_capacity - 1))
+        if (expr_equal(g, &g->exprs[g->expr_table[at]], &e)) return g->expr_table[at];
+    if (!arena_grow(g->memory, (void **)&g->exprs, &g->expr_capacity, g->expr_count + 1,
+                    sizeof(ir_expr)))
+        return 0;
+    g->exprs[0] = (ir_expr){0};
+    g->exprs[g->expr_count] = e;
+    g->expr_table[at] = g->expr_count;
+    return g->expr_count++;
+}
+
+u32 ir_const(ir *g, u8 type, u64 bits) {
+    ASSERT(type < TYPE_COUNT);
+    return expr_add(g,
+                    (ir_expr){.kind = IR_CONST, .type = type, .bits = type_canonical(type, bits)});
+}
+
+u32 ir_index(ir *g, u32 var) {
+    ASSERT(var < 32);
+    return expr_add(
+        g, (ir_expr){.kind = IR_INDEX, .type = TYPE_I64, .var = (u16)var, .vars = 1u << var});
+}
+
+u32 ir_epoch(ir *g) { return expr_add(g, (ir_expr){.kind = IR_EPOCH, .type = TYPE_U64}); }
+
+/* Whether an index is affine and inside [0, dim) wherever the variables in scope may stand. */
+static bool index_inside(const ir *g, u32 index, u64 dim) {
+    ir_affine f;
+    i64 low, high;
+    if (!ir_affine_of(g, index, g->extents, &f)) return false;
+    ir_affine_range(&f, g->extents, &low, &high);
+    return low >= 0 && (u64)high < dim;
+}
+
+u32 ir_read(ir *g, u32 page, bool prev, const u32 *index, u32 count, u32 place) {
+    const ir_page *p = &g->pages[page];
+    ir_expr e = {.kind = IR_READ,
+                 .type = p->type,
+                 .prev = prev,
+                 .page = page,
+                 .count = count,
+                 .position = place};
+    ASSERT(count == p->rank);
+    if (!arena_grow(g->memory, (void **)&g->lists, &g->list_capacity, g->list_count + count + 1,
+                    sizeof(u32)))
+        return 0;
+    e.at = g->list_count;
+    for (u32 k = 0; k < count; k++) {
+        if (index[k] == 0) return 0;
+        const ir_expr *x = &g->exprs[index[k]];
+        g->lists[e.at + k] = index[k];
+        e.vars |= x->vars;
+        e.can_fault |= x->can_fault;
+        if (p->edge[k] == EDGE_NONE && !index_inside(g, index[k], p->dims[k])) e.can_fault = 1;
+    }
+    g->list_count += count;
+    return expr_add(g, e);
+}
+
+/* The constant that an operator gives on constants; false where it would fault or there is no
+ * kernel. */
+static bool fold(const ir *g, u16 op, u8 type, u8 type2, u32 a, u32 b, u32 c, u64 *bits) {
+    u64 in[3][8] = {{0}}, out[8] = {0};
+    u32 rows[3] = {a, b, c};
+    const op_row *info = op_info(op);
+    for (u32 k = 0; k < info->arity; k++) {
+        if (g->exprs[rows[k]].kind != IR_CONST) return false;
+        in[k][0] = g->exprs[rows[k]].bits;
+    }
+    kernel_fn f = kernel_find(op, type, type2, VARIANT_VV);
+    if (f == NULL) return false;
+    if (f(out, in[0], in[1], info->arity == 3 ? in[2] : NULL, 1) != 0) return false;
+    *bits = out[0];
+    return true;
+}
+
+u32 ir_op(ir *g, u16 op, u8 type, u32 a, u32 b, u32 c, u32 place) {
+    const op_row *info = op_info(op);
+    u32 rows[3] = {a, b, c};
+    for (u32 k = 0; k < info->arity; k++)
+        if (rows[k] == 0) return 0;
+    u8 from = op == OP_CONVERT ? g->exprs[a].type : type;
+    if (op == OP_CONVERT && from == type) return a;
+    if (op == OP_SELECT && g->exprs[a].kind == IR_CONST) return g->exprs[a].bits != 0 ? b : c;
+    u8 result = info->result_bool ? TYPE_BOOL : type;
+    u64 bits;
+    if (fold(g, op, from, op == OP_CONVERT ? type : 0, a, b, c, &bits)) {
+        u32 width = 8 * type_bytes(result);
+        return ir_const(g, result, width == 64 ? bits : bits & (((u64)1 << width) - 1));
+    }
+    ir_expr e = {.kind = IR_OP,
+                 .type = result,
+                 .op = op,
+                 .a = a,
+                 .b = b,
+                 .c = c,
+                 .position = place,
+                 .can_fault = info->faults};
+    if (info->faults && op != OP_IPOW && g->exprs[b].kind == IR_CONST && g->exprs[b].bits != 0)
+        e.can_fault = 0; /* division by a constant that is not zero */
+    for (u32 k = 0; k < info->arity; k++) {
+        e.vars |= g->exprs[rows[k]].vars;
+        e.can_fault |= g->exprs[rows[k]].can_fault;
+    }
+    return expr_add(g, e);
+}
+
+static u32 shortcut(ir *g, u8 kind, u32 a, u32 b) {
+    if (a == 0 || b == 0) return 0;
+    const ir_expr *x = &g->exprs[a], *y = &g->exprs[b];
+    if (x->kind == IR_CONST) return (x->bits != 0) == (kind == IR_ANDAND) ? b : a;
+    return expr_add(g, (ir_expr){.kind = kind,
+                                 .type = TYPE_BOOL,
+                                 .a = a,
+                                 .b = b,
+                                 .vars = x->vars | y->vars,
+                                 .can_fault = x->can_fault | y->can_fault,
+                                 .position = y->position});
+}
+
+u32 ir_andand(ir *g, u32 a, u32 b) { return shortcut(g, IR_ANDAND, a, b); }
+u32 ir_oror(ir *g, u32 a, u32 b) { return shortcut(g, IR_OROR, a, b); }
+
+static u8 reduction_type(u8 reduction, u8 element) {
+    switch (reduction) {
+    case IR_COUNT:
+    case IR_ARGMIN:
+    case IR_ARGMAX: return TYPE_I64;
+    case IR_ANY:
+    case IR_ALL: return TYPE_BOOL;
+    case IR_MEAN: return type_is_float(element) ? element : TYPE_F64;
+    default: return element;
+    }
+}
+
+u32 ir_reduce(ir *g, u8 reduction, u32 element, u32 filter, const ir_loop *loops, u32 count,
+              u32 place) {
+    if (element == 0 || !arena_grow(g->memory, (void **)&g->loops, &g->loop_capacity,
+                                    g->loop_count + count + 1, sizeof(ir_loop)))
+        return 0;
+    const ir_expr *x = &g->exprs[element], *y = &g->exprs[filter];
+    ir_expr e = {.kind = IR_REDUCE,
+                 .type = reduction_type(reduction, x->type),
+                 .op = reduction,
+                 .a = element,
+                 .b = filter,
+                 .at = g->loop_count,
+                 .count = count,
+                 .position = place,
+                 .vars = x->vars | y->vars,
+                 .can_fault = x->can_fault | y->can_fault};
+    for (u32 k = 0; k < count; k++) {
+        g->loops[e.at + k] = loops[k];
+        e.vars &= ~(1u << loops[k].var);
+    }
+    if (count != 0) e.var = (u16)loops[0].var;
+    g->loop_count += count;
+    return expr_add(g, e);
+}
+
+u32 ir_init(ir *g, u32 a, u32 b) {
+    if (a == 0 || b == 0) return 0;
+    const ir_expr *x = &g->exprs[a], *y = &g->exprs[b];
+    return expr_add(g, (ir_expr){.kind = IR_INIT,
+                                 .type = x->type,
+                                 .a = a,
+                                 .b = b,
+                                 .vars = x->vars | y->vars,
+                                 .can_fault = x->can_fault | y->can_fault,
+                                 .position = x->position});
+}
+
+u32 ir_place_add(ir *g, span at, const char *page) {
+    if (g->place_count == 0) g->place_count = 1;
+    if (!arena_grow(g->memory, (void **)&g->places, &g->place_capacity, g->place_count + 1,
+                    sizeof(ir_place)))
+        return 0;
+    ir_place *last = &g->places[g->place_count - 1];
+    if (g->place_count > 1 && last->page == page && last->at.begin == at.begin &&
+        last->at.end == at.end && last->at.file == at.file)
+        return g->place_count - 1;
+    g->places[g->place_count] = (ir_place){at, page};
+    return g->place_count++;
+}
