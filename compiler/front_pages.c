@@ -4,6 +4,8 @@
  * type are known where it is read. No recursion over the graph. */
 #include "front_state.h"
 
+#include <stdio.h>
+
 /* Edges of the graph of names: page -> pages that its definition may mention. */
 typedef struct {
     u32 *first, *to; /* CSR by page */
@@ -277,18 +279,60 @@ static bool shape_from_init(front *f, u32 page) {
     return f->pages[page].shape_known;
 }
 
-static void shape_unknown(front *f, u32 page) {
-    if (f->pages[page].item == 0) return;
-    diag_row *d =
-        diag_add(f->diags, DIAG_SHAPE_UNKNOWN, f->tree->items[f->pages[page].item].name_span,
-                 "the shape of `%s` depends on itself", f->ir->pages[page].name);
-    diag_help(f->diags, d,
-              "state it: `page %s: f64[n] = init ... then ...`; a cycle through prev needs an init",
-              f->ir->pages[page].name);
-    f->pages[page].progress = DONE, f->pages[page].shape_known = true;
+/* Whether a definition reads the past of anything. */
+static bool reads_past(const front *f, u32 page) {
+    const ast *t = f->tree;
+    const ast_item *item = &t->items[f->pages[page].item];
+    if (f->pages[page].item == 0) return false;
+    for (u32 k = 1; k < t->call_count; k++) {
+        const ast_call *call = &t->calls[k];
+        bool inside = call->name_span.file == item->whole.file &&
+                      call->name_span.begin >= item->whole.begin &&
+                      call->name_span.end <= item->whole.end;
+        const char *name = ast_text(t, call->name);
+        if (inside && (strcmp(name, "prev") == 0 || strcmp(name, "history") == 0)) return true;
+    }
+    return false;
 }
 
-static void group_elaborate(front *f, const u32 *members, u32 count) {
+/* A group whose shapes cannot be found has a cycle without init: told once, as a path. */
+static void shape_unknown(front *f, const name_edges *e, u32 page) {
+    char text[1000];
+    u32 path[64], count = 0, at = page, used = 0, from = 0;
+    bool past = false, closed = false;
+    while (count < ARRAY_COUNT(path) && !closed) {
+        path[count++] = at;
+        u32 next = 0;
+        for (u32 k = e->first[at]; k < e->first[at + 1] && next == 0; k++)
+            if (f->pages[e->to[k]].group == f->pages[page].group) next = e->to[k];
+        if (next == 0) break;
+        for (u32 k = 0; k < count && !closed; k++) closed = path[k] == next, from = k;
+        at = next;
+    }
+    for (u32 k = from; k < count && used < 800; k++) {
+        past = past || reads_past(f, path[k]);
+        used +=
+            (u32)snprintf(text + used, sizeof text - used, "%s -> ", f->ir->pages[path[k]].name);
+    }
+    snprintf(text + used, sizeof text - used, "%s", f->ir->pages[path[from]].name);
+    const ir_page *first = &f->ir->pages[path[from]];
+    span where = f->ir->places[first->place].at;
+    if (past) {
+        diag_row *d =
+            diag_add(f->diags, DIAG_NEEDS_INIT, where,
+                     "`%s` needs its own past before there is one: %s", first->name, text);
+        diag_help(f->diags, d, "say what it starts with: `page %s = init ... then ...`",
+                  first->name);
+    } else {
+        diag_row *d = diag_add(f->diags, DIAG_CYCLE, where,
+                               "pages need each other in the same epoch: %s", text);
+        diag_help(f->diags, d,
+                  "read the past of one of them, with a start: `init ... then ... prev(%s) ...`",
+                  first->name);
+    }
+}
+
+static void group_elaborate(front *f, const name_edges *e, const u32 *members, u32 count) {
     u32 first_class = f->class_count == 0 ? 1 : f->class_count,
         first_term = f->term_count == 0 ? 1 : f->term_count;
     f->rule_first = f->rule_count;
@@ -312,8 +356,13 @@ static void group_elaborate(front *f, const u32 *members, u32 count) {
         for (u32 k = 0; k < count && !any; k++)
             any = f->pages[members[k]].progress != DONE && shape_from_init(f, members[k]);
         if (any) continue;
-        for (u32 k = 0; k < count; k++)
-            if (f->pages[members[k]].progress != DONE) shape_unknown(f, members[k]);
+        bool told = false;
+        for (u32 k = 0; k < count; k++) {
+            if (f->pages[members[k]].progress == DONE) continue;
+            if (!told) shape_unknown(f, e, members[k]);
+            told = true;
+            f->pages[members[k]].progress = DONE, f->pages[members[k]].shape_known = true;
+        }
         break;
     }
     classes_close(f, first_class);
@@ -345,7 +394,7 @@ bool pages_elaborate(front *f) {
         u32 end = k + 1;
         while (end < c.order_count && f->pages[c.order[end]].group == f->pages[c.order[k]].group)
             end++;
-        group_elaborate(f, c.order + k, end - k);
+        group_elaborate(f, &e, c.order + k, end - k);
         k = end;
     }
     hidden_edges(f);

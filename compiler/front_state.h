@@ -156,6 +156,7 @@ typedef struct {
     u32 fn_stack[64];
     u32 context; /* lowering */
     u32 hidden_count;
+    u32 join_left, join_right; /* operands of the operator in hand, for messages */
 } front;
 
 /* front_names.c */

@@ -202,6 +202,7 @@ u32 term_operate(front *f, u16 op, const u32 *in, u32 count, u32 expr) {
         } else {
             t.shape = f->terms[in[0]].shape;
         }
+        f->join_left = f->terms[in[first]].expr, f->join_right = f->terms[in[k]].expr;
         if (k > first && !class_join(f, f->terms[in[first]].class, f->terms[in[k]].class, expr))
             return term_error(f, expr);
     }

@@ -39,31 +39,31 @@ const char *expr_text(front *f, u32 expr, char *to, size_t bytes) {
     return to;
 }
 
+/* Both sides of a mismatch with an operand of each, for the words. */
 static void mismatch(front *f, u32 a, u32 b, u32 expr) {
     char x[80], y[80], where[80];
     type_class *p = &f->classes[a], *q = &f->classes[b];
     if (p->told || q->told) return;
     p->told = q->told = true;
+    u32 left = f->join_left != 0 ? f->join_left : p->example,
+        right = f->join_right != 0 ? f->join_right : q->example;
     const char *p_type = p->type == TYPE_NONE ? "a float literal" : type_text(p->type);
     const char *q_type = q->type == TYPE_NONE ? "a float literal" : type_text(q->type);
     diag_row *d = diag_add(f->diags, DIAG_MIXED_TYPES, f->tree->place[expr], "`%s` mixes %s and %s",
                            expr_text(f, expr, where, sizeof where), p_type, q_type);
-    if (q->example != 0) diag_second(f->diags, d, f->tree->place[q->example], "this is %s", q_type);
-    expr_text(f, p->example != 0 ? p->example : expr, x, sizeof x);
-    expr_text(f, q->example != 0 ? q->example : expr, y, sizeof y);
-    u8 to = type_is_float(p->type)   ? p->type
-            : type_is_float(q->type) ? q->type
-            : p->type != TYPE_NONE   ? p->type
-                                     : q->type;
-    const char *convert = to == p->type ? y : x;
-    if (to == TYPE_BOOL || (p->type == TYPE_BOOL || q->type == TYPE_BOOL))
+    if (right != 0) diag_second(f->diags, d, f->tree->place[right], "this is %s", q_type);
+    expr_text(f, left != 0 ? left : expr, x, sizeof x);
+    expr_text(f, right != 0 ? right : expr, y, sizeof y);
+    bool to_left = type_is_float(p->type) || (!type_is_float(q->type) && p->type != TYPE_NONE);
+    u8 to = to_left ? p->type : q->type;
+    if (p->type == TYPE_BOOL || q->type == TYPE_BOOL)
         diag_help(f->diags, d,
                   "a bool is not a number: compare (`!= 0`), or convert with i64(...)");
     else if (p->type == TYPE_NONE || q->type == TYPE_NONE)
         diag_help(f->diags, d, "write the literal without a point, or convert: f64(%s)",
                   p->type == TYPE_NONE ? y : x);
     else
-        diag_help(f->diags, d, "convert one side: %s(%s)", type_text(to), convert);
+        diag_help(f->diags, d, "convert one side: %s(%s)", type_text(to), to_left ? y : x);
 }
 
 bool class_join(front *f, u32 a, u32 b, u32 expr) {
