@@ -1,33 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0
- * layout: where everything of a run lies in the one arena, computed from the image's tables alone. The compiler calls
- * it for the plan, the loader to verify the plan, the engine to find its memory: one function, one truth. */
+ * layout: where everything of a run lies in the one arena, computed from the image's tables alone.
+ * The compiler calls it for the plan, the loader to verify the plan, the engine to find its memory:
+ * one function, one truth.
+ *
+ * Order in the arena: control block, then the mutable part (values, PREV values, partials,
+ * indexes), dirty sets, undo, scratch. Each part starts at a multiple of 4096. */
 #ifndef MMSB_LAYOUT_H
 #define MMSB_LAYOUT_H
 #include "arena.h"
 #include "image.h"
 
+#define LAYOUT_CONTROL_BYTES 4096u
+#define LAYOUT_SLOT_BYTES 4096u /* of a tile slot: TILE_LANES values of 8 bytes */
+#define LAYOUT_CELL_BYTES 64u   /* of a uniform slot */
+#define LAYOUT_TILE_BUFFERS 8u  /* tile-sized buffers beside the slots (lane lists, leaves) */
+#define LAYOUT_LINE_BYTES 64u   /* what undo saves at a time */
+
 /* Byte offsets in the arena; 0 means "has none" (offset 0 is the control block). */
 typedef struct {
-    u64 value_at;   /* 4096-aligned, ALIGN_UP(lanes, 64) * type bytes, readable one tile past the end */
-    u64 dirty_at;   /* bitmap: leaf words (a bit a lane, 8 words a tile), then summaries (a bit a tile, then 64 to 1) */
-    u64 inverse_at; /* OFFSETS pages: u32 head[target lanes], next[lanes], prev[lanes]; 0 for ≤ 64 lanes or ≥ 2^32 - 1 */
+    u64 value_at; /* 4096-aligned, ALIGN_UP(lanes, 64) * type bytes, readable one tile past the end
+                   */
+    u64 dirty_at; /* set of lanes: layout_set_bytes(lanes) */
+    u64 inverse_at; /* OFFSETS pages: u32 head[target lanes], next[lanes], prev[lanes]; 0 for ≤ 64
+                       lanes or ≥ 2^32 - 1 */
 } layout_page;
+
+/* KEYED with K key lanes, G groups, R lanes per key lane: partials are R trees sets of
+ * layout_keyed_partials(K, G) each; the index holds u32 arrays order[K], place[K], start[G+1],
+ * leaf_base[G+1], tree_base[G+1], leaf_group[K/64 + G], in this order. */
 typedef struct {
-    u64 partials_at; /* REDUCE with NODE_PARTIALS, KEYED: tree levels; ARG also an i64 index per partial, after the values */
-    u64 group_at;    /* KEYED: member order, ranks, starts (see group.h) */
+    u64 partials_at; /* REDUCE with NODE_PARTIALS: for each outer lane layout_tree_partials(inner)
+                        values; KEYED. For ARG an i64 index per partial, 64-aligned after all values
+                      */
+    u64 group_at;    /* KEYED */
 } layout_node;
+
 typedef struct {
     layout_page *pages; /* image.page_count rows */
     layout_node *nodes;
-    u64 undo_at;        /* shadow of the mutable part of the arena, and a bit per 64-byte line; 0: none */
     u64 mutable_at, mutable_bytes;
-    u64 scratch_at;
+    u64 undo_at;        /* shadow of the mutable part; 0: none */
+    u64 undo_lines_at;  /* set of its lines: layout_set_bytes(mutable_bytes / LAYOUT_LINE_BYTES) */
+    u64 scratch_at;     /* = slots_at */
+    u64 slots_at;       /* tile slots of the largest program */
+    u64 spread_at;      /* its uniform slots, spread to tiles */
+    u64 coordinates_at; /* a tile of i64 per domain axis */
+    u64 buffers_at;     /* LAYOUT_TILE_BUFFERS tiles */
+    u64 cells_at;       /* uniform slots, a cell each */
+    u64 work_at;        /* set of work_lanes */
+    u64 work_lanes;     /* of the largest domain, or count of its leaves */
+    u64 pending_at;     /* set of places in LATER */
+    u32 tile_slots, uniform_slots; /* the most of any node */
     image_plan plan;
 } layout;
 
-/* Needs: row references in range (image_verify checks them first). Takes its tables from `a`. MMSB_OUT_OF_SPACE where
- * sizes pass 2^46 bytes or `a` is full. */
+/* Needs: row references in range (image_verify checks them first) and i->can_reject set. Takes its
+ * tables from `a`. MMSB_OUT_OF_SPACE where sizes pass 2^46 bytes or `a` is full. */
 mmsb_status layout_compute(const image *i, arena *a, layout *out, message *m);
+/* Whether a node of LATER can fault or there is an assert: what image.can_reject says. */
+bool layout_can_reject(const image *i);
 /* Partials of a tree over n elements: ceil(n/64) leaves, then levels of ceil(/8) down to 1. */
 u64 layout_tree_partials(u64 n);
+/* The most partials that trees over `groups` groups of together `keys` elements have. */
+u64 layout_keyed_partials(u64 keys, u64 groups);
+/* The most leaves that they have. */
+u64 layout_keyed_leaves(u64 keys, u64 groups);
+/* A hierarchical set of lanes: leaf words (a bit a lane, 8 words a tile), then a bit a tile, then a
+ * bit for each word below, up to one word. */
+u64 layout_set_bytes(u64 lanes);
+/* Lanes per key lane, and groups, of a KEYED node. */
+u64 layout_keyed_rest(const image *i, u32 node);
+u64 layout_keyed_groups(const image *i, u32 node);
+/* Lanes of a node's leading outer_axes. */
+u64 layout_outer_lanes(const image *i, u32 node);
 #endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * layout: sizes and places of everything that a run holds. Needs rows whose references are in
+ * range; never reads page contents. Sums are checked: no size passes 2^46 bytes. */
+#include "layout.h"
+
+#define LAYOUT_BYTES_MAX (1ull << 46)
+#define LAYOUT_PART_ALIGN 4096u
+
+/* Where the next thing goes. `over` stays set once a size has passed the limit. */
+typedef struct {
+    u64 at;
+    bool over;
+} cursor;
+
+static u64 cursor_take(cursor *c, u64 bytes, u64 align) {
+    u64 at = ALIGN_UP(c->at, align);
+    if (bytes > LAYOUT_BYTES_MAX || at > LAYOUT_BYTES_MAX - bytes) {
+        c->over = true;
+        return c->at;
+    }
+    c->at = at + bytes;
+    return at;
+}
+
+/* count * size, or more than any limit. */
+static u64 product(u64 count, u64 size) {
+    u64 bytes;
+    return __builtin_mul_overflow(count, size, &bytes) ? UINT64_MAX / 2 : bytes;
+}
+
+u64 layout_tree_partials(u64 n) {
+    ASSERT(n > 0);
+    u64 level = n / LEAF_LANES + (n % LEAF_LANES != 0), sum = level;
+    while (level > 1) {
+        level = (level + NODE_FAN - 1) / NODE_FAN;
+        sum += level;
+    }
+    return sum;
+}
+
+u64 layout_keyed_partials(u64 keys, u64 groups) { return groups + 2 * (keys / LEAF_LANES); }
+
+u64 layout_keyed_leaves(u64 keys, u64 groups) { return groups + keys / LEAF_LANES; }
+
+u64 layout_set_bytes(u64 lanes) {
+    ASSERT(lanes <= LAYOUT_BYTES_MAX);
+    u64 tiles = lanes / TILE_LANES + (lanes % TILE_LANES != 0);
+    u64 words = tiles * (TILE_LANES / 64), level = tiles;
+    do {
+        level = (level + 63) / 64;
+        words += level;
+    } while (level > 1);
+    return words * 8;
+}
+
+u64 layout_outer_lanes(const image *i, u32 node) {
+    const image_node *n = &i->nodes[node];
+    ASSERT(n->outer_axes <= AXES_MAX);
+    u64 lanes = 1;
+    for (u32 axis = 0; axis < n->outer_axes; axis++) lanes *= i->shapes[n->shape].dims[axis];
+    return lanes;
+}
+
+u64 layout_keyed_rest(const image *i, u32 node) {
+    return i->shapes[i->nodes[node].shape].lanes / layout_outer_lanes(i, node);
+}
+
+u64 layout_keyed_groups(const image *i, u32 node) {
+    return i->shapes[i->pages[i->nodes[node].output].shape].dims[0];
+}
+
+#define OP(name, text, arity, operands, result, faults) faults,
+static const u8 operator_faults[] = {
+#include "../../kernels/ops.def"
+};
+#undef OP
+
+static bool instruction_can_fault(const image *i, const image_instruction *n) {
+    if (n->op < ARRAY_COUNT(operator_faults)) return operator_faults[n->op] != 0;
+    if (n->op == IN_AFFINE) return i->affines[n->imm].checked != 0;
+    if (n->op == IN_AXIS) return i->checks[n->imm].edge == EDGE_NONE;
+    return n->op == IN_GROUP;
+}
+
+bool layout_can_reject(const image *i) {
+    bool can = i->assert_count > 0;
+    for (u32 n = 0; n < i->node_count && !can; n++) {
+        const image_node *node = &i->nodes[n];
+        if ((node->flags & NODE_IN_LATER) == 0) continue;
+        for (u32 k = 0; k < node->uniform_count + node->tile_count; k++) {
+            can = can || instruction_can_fault(i, &i->instructions[node->program_at + k]);
+        }
+    }
+    return can;
+}
+
+static u64 page_lanes(const image *i, u32 page) { return i->shapes[i->pages[page].shape].lanes; }
+
+/* Values of all pages of one sort: PREV pages, or the others. */
+static u64 layout_values(const image *i, layout *l, cursor *c, bool prev) {
+    u64 before = c->at;
+    for (u32 p = 1; p < i->page_count; p++) {
+        if ((i->pages[p].kind == PAGE_PREV) != prev) continue;
+        u64 width = type_bytes(i->pages[p].type);
+        u64 bytes = product(ALIGN_UP(page_lanes(i, p), LEAF_LANES), width);
+        l->pages[p].value_at = cursor_take(c, bytes, LAYOUT_PART_ALIGN);
+    }
+    /* A tile that starts at the last lane may be read whole. */
+    cursor_take(c, TILE_LANES * 8, 64);
+    cursor_take(c, 0, LAYOUT_PART_ALIGN);
+    return c->at - before;
+}
+
+static bool node_is_arg(const image_node *n) {
+    return n->reduce == REDUCE_ARGMIN || n->reduce == REDUCE_ARGMAX;
+}
+
+static u64 node_partials(const image *i, u32 node) {
+    const image_node *n = &i->nodes[node];
+    u64 outer = layout_outer_lanes(i, node), lanes = i->shapes[n->shape].lanes;
+    if (n->kind == NODE_KEYED) {
+        return product(layout_keyed_partials(outer, layout_keyed_groups(i, node)), lanes / outer);
+    }
+    bool keeps = n->kind == NODE_REDUCE && (n->flags & NODE_PARTIALS) != 0;
+    return keeps ? product(layout_tree_partials(lanes / outer), outer) : 0;
+}
+
+static u64 layout_partials(const image *i, layout *l, cursor *c) {
+    u64 before = c->at;
+    for (u32 n = 0; n < i->node_count; n++) {
+        u64 count = node_partials(i, n);
+        if (count == 0) continue;
+        u64 values = ALIGN_UP(product(count, type_bytes(i->nodes[n].type)), 64);
+        u64 index = node_is_arg(&i->nodes[n]) ? product(count, 8) : 0;
+        l->nodes[n].partials_at = cursor_take(c, u64_min(values, UINT64_MAX / 4) + index, 64);
+    }
+    cursor_take(c, 0, LAYOUT_PART_ALIGN);
+    return c->at - before;
+}
+
+static bool page_has_inverse(const image *i, u32 page) {
+    const image_page *p = &i->pages[page];
+    u64 lanes = page_lanes(i, page);
+    if ((p->flags & PAGE_OFFSETS) == 0 || lanes <= LEAF_LANES || lanes >= UINT32_MAX) return false;
+    return page_lanes(i, p->of) < UINT32_MAX;
+}
+
+static u64 layout_indexes(const image *i, layout *l, cursor *c) {
+    u64 before = c->at;
+    for (u32 p = 1; p < i->page_count; p++) {
+        if (!page_has_inverse(i, p)) continue;
+        u64 cells = page_lanes(i, i->pages[p].of) + 2 * page_lanes(i, p);
+        l->pages[p].inverse_at = cursor_take(c, cells * 4, 64);
+    }
+    for (u32 n = 0; n < i->node_count; n++) {
+        if (i->nodes[n].kind != NODE_KEYED) continue;
+        u64 keys = layout_outer_lanes(i, n), groups = layout_keyed_groups(i, n);
+        if (keys >= UINT32_MAX || groups >= UINT32_MAX) c->over = true;
+        u64 cells = 2 * keys + 3 * (groups + 1) + layout_keyed_leaves(keys, groups);
+        l->nodes[n].group_at = cursor_take(c, cells * 4, 64);
+    }
+    cursor_take(c, 0, LAYOUT_PART_ALIGN);
+    return c->at - before;
+}
+
+static u64 layout_dirty(const image *i, layout *l, cursor *c) {
+    u64 before = c->at;
+    for (u32 p = 1; p < i->page_count; p++) {
+        l->pages[p].dirty_at = cursor_take(c, layout_set_bytes(page_lanes(i, p)), 64);
+    }
+    l->pending_at = cursor_take(c, layout_set_bytes(i->later_count + 1u), 64);
+    cursor_take(c, 0, LAYOUT_PART_ALIGN);
+    return c->at - before;
+}
+
+static u64 layout_undo(const image *i, layout *l, cursor *c) {
+    if (!i->can_reject) return 0;
+    u64 before = c->at;
+    u64 lines = l->mutable_bytes / LAYOUT_LINE_BYTES;
+    l->undo_at = cursor_take(c, l->mutable_bytes, LAYOUT_PART_ALIGN);
+    l->undo_lines_at = cursor_take(c, layout_set_bytes(lines), LAYOUT_PART_ALIGN);
+    cursor_take(c, 0, LAYOUT_PART_ALIGN);
+    return c->at - before;
+}
+
+/* What a node's worklist counts: lanes of its domain, outer lanes or leaves of a REDUCE with a
+ * program, leaves of a KEYED. */
+static u64 node_work_lanes(const image *i, u32 node) {
+    const image_node *n = &i->nodes[node];
+    u64 lanes = i->shapes[n->shape].lanes, outer = layout_outer_lanes(i, node);
+    u64 inner = lanes / outer, leaves = inner / LEAF_LANES + (inner % LEAF_LANES != 0);
+    if (n->kind == NODE_REDUCE && n->element == 0) {
+        return (n->flags & NODE_PARTIALS) != 0 ? outer * leaves : outer;
+    }
+    if (n->kind != NODE_KEYED) return lanes;
+    return u64_max(lanes, layout_keyed_leaves(outer, layout_keyed_groups(i, node)) * inner);
+}
+
+static u64 layout_scratch(const image *i, layout *l, cursor *c) {
+    u64 before = c->at, tile = LAYOUT_SLOT_BYTES;
+    l->work_lanes = 1;
+    for (u32 n = 0; n < i->node_count; n++) {
+        const image_node *node = &i->nodes[n];
+        l->tile_slots = node->tile_slots > l->tile_slots ? node->tile_slots : l->tile_slots;
+        l->uniform_slots =
+            node->uniform_slots > l->uniform_slots ? node->uniform_slots : l->uniform_slots;
+        l->work_lanes = u64_max(l->work_lanes, node_work_lanes(i, n));
+    }
+    if (l->work_lanes > LAYOUT_BYTES_MAX) c->over = true;
+    l->slots_at = l->scratch_at = cursor_take(c, l->tile_slots * tile, 64);
+    l->spread_at = cursor_take(c, l->uniform_slots * tile, 64);
+    l->coordinates_at = cursor_take(c, AXES_MAX * tile, 64);
+    l->buffers_at = cursor_take(c, LAYOUT_TILE_BUFFERS * tile, 64);
+    l->cells_at = cursor_take(c, (u64)l->uniform_slots * LAYOUT_CELL_BYTES + tile, 64);
+    if (!c->over) l->work_at = cursor_take(c, layout_set_bytes(l->work_lanes), 64);
+    cursor_take(c, 0, LAYOUT_PART_ALIGN);
+    return c->at - before;
+}
+
+mmsb_status layout_compute(const image *i, arena *a, layout *out, message *m) {
+    memset(out, 0, sizeof(*out));
+    out->pages = ARENA_ARRAY(a, layout_page, i->page_count + 1u);
+    out->nodes = ARENA_ARRAY(a, layout_node, i->node_count + 1u);
+    if (out->pages == NULL || out->nodes == NULL) {
+        return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the memory plan of %u pages",
+                           i->page_count);
+    }
+    cursor c = {.at = LAYOUT_CONTROL_BYTES};
+    image_plan *plan = &out->plan;
+    out->mutable_at = c.at;
+    plan->pages_bytes = layout_values(i, out, &c, false);
+    plan->prev_bytes = layout_values(i, out, &c, true);
+    plan->partials_bytes = layout_partials(i, out, &c);
+    plan->index_bytes = layout_indexes(i, out, &c);
+    out->mutable_bytes = c.at - out->mutable_at;
+    plan->dirty_bytes = layout_dirty(i, out, &c);
+    plan->undo_bytes = layout_undo(i, out, &c);
+    plan->scratch_bytes = layout_scratch(i, out, &c);
+    plan->arena_bytes = c.at;
+    if (c.over || c.at > LAYOUT_BYTES_MAX) {
+        return message_set(m, MMSB_OUT_OF_SPACE,
+                           "the graph needs more than %llu TiB, or one of its indexes more than "
+                           "2^32 entries: make its pages smaller",
+                           LAYOUT_BYTES_MAX >> 40);
+    }
+    ASSERT(out->mutable_at % LAYOUT_PART_ALIGN == 0 && c.at % LAYOUT_PART_ALIGN == 0);
+    return MMSB_OK;
+}
