@@ -121,7 +121,8 @@ u32 ir_read(ir *g, u32 page, bool prev, const u32 *index, u32 count, u32 place) 
 /* The constant that an operator gives on constants; false where it would fault or there is no
  * kernel. */
 static bool fold(const ir *g, u16 op, u8 type, u8 type2, u32 a, u32 b, u32 c, u64 *bits) {
-    u64 in[3][8] = {{0}}, out[8] = {0};
+    u64 in[3][8] = {{0}};
+    _Alignas(64) u64 out[8] = {0};
     u32 rows[3] = {a, b, c};
     const op_row *info = op_info(op);
     for (u32 k = 0; k < info->arity; k++) {

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * level: what one build of the kernel_cpu*.c texts gives, and the words they share. KERNEL_LEVEL
+ * names the build; kernels.c is the only reader of the tables. */
+#ifndef MMSB_KERNEL_LEVEL_H
+#define MMSB_KERNEL_LEVEL_H
+#include "kernels.h"
+
+#define LEVEL_PASTE_(a, b) a##_##b
+#define LEVEL_PASTE(a, b) LEVEL_PASTE_(a, b)
+#define LEVEL_NAME(name) LEVEL_PASTE(name, KERNEL_LEVEL)
+
+/* The lanes of a tile do not depend on each other; d may be an operand, lane for lane. */
+#if defined(__clang__)
+#define LANES _Pragma("clang loop vectorize(assume_safety)") for (u32 k = 0; k < n; k++)
+#else
+#define LANES _Pragma("GCC ivdep") for (u32 k = 0; k < n; k++)
+#endif
+#define TILE_MOST 512u
+
+/* [op][type][variant]; NULL where there is none. */
+typedef const kernel_fn kernel_ops[OP_COUNT][TYPE_COUNT][VARIANT_COUNT];
+typedef struct {
+    kernel_store_fn store[TYPE_COUNT];
+    kernel_scatter_fn scatter[TYPE_COUNT];
+    kernel_gather_fn gather[TYPE_COUNT];
+    kernel_strided_fn strided[TYPE_COUNT];
+    kernel_offsets_fn offsets[TYPE_COUNT][2]; /* i32, i64 */
+    u64 (*digest[TYPE_COUNT])(const void *page, u64 first, u64 count, u64 key);
+} kernel_memory;
+#define REDUCES 6u
+typedef struct {
+    kernel_leaves_fn leaves[REDUCES][TYPE_COUNT];
+    kernel_join_fn join[REDUCES][TYPE_COUNT];
+} kernel_reduces;
+typedef struct {
+    kernel_ops *ops[4]; /* by arity; 0: none */
+    const kernel_fn (*convert)[TYPE_COUNT]; /* [from][to] */
+    const kernel_memory *memory;
+    const kernel_reduces *reduces;
+} kernel_level;
+
+#define LEVEL_DECLARE(level)                                                          \
+    extern const kernel_level kernel_level_##level;                                   \
+    extern kernel_ops kernel_one_##level, kernel_two_##level, kernel_three_##level;   \
+    extern const kernel_fn kernel_convert_##level[TYPE_COUNT][TYPE_COUNT];            \
+    extern const kernel_memory kernel_memory_##level;                                 \
+    extern const kernel_reduces kernel_reduces_##level;
+LEVEL_DECLARE(portable)
+LEVEL_DECLARE(v3)
+LEVEL_DECLARE(v4)
+
+/* The level's table, or NULL where this processor or this build has none (tests compare levels). */
+const kernel_level *kernel_level_of(kernels_level level);
+#endif

@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing (as root), builds, runs all tests; closes with `N passed, N failed`, status 1 if any failed.
+set -u
+cd "$(dirname "$0")/.."
+packages="gcc clang cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev python3"
+missing=
+for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || missing="$missing $p"; done
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" = 0 ]; then
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null || { echo "cannot install:$missing"; echo "0 passed, 1 failed"; exit 1; }
+    else
+        echo "missing packages (install them as root):$missing"
+    fi
+fi
+passed=0
+failed=0
+check() { # NAME COMMAND...
+    name=$1
+    shift
+    if "$@" >"$log" 2>&1; then
+        passed=$((passed + 1))
+        echo "pass $name"
+    else
+        failed=$((failed + 1))
+        echo "FAIL $name"
+        tail -n 40 "$log"
+    fi
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT INT TERM
+build() { # FOLDER OPTION...
+    folder=$1
+    shift
+    cmake -S . -B "$folder" -G Ninja "$@" && cmake --build "$folder" -j 2
+}
+suite() { # FOLDER: every test program of a build, one by one
+    for t in "$1"/tests/*_test; do
+        [ -x "$t" ] && check "$1: $(basename "$t")" "$t" --jobs 2
+    done
+}
+check "build, gcc, release" build build -DCMAKE_BUILD_TYPE=Release
+suite build
+check "build, gcc, address and undefined-behaviour sanitizers" build build-asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMMSB_SANITIZE=address,undefined
+suite build-asan
+check "build, clang" build build-clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang
+suite build-clang
+if [ -d ../shared/checks/cases ] && [ -x build/bin/mmsbc ]; then
+    check "conformance: refused graphs" python3 ../shared/checks/run_cases.py --bin build/bin compile-errors hostile
+else
+    echo "skipped: no ../shared/checks, or no mmsbc"
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
