@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * back: the back's passes in order: pages, nodes for both modes, modes of hidden nodes, waves, readers, image. */
+#include "back.h"
+
+#include "../engine/core/layout.h"
+
+#include <stdlib.h>
+
+/* expr as epoch 0 or a later epoch sees it: init takes one side. */
+static u32 resolve(back *b, u32 expr, bool later, u32 *memo) {
+    if (expr == 0 || memo[expr] != 0) return expr == 0 ? 0 : memo[expr];
+    ir_expr e = b->g->exprs[expr];
+    u32 to = expr, index[PAGE_AXES_MAX];
+    if (e.kind == IR_INIT) to = resolve(b, later ? e.b : e.a, later, memo);
+    if (e.kind == IR_READ && e.count != 0) {
+        bool same = true;
+        for (u32 k = 0; k < e.count; k++) {
+            index[k] = resolve(b, b->g->lists[e.at + k], later, memo);
+            same = same && index[k] == b->g->lists[e.at + k];
+        }
+        if (!same) to = ir_read(b->g, e.page, e.prev, index, e.count, e.position);
+    }
+    if (e.kind == IR_OP || e.kind == IR_ANDAND || e.kind == IR_OROR || e.kind == IR_REDUCE) {
+        u32 x = resolve(b, e.a, later, memo), y = resolve(b, e.b, later, memo), z = e.kind == IR_OP ? resolve(b, e.c, later, memo) : 0;
+        bool same = x == e.a && y == e.b && (e.kind != IR_OP || z == e.c);
+        if (!same && e.kind == IR_OP) {
+            u8 type = e.op == OP_CONVERT ? e.type : b->g->exprs[e.op == OP_SELECT ? y : x].type;
+            to = ir_op(b->g, e.op, type, x, y, z, e.position);
+        } else if (!same && e.kind == IR_REDUCE) {
+            ir_loop loops[32];
+            memcpy(loops, b->g->loops + e.at, e.count * sizeof(ir_loop));
+            to = ir_reduce(b->g, (u8)e.op, x, y, loops, e.count, e.position);
+        } else if (!same) {
+            to = e.kind == IR_ANDAND ? ir_andand(b->g, x, y) : ir_oror(b->g, x, y);
+        }
+    }
+    return memo[expr] = to;
+}
+
+static void pages_add(back *b) {
+    ir *g = b->g;
+    BACK_ADD(b, pages, (image_page){0});
+    for (u32 k = 1; k < g->page_count; k++) {
+        ir_page *p = &g->pages[k];
+        if (!p->live) continue;
+        u8 flags = (u8)((p->exported ? PAGE_EXPORTED : 0) | (p->hidden ? PAGE_HIDDEN : 0) | (p->state ? PAGE_STATE : 0) | (p->event ? PAGE_EVENT : 0));
+        u32 page = back_page(b, p->name, p->type, p->dims, p->rank, flags, back_position(b, p->place));
+        b->pages[page].kind = p->kind;
+        memcpy(b->pages[page].edge, p->edge, sizeof p->edge);
+        memcpy(b->pages[page].fill, p->fill, sizeof p->fill);
+        b->page_of[k] = page;
+    }
+    for (u32 k = 1; k < g->expr_count; k++) {
+        const ir_expr *e = &g->exprs[k];
+        if (e->kind != IR_READ || !e->prev || b->page_of[e->page] == 0 || b->prev_of[e->page] != 0) continue;
+        u32 of = b->page_of[e->page];
+        image_page p = b->pages[of];
+        p.name = 0, p.kind = PAGE_PREV, p.flags = 0, p.of = of, p.prev = 0;
+        b->prev_of[e->page] = BACK_ADD(b, pages, p);
+        b->pages[of].prev = b->prev_of[e->page];
+    }
+    u64 one[1] = {1};
+    for (u32 k = 1; k < g->expr_count && b->epoch_page == 0; k++)
+        if (g->exprs[k].kind == IR_EPOCH) {
+            b->epoch_page = back_page(b, "", TYPE_U64, one, 0, 0, 0);
+            b->pages[b->epoch_page].kind = PAGE_EPOCH;
+        }
+    for (u32 k = 1; k < b->pages_count; k++) {
+        image_page *p = &b->pages[k];
+        bool rooted = p->kind == PAGE_SOURCE || (p->flags & (PAGE_EXPORTED | PAGE_EVENT)) != 0 || p->prev != 0;
+        if (rooted && p->kind != PAGE_PREV && p->kind != PAGE_EPOCH) p->flags |= PAGE_ROOTED;
+    }
+}
+
+static void page_nodes(back *b, u32 row, u32 *memo0, u32 *memo1) {
+    ir_page p = b->g->pages[row];
+    if (!p.live || p.equation == 0) return;
+    b->node_definition = row;
+    u32 first = b->nodes_count;
+    ir_equation q = b->g->equations[p.equation];
+    if (q.kind == EQUATION_KEYED) {
+        keyed_equation(b, row);
+        b->nodes[b->nodes_count - 1].flags |= NODE_IN_EPOCH0 | NODE_IN_LATER;
+        return;
+    }
+    for (u32 d = 0; d < 32; d++) b->g->extents[d] = d < p.rank ? p.dims[d] : 0;
+    if (p.kind == PAGE_SOURCE) {
+        map_node(b, q.expr, 0, p.dims, p.rank, b->page_of[row], NODE_IN_FIRST);
+        for (u32 k = first; k < b->nodes_count; k++) b->nodes[k].flags |= NODE_IN_FIRST;
+        return;
+    }
+    u32 e0 = resolve(b, q.expr, false, memo0), e1 = resolve(b, q.expr, true, memo1);
+    map_node(b, e0, 0, p.dims, p.rank, b->page_of[row], e0 == e1 ? NODE_IN_EPOCH0 | NODE_IN_LATER : NODE_IN_EPOCH0);
+    if (e0 != e1) map_node(b, e1, 0, p.dims, p.rank, b->page_of[row], NODE_IN_LATER);
+}
+
+/* For each page the nodes that write it, as a list through rows: writer[page] is a node + 1. */
+static u32 *writers(const back *b, u8 mode) {
+    u32 *w = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
+    for (u32 k = 0; w != NULL && k < b->nodes_count; k++) {
+        const image_node *n = &b->nodes[k];
+        if (mode != 0 && (n->flags & mode) == 0) continue;
+        if (n->kind != NODE_MAP) w[n->output] = k + 1;
+        for (u32 c = 0; c < n->tile_count; c++) {
+            const image_instruction *r = &b->instructions[n->program_at + n->uniform_count + c];
+            if (r->op == IN_STORE) w[r->imm] = k + 1;
+        }
+    }
+    return w;
+}
+
+/* Hidden nodes run in every mode in which a reader of theirs does. Readers have later rows. */
+static bool modes_spread(back *b) {
+    u32 *w = writers(b, 0);
+    if (w == NULL) return false;
+    for (u32 k = b->nodes_count; k > 0; k--) {
+        const image_node *n = &b->nodes[k - 1];
+        u8 modes = n->flags & (NODE_IN_FIRST | NODE_IN_EPOCH0 | NODE_IN_LATER);
+        for (u32 r = 0; r < n->read_count; r++) {
+            u32 page = b->reads[n->read_at + r].page;
+            if ((b->pages[page].flags & PAGE_HIDDEN) == 0 || w[page] == 0) continue;
+            bool named = false;
+            for (u32 p = 1; p < b->g->page_count && b->pages[page].position != 0 && !named; p++) named = b->page_of[p] == page;
+            if (!named) b->nodes[w[page] - 1].flags |= modes;
+        }
+    }
+    return true;
+}
+
+static const back *sort_back;
+static bool sort_later;
+static int command_order(const void *x, const void *y) {
+    u32 p = *(const u32 *)x, q = *(const u32 *)y;
+    const image_node *a = &sort_back->nodes[p], *c = &sort_back->nodes[q];
+    u32 wa = sort_later ? a->wave1 : a->wave0, wc = sort_later ? c->wave1 : c->wave0;
+    if (wa != wc) return wa < wc ? -1 : 1;
+    u32 da = sort_back->definitions[p], dc = sort_back->definitions[q];
+    if (da != dc) return da < dc ? -1 : 1;
+    return p < q ? -1 : p > q;
+}
+
+/* Longest paths by repeated relaxation in a work queue; nodes that wait on nothing first. */
+static bool waves_assign(back *b, u8 mode) {
+    u32 *w = writers(b, mode), count = b->nodes_count, queued = 0;
+    u32 *left = ARENA_ARRAY(b->memory, u32, count + 1u), *queue = ARENA_ARRAY(b->memory, u32, count + 1u);
+    u32 *first = ARENA_ARRAY(b->memory, u32, count + 2u), *wave = ARENA_ARRAY(b->memory, u32, count + 1u);
+    if (w == NULL || left == NULL || queue == NULL || first == NULL || wave == NULL) return false;
+    for (u32 pass = 0; pass < 1; pass++) {
+        for (u32 k = 0; k < count; k++) {
+            if ((b->nodes[k].flags & mode) == 0) continue;
+            for (u32 r = 0; r < b->nodes[k].read_count; r++) {
+                u32 page = b->reads[b->nodes[k].read_at + r].page;
+                if (b->pages[page].kind == PAGE_PREV && mode == NODE_IN_EPOCH0) page = b->pages[page].of;
+                if (w[page] != 0 && b->pages[page].kind != PAGE_PREV) left[k]++, first[w[page]]++;
+            }
+        }
+    }
+    for (u32 k = 0; k <= count; k++) first[k + 1] += first[k];
+    u32 *to = ARENA_ARRAY(b->memory, u32, first[count + 1] + 1u), *at = ARENA_ARRAY(b->memory, u32, count + 2u);
+    if (to == NULL || at == NULL) return false;
+    for (u32 k = 0; k < count; k++) {
+        if ((b->nodes[k].flags & mode) == 0) continue;
+        for (u32 r = 0; r < b->nodes[k].read_count; r++) {
+            u32 page = b->reads[b->nodes[k].read_at + r].page;
+            if (b->pages[page].kind == PAGE_PREV && mode == NODE_IN_EPOCH0) page = b->pages[page].of;
+            if (w[page] == 0 || b->pages[page].kind == PAGE_PREV) continue;
+            u32 from = w[page] - 1;
+            to[first[from] + at[from]++] = k;
+        }
+        if (left[k] == 0) queue[queued++] = k;
+    }
+    for (u32 done = 0; done < queued; done++) {
+        u32 k = queue[done];
+        for (u32 t = 0; t < at[k]; t++) {
+            u32 n = to[first[k] + t];
+            wave[n] = wave[n] > wave[k] + 1 ? wave[n] : wave[k] + 1;
+            if (--left[n] == 0) queue[queued++] = n;
+        }
+    }
+    for (u32 k = 0; k < queued; k++) {
+        u32 n = queue[k];
+        if (mode == NODE_IN_EPOCH0) b->nodes[n].wave0 = wave[n];
+        if (mode == NODE_IN_LATER) b->nodes[n].wave1 = wave[n];
+        if (mode == NODE_IN_EPOCH0) BACK_ADD(b, epoch0, n);
+        else if (mode == NODE_IN_LATER) BACK_ADD(b, later, n);
+        else BACK_ADD(b, first, n);
+    }
+    sort_back = b, sort_later = mode == NODE_IN_LATER;
+    if (mode == NODE_IN_EPOCH0 && b->epoch0_count != 0) qsort(b->epoch0, b->epoch0_count, sizeof(u32), command_order);
+    if (mode == NODE_IN_LATER && b->later_count != 0) qsort(b->later, b->later_count, sizeof(u32), command_order);
+    return !b->out_of_memory;
+}
+
+static void readers_group(back *b) {
+    for (u32 p = 0; p < b->pages_count; p++) b->pages[p].reader_count = 0;
+    for (u32 r = 0; r < b->reads_count; r++)
+        if ((b->nodes[b->reads[r].node].flags & NODE_IN_LATER) != 0) b->pages[b->reads[r].page].reader_count++;
+    u32 at = 0;
+    for (u32 p = 0; p < b->pages_count; p++) {
+        b->pages[p].reader_at = at;
+        at += b->pages[p].reader_count;
+        b->pages[p].reader_count = 0;
+    }
+    for (u32 k = 0; k < at; k++) BACK_ADD(b, readers, 0);
+    for (u32 r = 0; r < b->reads_count && !b->out_of_memory; r++) {
+        image_page *p = &b->pages[b->reads[r].page];
+        if ((b->nodes[b->reads[r].node].flags & NODE_IN_LATER) != 0) b->readers[p->reader_at + p->reader_count++] = r;
+    }
+}
+
+static void others_add(back *b) {
+    ir *g = b->g;
+    for (u32 k = 0; k < g->assert_count; k++) {
+        const ir_assert *a = &g->asserts[k];
+        BACK_ADD(b, asserts, (image_assert){b->page_of[a->page], back_string(b, a->text, strlen(a->text)), back_position(b, a->place), 0});
+    }
+    for (u32 k = 0; k < g->event_count; k++) {
+        const ir_event *e = &g->events[k];
+        u32 at = b->event_values_count;
+        for (u32 v = 0; v < e->value_count; v++) BACK_ADD(b, event_values, b->page_of[g->lists[e->value_at + v]]);
+        BACK_ADD(b, events, (image_event){b->page_of[e->page], b->pages[b->page_of[e->page]].name, at, e->value_count});
+    }
+    for (u32 k = 1; k < g->page_count; k++)
+        if (g->pages[k].file != NULL)
+            BACK_ADD(b, files, (image_file){b->page_of[k], back_string(b, g->pages[k].file, strlen(g->pages[k].file)), b->pages[b->page_of[k]].position, 0});
+    for (u32 k = 0; k < g->export_count; k++) BACK_ADD(b, exports, b->page_of[g->exports[k]]);
+}
+
+mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, message *m) {
+    back *b = arena_take(memory, sizeof *b, _Alignof(back));
+    u32 room = g->page_count + 2 * g->equation_count + 16;
+    if (b == NULL) return MMSB_OUT_OF_SPACE;
+    *b = (back){.g = g, .memory = memory, .memo_mask = 0xffff, .stamp_last = 1};
+    b->page_of = ARENA_ARRAY(memory, u32, 3u * room), b->prev_of = ARENA_ARRAY(memory, u32, 3u * room);
+    b->position_of = ARENA_ARRAY(memory, u32, g->place_count + 1u), b->memo = ARENA_ARRAY(memory, back_memo, 65536);
+    if (b->page_of == NULL || b->prev_of == NULL || b->position_of == NULL || b->memo == NULL || !keyed_prepare(b)) return MMSB_OUT_OF_SPACE;
+    u64 none[1] = {1};
+    back_string(b, "", 0);
+    back_shape(b, none, 0);
+    BACK_ADD(b, positions, (image_position){0});
+    pages_add(b);
+    u32 exprs = g->expr_count * 4u + 65536u;
+    u32 *memo0 = ARENA_ARRAY(memory, u32, exprs), *memo1 = ARENA_ARRAY(memory, u32, exprs);
+    if (memo0 == NULL || memo1 == NULL) return MMSB_OUT_OF_SPACE;
+    for (u32 k = 1; k < g->page_count && !b->out_of_memory; k++) page_nodes(b, k, memo0, memo1);
+    if (b->too_many_axes || b->too_large)
+        return message_set(m, MMSB_WRONG, b->too_large ? "a page's expression is too large: name parts of it as pages"
+                                                       : "a reduction inside reductions spans more than %u indices: name the inner one as a page", AXES_MAX);
+    if (b->out_of_memory || !modes_spread(b)) return MMSB_OUT_OF_SPACE;
+    if (!waves_assign(b, NODE_IN_FIRST) || !waves_assign(b, NODE_IN_EPOCH0) || !waves_assign(b, NODE_IN_LATER)) return MMSB_OUT_OF_SPACE;
+    readers_group(b);
+    others_add(b);
+    return b->out_of_memory ? MMSB_OUT_OF_SPACE : back_write(b, image_bytes, bytes, m);
+}

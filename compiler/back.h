@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * back: from equations (ir.h) to an image: reductions and gathers split into nodes of their own, programs, footprints, waves. Private to
+ * compiler/back*.c but for back_build. A node's program is built as values (one per instruction); slots are given out when it ends. */
+#ifndef MMSB_BACK_H
+#define MMSB_BACK_H
+#include "ir.h"
+
+#define VALUE_NONE UINT32_MAX
+typedef struct {
+    image_instruction row;   /* dst, a, b, c are values until slots are given out */
+    u32 a, b, c;
+    bool uniform;
+    u32 last;                /* last instruction that uses it */
+} back_value;
+typedef struct {
+    u32 expr, guard, extra;  /* what the hidden page holds */
+    u8 kind;
+    u32 page;
+} back_hidden;
+typedef struct {
+    u32 expr, guard, value, stamp;
+} back_memo;
+typedef struct back {
+    ir *g;
+    arena *memory;
+    bool out_of_memory;
+    u32 *page_of, *prev_of;  /* image pages of ir pages */
+    u32 epoch_page, node_definition;
+    bool too_many_axes, too_large;
+    u32 stamp_last, sub_last;
+    const char *last_page;
+    const source_file *last_file;
+    back_hidden *hidden;
+    u32 hidden_count, hidden_capacity;
+    /* the node in hand */
+    back_value *values;
+    u32 value_count, value_capacity;
+    back_memo *memo;
+    u32 memo_mask, stamp;
+    u64 dims[AXES_MAX];
+    u32 axes;
+    const char *page_name;
+    /* substitution */
+    u32 *sub_to, *sub_stamp, sub_capacity, sub_now;
+    /* sections */
+    char *strings;
+    u32 string_bytes, string_capacity;
+#define SECTION(type, name) \
+    type *name;             \
+    u32 name##_count, name##_capacity;
+    SECTION(image_shape, shapes)
+    SECTION(image_page, pages)
+    SECTION(image_node, nodes)
+    SECTION(u32, definitions) /* per node: order of definition */
+    SECTION(image_instruction, instructions)
+    SECTION(u64, constants)
+    SECTION(image_affine, affines)
+    SECTION(image_affine_axis, affine_axes)
+    SECTION(image_term, terms)
+    SECTION(image_check, checks)
+    SECTION(image_read, reads)
+    SECTION(u32, readers)
+    SECTION(u32, first)
+    SECTION(u32, epoch0)
+    SECTION(u32, later)
+    SECTION(image_position, positions)
+    SECTION(image_assert, asserts)
+    SECTION(image_event, events)
+    SECTION(u32, event_values)
+    SECTION(image_file, files)
+    SECTION(u32, exports)
+#undef SECTION
+    u32 *position_of;        /* image positions of ir places */
+} back;
+#define BACK_ADD(b, name, ...)                                                                     \
+    (arena_grow((b)->memory, (void **)&(b)->name, &(b)->name##_capacity, (b)->name##_count + 1,     \
+                sizeof *(b)->name)                                                                  \
+         ? ((b)->name[(b)->name##_count] = __VA_ARGS__, (b)->name##_count++)                        \
+         : ((b)->out_of_memory = true, 0))
+
+/* The image of a checked graph, in `memory`; *bytes its length. MMSB_OUT_OF_SPACE. */
+mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, message *m);
+
+/* back_nodes.c */
+u32 back_page(back *b, const char *name, u8 type, const u64 *dims, u32 axes, u8 flags, u32 position);
+u32 back_shape(back *b, const u64 *dims, u32 axes);
+u32 back_string(back *b, const char *text, size_t bytes);
+u32 back_position(back *b, u32 place);
+u32 map_node(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, u32 page, u8 flags);
+void node_begin(back *b, const u64 *dims, u32 axes);
+u32 node_end(back *b, image_node n);
+u32 substitute(back *b, u32 expr, const u32 *map, const u64 *extents);
+/* back_lower.c */
+u32 lower_value(back *b, u32 expr, u32 guard);
+u32 value_add(back *b, image_instruction row, u32 a, u32 x, u32 c, bool uniform);
+u32 value_page(back *b, u32 page, u32 mask, const u64 *dims, u32 axes);
+/* back_reduce.c */
+u32 lower_reduction(back *b, u32 expr, u32 guard);
+void keyed_equation(back *b, u32 ir_page_row);
+bool keyed_prepare(back *b);
+/* back_image.c */
+mmsb_status back_write(back *b, void **image_bytes, u64 *bytes, message *m);
+#endif

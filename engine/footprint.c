@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * footprint: from the dirty lanes of a page to the lanes of a node that must be redone: the read's map turned round. Exact for lane, shift, stride,
+ * broadcast and gather reads; never less than what changed. Past half a page the whole node is redone. */
+#include "state.h"
+
+u64 work_unit(const node_state *n, u64 lane) {
+    if (n->row->kind != NODE_REDUCE) return lane;
+    u64 outer = lane / n->inner;
+    if ((n->row->flags & NODE_PARTIALS) == 0) return outer;
+    return outer * n->leaves + lane % n->inner / LEAF_LANES;
+}
+
+typedef struct {
+    engine *e;
+    const node_state *n;
+    const affine_state *f;
+    i64 page_at[AXES_MAX];     /* coordinates of the page's lane */
+    i64 at[AXES_MAX];          /* coordinates of the domain's lane, where set */
+    bool set[AXES_MAX];
+} solver;
+
+static void solve_axis(solver *s, u32 axis);
+
+static void solve_free(solver *s, u32 axis) {
+    const image_shape *shape = s->n->shape;
+    if (axis == shape->axis_count) {
+        u64 lane = 0;
+        for (u32 d = 0; d < axis; d++) lane = lane * shape->dims[d] + (u64)s->at[d];
+        set_add(&s->e->work, work_unit(s->n, lane));
+        return;
+    }
+    if (s->set[axis]) {
+        solve_free(s, axis + 1);
+        return;
+    }
+    for (u64 k = 0; k < shape->dims[axis]; k++) {
+        s->at[axis] = (i64)k;
+        solve_free(s, axis + 1);
+    }
+}
+
+static i64 floor_divide(i64 a, i64 b) {
+    i64 q = a / b;
+    return q - (a % b != 0 && (a < 0) != (b < 0));
+}
+
+/* Domain coordinates whose terms on this axis add up to `rest`, largest coefficient first. */
+static void solve_terms(solver *s, u32 axis, i64 rest) {
+    const image_shape *shape = s->n->shape;
+    const i64 *c = s->f->coefficient[axis];
+    u32 best = AXES_MAX;
+    i64 low = 0, high = 0;
+    for (u32 d = 0; d < shape->axis_count; d++) {
+        if (c[d] == 0 || s->set[d]) continue;
+        if (best == AXES_MAX || (c[d] < 0 ? -c[d] : c[d]) > (c[best] < 0 ? -c[best] : c[best])) best = d;
+    }
+    if (best == AXES_MAX) {
+        for (u32 d = 0; d < shape->axis_count; d++) rest -= c[d] * (s->set[d] ? s->at[d] : 0);
+        if (rest == 0) solve_axis(s, axis + 1);
+        return;
+    }
+    for (u32 d = 0; d < shape->axis_count; d++) {
+        if (c[d] == 0 || d == best) continue;
+        i64 reach = s->set[d] ? c[d] * s->at[d] : c[d] * ((i64)shape->dims[d] - 1);
+        if (s->set[d]) low += reach, high += reach;
+        else if (reach < 0) low += reach;
+        else high += reach;
+    }
+    /* rest - c x must lie in [low, high]. */
+    i64 a = c[best] > 0 ? rest - high : rest - low, b = c[best] > 0 ? rest - low : rest - high;
+    i64 from = -floor_divide(-a, c[best]), to = floor_divide(b, c[best]);
+    from = from < 0 ? 0 : from;
+    to = to >= (i64)shape->dims[best] ? (i64)shape->dims[best] - 1 : to;
+    s->set[best] = true;
+    for (i64 x = from; x <= to; x++) {
+        s->at[best] = x;
+        solve_terms(s, axis, rest);
+    }
+    s->set[best] = false;
+}
+
+/* Every index that the page's edge brings to page_at[axis]. */
+static void solve_axis(solver *s, u32 axis) {
+    const affine_state *f = s->f;
+    if (axis == f->axes) {
+        solve_free(s, 0);
+        return;
+    }
+    i64 low = f->constant[axis], high = low, dim = (i64)f->dims[axis], t = s->page_at[axis];
+    for (u32 d = 0; d < s->n->shape->axis_count; d++) {
+        i64 reach = f->coefficient[axis][d] * ((i64)s->n->shape->dims[d] - 1);
+        low += reach < 0 ? reach : 0;
+        high += reach > 0 ? reach : 0;
+    }
+    u8 edge = axis < PAGE_AXES_MAX ? f->page->edge[axis] : EDGE_NONE;
+    if ((low >= 0 && high < dim) || edge == EDGE_NONE || edge == EDGE_FILL) {
+        solve_terms(s, axis, t - f->constant[axis]);
+        return;
+    }
+    if (edge == EDGE_CLAMP) {
+        for (i64 x = t == 0 ? low : t; x <= (t == dim - 1 ? high : t); x++) solve_terms(s, axis, x - f->constant[axis]);
+        return;
+    }
+    i64 period = edge == EDGE_WRAP ? dim : dim == 1 ? 1 : 2 * (dim - 1);
+    i64 first = t + floor_divide(low - t, period) * period, mirrored = -t + floor_divide(low + t, period) * period;
+    for (i64 x = first; x <= high; x += period)
+        if (x >= low) solve_terms(s, axis, x - f->constant[axis]);
+    bool twin = edge == EDGE_MIRROR && dim > 1 && t != 0 && t != dim - 1;
+    for (i64 x = mirrored; twin && x <= high; x += period)
+        if (x >= low) solve_terms(s, axis, x - f->constant[axis]);
+}
+
+static void affine_lane(engine *e, const node_state *n, const affine_state *f, u64 lane) {
+    solver s = {.e = e, .n = n, .f = f};
+    bool inner = f->shift;
+    for (u32 a = f->axes; a > 0; a--) {
+        u64 at = lane % f->dims[a - 1];
+        i64 to = (i64)at - f->constant[a - 1];
+        s.page_at[a - 1] = (i64)at;
+        /* Two from the border on no edge can bring another index here. */
+        inner = inner && to >= 0 && to < (i64)f->dims[a - 1] && at > 1 && at + 2 < f->dims[a - 1] &&
+                f->constant[a - 1] >= -1 && f->constant[a - 1] <= 1;
+        lane /= f->dims[a - 1];
+    }
+    if (!inner) {
+        solve_axis(&s, 0);
+        return;
+    }
+    u64 out = 0;
+    for (u32 a = 0; a < f->axes; a++) out = out * f->dims[a] + (u64)(s.page_at[a] - f->constant[a]);
+    set_add(&e->work, work_unit(n, out));
+}
+
+static void gather_lane(engine *e, const node_state *n, const page_state *offsets, u64 lane) {
+    for (u32 at = offsets->head[lane]; at != 0; at = offsets->next[at - 1]) set_add(&e->work, work_unit(n, at - 1));
+}
+
+/* Offsets without lists: each is looked up. */
+static void gather_scan(engine *e, const node_state *n, const page_state *offsets, const lane_set *dirty) {
+    for (u64 lane = 0; lane < offsets->lanes; lane++) {
+        i64 at = offsets->width == 4 ? ((const i32 *)offsets->value)[lane] : ((const i64 *)offsets->value)[lane];
+        if (at >= 0 && set_has(dirty, (u64)at)) set_add(&e->work, work_unit(n, lane));
+    }
+}
+
+static void element_lane(engine *e, const node_state *n, u64 lane) {
+    if (n->row->kind == NODE_REDUCE) {
+        set_add(&e->work, work_unit(n, lane));
+        return;
+    }
+    u64 key = lane / n->rest, r = lane % n->rest;
+    i32 group = ((const i32 *)e->pages[n->row->group].value)[key];
+    if (group < 0) return;
+    u64 leaf = n->leaf_base[group] + (n->rank_place[key] - n->start[group]) / LEAF_LANES;
+    set_add(&e->work, leaf * n->rest + r);
+}
+
+static void lane_visit(engine *e, const node_state *n, const image_read *r, u64 lane) {
+    switch (r->kind) {
+    case READ_AFFINE: affine_lane(e, n, &e->affines[r->arg], lane); return;
+    case READ_GATHER: gather_lane(e, n, &e->pages[r->arg], lane); return;
+    case READ_ELEMENT: element_lane(e, n, lane); return;
+    default: set_add(&e->work, work_unit(n, lane));
+    }
+}
+
+void footprint_add(engine *e, node_state *n, const image_read *r) {
+    const page_state *p = &e->pages[r->page];
+    const lane_set *d = &p->dirty;
+    bool many = d->whole || d->count * 2 >= p->lanes;
+    if (e->work.whole || set_is_empty(d)) return;
+    if (r->kind == READ_ALL || r->kind == READ_GROUP || (many && (p->lanes > 1 || n->shape->lanes == 1 || r->kind != READ_GATHER))) {
+        e->work.whole = true;
+        return;
+    }
+    if (r->kind == READ_GATHER && e->pages[r->arg].head == NULL) {
+        if (e->pages[r->arg].lanes <= LEAF_LANES) gather_scan(e, n, &e->pages[r->arg], d);
+        else e->work.whole = true;
+        return;
+    }
+    bool plain = r->kind == READ_LANE && n->row->kind == NODE_MAP;
+    for (u64 tile = set_next_tile(d, 0); tile != SET_NONE; tile = set_next_tile(d, tile + 1)) {
+        if (plain) {
+            set_add_words(&e->work, tile, d->leaf + tile * 8, 8);
+            continue;
+        }
+        for (u64 w = tile * 8; w < tile * 8 + 8; w++)
+            for (u64 bits = d->leaf[w]; bits != 0; bits &= bits - 1)
+                lane_visit(e, n, r, w * 64 + (u64)__builtin_ctzll(bits));
+    }
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * resolve: turns the rows of a verified image into tables of pointers, once, at open. */
+#include "state.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static operand place_of(u16 slot) {
+    if (slot == SLOT_NONE) return (operand){0, AT_NONE};
+    return (operand){slot, (slot & SLOT_UNIFORM) != 0 ? AT_CELL : AT_TILE};
+}
+
+/* Notes that a uniform slot must be spread over a tile before the node's tiles run. */
+static void spread(engine *e, node_state *n, operand *o, u8 type) {
+    if (o->place != AT_CELL) return;
+    o->place = AT_SPREAD;
+    for (u32 k = 0; k < n->spread_count; k++)
+        if (n->spread[k] == o->slot && e->spread_types[n->first_spread + k] == type) return;
+    n->spread[n->spread_count] = o->slot;
+    e->spread_types[n->first_spread + n->spread_count++] = type;
+}
+
+/* The variant that fits uniform operands, or VV with them spread. */
+static void choose_variant(engine *e, node_state *n, step *s) {
+    const image_instruction *r = s->row;
+    const op_row *info = op_info(r->op);
+    bool a = s->a.place == AT_CELL, b = s->b.place == AT_CELL, c = s->c.place == AT_CELL;
+    u8 variant = VARIANT_VV;
+    s->faults = info->faults;
+    if (info->arity == 2 && !info->faults && b && !a) variant = VARIANT_VU;
+    if (info->arity == 2 && !info->faults && a && !b) variant = VARIANT_UV;
+    if (info->arity == 3 && c && !a && !b) variant = VARIANT_VU;
+    if (info->arity == 3 && r->op == OP_SELECT && b && !a && !c) variant = VARIANT_UV;
+    if (info->arity == 3 && r->op != OP_SELECT && a && !b && !c) variant = VARIANT_UV;
+    s->fn = kernel_find(r->op, r->type, r->type2, variant);
+    if (s->fn == NULL) variant = VARIANT_VV, s->fn = kernel_find(r->op, r->type, r->type2, VARIANT_VV);
+    ASSERT(s->fn != NULL);
+    if (variant != VARIANT_VV) return;
+    spread(e, n, &s->a, r->op == OP_SELECT ? TYPE_BOOL : r->type);
+    spread(e, n, &s->b, r->type);
+    spread(e, n, &s->c, info->arity == 3 ? r->type : TYPE_BOOL);
+}
+
+static void step_resolve(engine *e, node_state *n, step *s, const image_instruction *r, bool uniform) {
+    *s = (step){.row = r, .a = place_of(r->a), .b = place_of(r->b), .c = place_of(r->c)};
+    switch (r->op) {
+    case IN_SCALAR:
+    case IN_LANE:
+    case IN_GATHER:
+    case IN_STORE: s->page = e->pages[r->imm].value; break;
+    case IN_AFFINE: s->page = e->pages[e->image->affines[r->imm].page].value; break;
+    default: break;
+    }
+    if (r->op < INSTRUCTION_FIRST && uniform) {
+        s->fn = kernel_find(r->op, r->type, r->type2, VARIANT_VV);
+        s->faults = op_info(r->op)->faults;
+    } else if (r->op < INSTRUCTION_FIRST) {
+        choose_variant(e, n, s);
+    } else if (!uniform) {
+        spread(e, n, &s->a, r->op == IN_GATHER ? r->type2 : r->op == IN_AXIS ? TYPE_I64 : r->type);
+        spread(e, n, &s->b, r->op == IN_FEED ? TYPE_BOOL : r->type);
+        spread(e, n, &s->c, TYPE_BOOL);
+    }
+    n->iota = n->iota || r->op == IN_IOTA;
+    n->coordinates = n->coordinates || r->op == IN_AFFINE;
+}
+
+static void affine_resolve(engine *e, u32 row) {
+    const image_affine *a = &e->image->affines[row];
+    affine_state *f = &e->affines[row];
+    const image_page *p = &e->image->pages[a->page];
+    const image_shape *s = &e->image->shapes[p->shape];
+    f->page = p, f->axes = a->axis_count, f->checked = a->checked != 0;
+    u64 stride = 1;
+    for (u32 k = f->axes; k > 0; k--) {
+        f->dims[k - 1] = s->dims[k - 1], f->strides[k - 1] = stride;
+        stride *= s->dims[k - 1];
+    }
+    for (u32 k = 0; k < f->axes; k++) {
+        const image_affine_axis *x = &e->image->affine_axes[a->axis_at + k];
+        f->constant[k] = x->constant;
+        for (u32 t = 0; t < x->term_count; t++) {
+            const image_term *term = &e->image->terms[x->term_at + t];
+            f->coefficient[k][term->axis] += term->coefficient;
+        }
+    }
+}
+
+/* Whether a read is the domain shifted: axis k of the page is axis k of the domain plus a constant, of the same size. */
+static void shift_resolve(engine *e, const image_read *r) {
+    affine_state *f = &e->affines[r->arg];
+    const image_shape *s = &e->image->shapes[e->image->nodes[r->node].shape];
+    f->shift = f->axes == s->axis_count && f->axes > 0;
+    for (u32 k = 0; k < f->axes && f->shift; k++) {
+        f->shift = f->dims[k] == s->dims[k];
+        for (u32 d = 0; d < s->axis_count; d++) f->shift = f->shift && f->coefficient[k][d] == (d == k);
+    }
+}
+
+static void keyed_resolve(engine *e, node_state *n, u32 row) {
+    n->keys = layout_outer_lanes(e->image, row), n->rest = layout_keyed_rest(e->image, row);
+    n->groups = layout_keyed_groups(e->image, row), n->keyed_stride = layout_keyed_partials(n->keys, n->groups);
+    n->order = (u32 *)(e->memory + e->layout.nodes[row].group_at);
+    n->rank_place = n->order + n->keys;
+    n->start = n->rank_place + n->keys;
+    n->leaf_base = n->start + n->groups + 1;
+    n->tree_base = n->leaf_base + n->groups + 1;
+    n->leaf_group = n->tree_base + n->groups + 1;
+}
+
+static void node_resolve(engine *e, u32 row, step **steps, u32 *spreads) {
+    node_state *n = &e->nodes[row];
+    const image_node *r = &e->image->nodes[row];
+    const image_instruction *at = e->image->instructions + r->program_at;
+    n->row = r, n->shape = &e->image->shapes[r->shape];
+    n->forced = (r->flags & NODE_IN_LATER) != 0 && (r->flags & NODE_IN_EPOCH0) == 0;
+    n->first_spread = *spreads, n->spread = e->spread_slots + *spreads;
+    n->uniform = *steps, n->tile = *steps + r->uniform_count;
+    for (u32 k = 0; k < r->uniform_count; k++) step_resolve(e, n, &n->uniform[k], &at[k], true);
+    for (u32 k = 0; k < r->tile_count; k++) step_resolve(e, n, &n->tile[k], &at[r->uniform_count + k], false);
+    *steps += r->uniform_count + r->tile_count;
+    *spreads += n->spread_count;
+    if (r->kind == NODE_MAP) return;
+    n->leaves_of = kernel_leaves(r->reduce, r->type), n->join = kernel_join(r->reduce, r->type);
+    ASSERT(n->leaves_of != NULL && n->join != NULL);
+    n->outer = layout_outer_lanes(e->image, row), n->inner = n->shape->lanes / n->outer;
+    n->leaves = (n->inner + LEAF_LANES - 1) / LEAF_LANES, n->tree = layout_tree_partials(n->inner);
+    if (r->kind == NODE_KEYED) keyed_resolve(e, n, row);
+    u64 partials_at = e->layout.nodes[row].partials_at;
+    u64 count = r->kind == NODE_KEYED ? n->keyed_stride * n->rest : n->tree * n->outer;
+    if (partials_at == 0) return;
+    n->partials = e->memory + partials_at;
+    if (r->reduce >= REDUCE_ARGMIN) n->partial_index = (i64 *)(n->partials + ALIGN_UP(count * type_bytes(r->type), 64));
+}
+
+static u64 page_key(const image *i, u32 page) {
+    char text[400];
+    const image_page *p = &i->pages[page];
+    const image_shape *s = &i->shapes[p->shape];
+    size_t used = (size_t)snprintf(text, sizeof text, "%.200s%c%s%c", image_string(i, p->name), 0, type_text(p->type), 0);
+    for (u32 a = 0; a < s->axis_count; a++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%llu", a == 0 ? "" : ",", (unsigned long long)s->dims[a]);
+    return XXH3_64bits(text, used);
+}
+
+static void pages_resolve(engine *e) {
+    for (u32 k = 1; k < e->image->page_count; k++) {
+        page_state *p = &e->pages[k];
+        const layout_page *l = &e->layout.pages[k];
+        p->row = &e->image->pages[k];
+        p->value = e->memory + l->value_at;
+        p->lanes = e->image->shapes[p->row->shape].lanes, p->width = type_bytes(p->row->type);
+        p->stale = true;
+        p->key = (p->row->flags & PAGE_ROOTED) != 0 ? page_key(e->image, k) : 0;
+        set_open(&p->dirty, e->memory + l->dirty_at, p->lanes);
+        if (p->row->kind == PAGE_EPOCH) e->epoch_page = k;
+        if (l->inverse_at == 0) continue;
+        p->target_lanes = e->image->shapes[e->image->pages[p->row->of].shape].lanes;
+        p->head = (u32 *)(e->memory + l->inverse_at);
+        p->next = p->head + p->target_lanes, p->before = p->next + p->lanes;
+    }
+}
+
+/* Pages that depend on a PREV page or on epoch in LATER: what recovery cannot recompute. */
+static void saved_resolve(engine *e) {
+    const image *i = e->image;
+    for (u32 k = 1; k < i->page_count; k++) e->saved[k] = i->pages[k].kind == PAGE_SOURCE || i->pages[k].prev != 0;
+    bool *moves = e->saved + i->page_count;
+    for (u32 k = 1; k < i->page_count; k++) moves[k] = i->pages[k].kind == PAGE_PREV || i->pages[k].kind == PAGE_EPOCH;
+    for (u32 c = 0; c < i->later_count; c++) {
+        const image_node *n = &i->nodes[i->later[c]];
+        bool any = false;
+        for (u32 k = 0; k < n->read_count; k++) any = any || moves[i->reads[n->read_at + k].page];
+        for (u32 k = 0; any && k < n->uniform_count + n->tile_count; k++) {
+            const image_instruction *r = &i->instructions[n->program_at + k];
+            if (r->op == IN_STORE) moves[r->imm] = e->saved[r->imm] = true;
+        }
+        if (any && n->kind != NODE_MAP) moves[n->output] = e->saved[n->output] = true;
+    }
+}
+
+static const image *sort_image;
+static int name_order(const void *a, const void *b) {
+    const image *i = sort_image;
+    return strcmp(image_string(i, i->pages[*(const u32 *)a].name), image_string(i, i->pages[*(const u32 *)b].name));
+}
+
+mmsb_status resolve_all(engine *e, message *m) {
+    const image *i = e->image;
+    arena *a = e->tables;
+    u32 steps_count = 0;
+    for (u32 k = 0; k < i->node_count; k++) steps_count += i->nodes[k].uniform_count + i->nodes[k].tile_count;
+    e->pages = ARENA_ARRAY(a, page_state, i->page_count + 1u);
+    e->nodes = ARENA_ARRAY(a, node_state, i->node_count + 1u);
+    e->affines = ARENA_ARRAY(a, affine_state, i->affine_count + 1u);
+    step *steps = ARENA_ARRAY(a, step, steps_count + 1u);
+    e->spread_slots = ARENA_ARRAY(a, u16, 3u * steps_count + 1u), e->spread_types = ARENA_ARRAY(a, u8, 3u * steps_count + 1u);
+    e->touched = ARENA_ARRAY(a, u32, i->page_count + 1u), e->sorted = ARENA_ARRAY(a, u32, i->page_count + 1u);
+    e->saved = ARENA_ARRAY(a, bool, 2u * i->page_count + 1u);
+    e->fired = ARENA_ARRAY(a, u32, i->event_count + 1u), e->event_before = ARENA_ARRAY(a, u8, i->event_count + 1u);
+    e->slots = ARENA_ARRAY(a, void *, e->layout.tile_slots + 1u);
+    if (e->pages == NULL || e->nodes == NULL || e->affines == NULL || steps == NULL || e->spread_slots == NULL || e->spread_types == NULL ||
+        e->touched == NULL || e->sorted == NULL || e->saved == NULL || e->fired == NULL || e->event_before == NULL || e->slots == NULL)
+        return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the tables of %u pages", i->page_count);
+    pages_resolve(e);
+    for (u32 k = 0; k < i->affine_count; k++) affine_resolve(e, k);
+    for (u32 k = 0; k < i->read_count; k++)
+        if (i->reads[k].kind == READ_AFFINE) shift_resolve(e, &i->reads[k]);
+    u32 spreads = 0;
+    for (u32 k = 0; k < i->node_count; k++) node_resolve(e, k, &steps, &spreads);
+    for (u32 c = 0; c < i->later_count; c++) e->nodes[i->later[c]].place = c;
+    saved_resolve(e);
+    for (u32 k = 1; k < i->page_count; k++)
+        if ((i->pages[k].flags & PAGE_ROOTED) != 0) e->sorted[e->sorted_count++] = k;
+    sort_image = i;
+    if (e->sorted_count != 0) qsort(e->sorted, e->sorted_count, sizeof(u32), name_order);
+    for (u32 k = 0; k < AXES_MAX; k++) e->coordinates[k] = (i64 *)(e->memory + e->layout.coordinates_at + (u64)k * LAYOUT_SLOT_BYTES);
+    for (u32 k = 0; k < 4; k++) e->buffer[k] = (u64 *)(e->memory + e->layout.buffers_at + (u64)k * LAYOUT_SLOT_BYTES);
+    e->lane_list = (u64 *)(e->memory + e->layout.buffers_at + 4u * LAYOUT_SLOT_BYTES);
+    set_open(&e->work, e->memory + e->layout.work_at, e->layout.work_lanes);
+    set_open(&e->pending, e->memory + e->layout.pending_at, i->later_count + 1u);
+    if (e->layout.undo_at != 0) set_open(&e->undo_lines, e->memory + e->layout.undo_lines_at, e->layout.mutable_bytes / LAYOUT_LINE_BYTES);
+    return MMSB_OK;
+}

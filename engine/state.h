@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * state: the tables of a running graph, shared by the engine's modules. Private to engine/. Everything is resolved once, at open. */
+#ifndef MMSB_STATE_H
+#define MMSB_STATE_H
+#include "../kernels/kernels.h"
+#include "engine.h"
+#include "set.h"
+
+/* Where an operand lies: a tile slot, a uniform cell, or a uniform spread over a tile. */
+typedef enum { AT_NONE, AT_TILE, AT_CELL, AT_SPREAD } operand_place;
+typedef struct {
+    u16 slot;
+    u8 place;
+} operand;
+typedef struct {
+    const image_instruction *row;
+    kernel_fn fn;             /* operators */
+    operand a, b, c;          /* as the kernel wants them; loads: c is the guard */
+    void *page;               /* loads and stores: the page's lanes */
+    bool faults;
+} step;
+typedef struct node_state {
+    const image_node *row;
+    const image_shape *shape;
+    step *uniform, *tile;     /* uniform_count, tile_count */
+    u16 *spread;              /* uniform slots to spread before tiles run */
+    u32 spread_count, first_spread;
+    bool coordinates;         /* some step needs coordinates in packed tiles */
+    bool iota;
+    bool forced;              /* in LATER, not in EPOCH0: whole in epoch 1 */
+    u64 outer, inner;         /* REDUCE */
+    u64 leaves;               /* per outer lane */
+    u64 tree;                 /* partials per outer lane */
+    u32 place;                /* in LATER */
+    u32 first_assert, assert_count;
+    u8 *partials;
+    i64 *partial_index;
+    kernel_leaves_fn leaves_of;
+    kernel_join_fn join;
+    u32 *order, *rank_place, *start, *leaf_base, *tree_base, *leaf_group; /* KEYED */
+    u64 keys, rest, groups, keyed_stride;
+} node_state;
+typedef struct {
+    const image_page *row;
+    u8 *value;
+    u64 lanes;
+    u32 width;
+    lane_set dirty;
+    u32 *head, *next, *before; /* inverse of an OFFSETS page; NULL: none */
+    u64 target_lanes;
+    bool touched;              /* stands in touched[] */
+    bool stale;                /* its digest */
+    u64 key, digest;
+} page_state;
+/* An AFFINE row ready to walk. */
+typedef struct {
+    const image_page *page;
+    u64 dims[AXES_MAX], strides[AXES_MAX];
+    i64 coefficient[AXES_MAX][AXES_MAX]; /* [page axis][domain axis] */
+    i64 constant[AXES_MAX];
+    u32 axes;
+    bool checked;
+    bool shift;                /* each axis: its own domain axis plus a constant, same dims */
+    i64 flat_shift;
+} affine_state;
+
+/* The first fault of a node, in order of page, lane, instruction. */
+typedef struct {
+    bool found;
+    u32 page_order;
+    u64 lane;
+    u32 instruction;           /* row of the image */
+    u64 values[2];
+    struct node_state *node;
+} fault_record;
+
+struct engine {
+    const image *image;
+    layout layout;
+    arena *tables;
+    u8 *memory;
+    u64 memory_bytes;
+    engine_options options;
+    page_state *pages;
+    node_state *nodes;
+    affine_state *affines;
+    lane_set work, pending;
+    lane_set undo_lines;
+    bool undo_on;              /* writes save their lines */
+    bool first_run;            /* epoch 0: nothing is compared for inverses, they are built after */
+    bool has_prev, recovered;
+    u64 old_count;
+    bool ran;                  /* engine_run was called for the epoch in the making */
+    u32 *touched;
+    u32 touched_count;
+    u64 epoch;
+    u32 epoch_page;
+    /* of the node that runs */
+    void **slots;
+    u64 *lane_list;            /* 512 */
+    u64 *packed;               /* 512: lanes being collected */
+    u32 packed_count;
+    u64 *buffer[4];            /* a tile each */
+    i64 *coordinates[AXES_MAX];
+    u64 base;                  /* dense: first lane */
+    const u64 *lanes_at;       /* packed: the lanes; NULL: dense */
+    u32 count;
+    const step *feed;
+    const void *feed_at, *present_at;
+    u8 *spread_types;          /* of the nodes' spread slots, one after the other */
+    u16 *spread_slots;
+    u32 fault;
+    fault_record *probe;       /* looking for the fault: stores do nothing */
+    bool verify;               /* engine_check: a change is a bug */
+    bool verify_failed;
+    u32 verify_page;
+    u64 verify_lane;
+    u32 *fired;
+    u32 fired_count;
+    u8 *event_before;
+    u32 *sorted;               /* rooted pages by name */
+    u32 sorted_count;
+    bool *saved;
+    engine_stats stats;
+};
+
+static inline void *cell_at(const engine *e, u16 slot) {
+    return e->memory + e->layout.cells_at + (u64)(slot & ~SLOT_UNIFORM) * LAYOUT_CELL_BYTES;
+}
+static inline void *spread_at(const engine *e, u16 slot) {
+    return e->memory + e->layout.spread_at + (u64)(slot & ~SLOT_UNIFORM) * LAYOUT_SLOT_BYTES;
+}
+static inline void *slot_at(const engine *e, u16 slot) {
+    return e->memory + e->layout.slots_at + (u64)slot * LAYOUT_SLOT_BYTES;
+}
+
+static inline void number_cell(void *cell, u64 bits) { memcpy(cell, &bits, 8); }
+static inline u64 number_word(u8 type, const void *at) {
+    u64 bits = 0;
+    if (at != NULL) memcpy(&bits, at, type_bytes(type));
+    return bits;
+}
+
+/* resolve.c: tables at open */
+mmsb_status resolve_all(engine *e, message *m);
+/* undo.c: before `bytes` at `at` (inside the mutable part) are written in an epoch */
+void undo_save_slow(engine *e, const void *at, u64 bytes);
+static inline void undo_save(engine *e, const void *at, u64 bytes) {
+    if (e->undo_on) undo_save_slow(e, at, bytes);
+}
+void undo_restore(engine *e);
+void undo_forget(engine *e);
+/* vm.c */
+void vm_uniform(engine *e, node_state *n);
+void vm_dense(engine *e, node_state *n, u64 base, u32 count);
+void vm_packed(engine *e, node_state *n, const u64 *lanes, u32 count);
+/* vm_load.c */
+void load_affine(engine *e, node_state *n, const step *s, void *to, const u8 *guard);
+void load_coordinates(engine *e, const node_state *n);
+void load_axis(engine *e, const step *s, i64 *to, const i64 *sofar, const void *index, const u8 *guard);
+void load_group(engine *e, const step *s, i32 *to, const void *key, const u8 *guard);
+i64 edge_index(u8 edge, i64 index, u64 dim, u32 axis); /* inside, or -1 - axis (fill), or INT64_MIN (outside) */
+/* store.c */
+void store_lanes(engine *e, const step *s, const void *from);
+void page_changed_lane(engine *e, u32 page, u64 lane);
+void page_touch(engine *e, u32 page);
+void page_set_lane(engine *e, u32 page, u64 lane, const void *bits); /* canonical, compared, with undo */
+/* footprint.c: adds to e->work what a node must redo for one dirty read; may make it whole */
+void footprint_add(engine *e, node_state *n, const image_read *r);
+u64 work_unit(const node_state *n, u64 lane);
+/* inverse.c */
+void inverse_build(engine *e, u32 page);
+void inverse_move(engine *e, page_state *p, u64 lane, i64 from, i64 to);
+/* reduce.c, group.c: run on e->work */
+void reduce_run(engine *e, node_state *n);
+void group_index(engine *e, node_state *n);
+void group_run(engine *e, node_state *n, bool index_changed);
+/* The tree over `count` leaves at partials (index for ARG): levels above the leaves, all of them or above some. */
+void tree_above_all(const node_state *n, u8 *partials, i64 *index, u64 leaves);
+void tree_above(const node_state *n, u8 *partials, i64 *index, u64 leaves, u64 leaf);
+u64 tree_root(u64 leaves);
+void result_store(engine *e, node_state *n, u64 lane, const void *value, const i64 *index);
+/* wave.c */
+mmsb_status node_run(engine *e, u32 node, bool whole, message *m);
+mmsb_status waves_run(engine *e, const u32 *list, u32 count, message *m);
+void readers_mark(engine *e, u32 page);
+/* fault.c */
+mmsb_status fault_word(engine *e, node_state *n, bool whole, message *m);
+mmsb_status assert_word(engine *e, const image_assert *a, message *m);
+void fault_note(engine *e, const step *s, u32 lane, u64 value0, u64 value1);
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * store: results into pages, with comparison, undo, dirty lanes and the inverse lists of offsets. */
+#include "state.h"
+
+void page_touch(engine *e, u32 page) {
+    page_state *p = &e->pages[page];
+    if (p->touched) return;
+    p->touched = true;
+    p->stale = true;
+    e->touched[e->touched_count++] = page;
+    readers_mark(e, page);
+}
+
+void page_changed_lane(engine *e, u32 page, u64 lane) {
+    set_add(&e->pages[page].dirty, lane);
+    e->stats.lanes_changed++;
+    if (e->verify && !e->verify_failed) e->verify_failed = true, e->verify_page = page, e->verify_lane = lane;
+    page_touch(e, page);
+}
+
+void page_set_lane(engine *e, u32 page, u64 lane, const void *bits) {
+    page_state *p = &e->pages[page];
+    u64 now = 0, then = 0;
+    memcpy(&now, bits, p->width);
+    now = type_canonical(p->row->type, now);
+    u8 *at = p->value + lane * p->width;
+    memcpy(&then, at, p->width);
+    if (now == then) return;
+    undo_save(e, at, p->width);
+    memcpy(at, &now, p->width);
+    page_changed_lane(e, page, lane);
+}
+
+/* Offsets that change move in the inverse lists before they are stored. */
+static void offsets_move(engine *e, page_state *p, const void *from) {
+    for (u32 k = 0; k < e->count; k++) {
+        u64 lane = e->lanes_at != NULL ? e->lanes_at[k] : e->base + k;
+        i64 old = p->width == 4 ? ((const i32 *)p->value)[lane] : ((const i64 *)p->value)[lane];
+        i64 now = p->width == 4 ? ((const i32 *)from)[k] : ((const i64 *)from)[k];
+        if (old != now) inverse_move(e, p, lane, old, now);
+    }
+}
+
+static void changed_words(engine *e, u32 page, const u64 *changed, u32 count) {
+    page_state *p = &e->pages[page];
+    u64 before = p->dirty.count;
+    if (e->lanes_at != NULL) {
+        for (u32 w = 0; w * 64 < count; w++)
+            for (u64 bits = changed[w]; bits != 0; bits &= bits - 1) set_add(&p->dirty, e->lanes_at[w * 64 + (u32)__builtin_ctzll(bits)]);
+    } else {
+        set_add_words(&p->dirty, e->base / TILE_LANES, changed, (count + 63) / 64);
+    }
+    e->stats.lanes_changed += p->dirty.count - before;
+    if (e->verify && !e->verify_failed) {
+        u32 w = 0;
+        while (changed[w] == 0) w++;
+        u32 k = w * 64 + (u32)__builtin_ctzll(changed[w]);
+        e->verify_failed = true, e->verify_page = page;
+        e->verify_lane = e->lanes_at != NULL ? e->lanes_at[k] : e->base + k;
+    }
+    page_touch(e, page);
+}
+
+void store_lanes(engine *e, const step *s, const void *from) {
+    u32 page = s->row->imm;
+    page_state *p = &e->pages[page];
+    u64 changed[8];
+    u32 any;
+    if (p->head != NULL && !e->first_run) offsets_move(e, p, from);
+    if (e->lanes_at != NULL) {
+        for (u32 k = 0; k < e->count && e->undo_on; k++) undo_save(e, p->value + e->lanes_at[k] * p->width, p->width);
+        any = kernel_scatter(p->row->type)(p->value, from, e->lanes_at, e->count, changed);
+    } else {
+        ASSERT(e->base % TILE_LANES == 0);
+        u8 *at = p->value + e->base * p->width;
+        undo_save(e, at, (u64)e->count * p->width);
+        any = kernel_store(p->row->type)(at, from, e->count, changed);
+    }
+    e->stats.bytes_stored += (u64)e->count * p->width;
+    if (any) changed_words(e, page, changed, e->count);
+}
