@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * back: the back's passes in order: pages, nodes for both modes, modes of hidden nodes, waves, readers, image. */
+ * back: the back's passes in order: pages, nodes for both modes, modes of hidden nodes, waves,
+ * readers, image. */
 #include "back.h"
 
 #include "../engine/core/layout.h"
@@ -21,7 +22,8 @@ static u32 resolve(back *b, u32 expr, bool later, u32 *memo) {
         if (!same) to = ir_read(b->g, e.page, e.prev, index, e.count, e.position);
     }
     if (e.kind == IR_OP || e.kind == IR_ANDAND || e.kind == IR_OROR || e.kind == IR_REDUCE) {
-        u32 x = resolve(b, e.a, later, memo), y = resolve(b, e.b, later, memo), z = e.kind == IR_OP ? resolve(b, e.c, later, memo) : 0;
+        u32 x = resolve(b, e.a, later, memo), y = resolve(b, e.b, later, memo),
+            z = e.kind == IR_OP ? resolve(b, e.c, later, memo) : 0;
         bool same = x == e.a && y == e.b && (e.kind != IR_OP || z == e.c);
         if (!same && e.kind == IR_OP) {
             u8 type = e.op == OP_CONVERT ? e.type : b->g->exprs[e.op == OP_SELECT ? y : x].type;
@@ -43,8 +45,10 @@ static void pages_add(back *b) {
     for (u32 k = 1; k < g->page_count; k++) {
         ir_page *p = &g->pages[k];
         if (!p->live) continue;
-        u8 flags = (u8)((p->exported ? PAGE_EXPORTED : 0) | (p->hidden ? PAGE_HIDDEN : 0) | (p->state ? PAGE_STATE : 0) | (p->event ? PAGE_EVENT : 0));
-        u32 page = back_page(b, p->name, p->type, p->dims, p->rank, flags, back_position(b, p->place));
+        u8 flags = (u8)((p->exported ? PAGE_EXPORTED : 0) | (p->hidden ? PAGE_HIDDEN : 0) |
+                        (p->state ? PAGE_STATE : 0) | (p->event ? PAGE_EVENT : 0));
+        u32 page =
+            back_page(b, p->name, p->type, p->dims, p->rank, flags, back_position(b, p->place));
         b->pages[page].kind = p->kind;
         memcpy(b->pages[page].edge, p->edge, sizeof p->edge);
         memcpy(b->pages[page].fill, p->fill, sizeof p->fill);
@@ -52,7 +56,8 @@ static void pages_add(back *b) {
     }
     for (u32 k = 1; k < g->expr_count; k++) {
         const ir_expr *e = &g->exprs[k];
-        if (e->kind != IR_READ || !e->prev || b->page_of[e->page] == 0 || b->prev_of[e->page] != 0) continue;
+        if (e->kind != IR_READ || !e->prev || b->page_of[e->page] == 0 || b->prev_of[e->page] != 0)
+            continue;
         u32 of = b->page_of[e->page];
         image_page p = b->pages[of];
         p.name = 0, p.kind = PAGE_PREV, p.flags = 0, p.of = of, p.prev = 0;
@@ -67,7 +72,8 @@ static void pages_add(back *b) {
         }
     for (u32 k = 1; k < b->pages_count; k++) {
         image_page *p = &b->pages[k];
-        bool rooted = p->kind == PAGE_SOURCE || (p->flags & (PAGE_EXPORTED | PAGE_EVENT)) != 0 || p->prev != 0;
+        bool rooted = p->kind == PAGE_SOURCE || (p->flags & (PAGE_EXPORTED | PAGE_EVENT)) != 0 ||
+                      p->prev != 0;
         if (rooted && p->kind != PAGE_PREV && p->kind != PAGE_EPOCH) p->flags |= PAGE_ROOTED;
     }
 }
@@ -90,7 +96,8 @@ static void page_nodes(back *b, u32 row, u32 *memo0, u32 *memo1) {
         return;
     }
     u32 e0 = resolve(b, q.expr, false, memo0), e1 = resolve(b, q.expr, true, memo1);
-    map_node(b, e0, 0, p.dims, p.rank, b->page_of[row], e0 == e1 ? NODE_IN_EPOCH0 | NODE_IN_LATER : NODE_IN_EPOCH0);
+    map_node(b, e0, 0, p.dims, p.rank, b->page_of[row],
+             e0 == e1 ? NODE_IN_EPOCH0 | NODE_IN_LATER : NODE_IN_EPOCH0);
     if (e0 != e1) map_node(b, e1, 0, p.dims, p.rank, b->page_of[row], NODE_IN_LATER);
 }
 
@@ -120,7 +127,8 @@ static bool modes_spread(back *b) {
             u32 page = b->reads[n->read_at + r].page;
             if ((b->pages[page].flags & PAGE_HIDDEN) == 0 || w[page] == 0) continue;
             bool named = false;
-            for (u32 p = 1; p < b->g->page_count && b->pages[page].position != 0 && !named; p++) named = b->page_of[p] == page;
+            for (u32 p = 1; p < b->g->page_count && b->pages[page].position != 0 && !named; p++)
+                named = b->page_of[p] == page;
             if (!named) b->nodes[w[page] - 1].flags |= modes;
         }
     }
@@ -142,27 +150,32 @@ static int command_order(const void *x, const void *y) {
 /* Longest paths by repeated relaxation in a work queue; nodes that wait on nothing first. */
 static bool waves_assign(back *b, u8 mode) {
     u32 *w = writers(b, mode), count = b->nodes_count, queued = 0;
-    u32 *left = ARENA_ARRAY(b->memory, u32, count + 1u), *queue = ARENA_ARRAY(b->memory, u32, count + 1u);
-    u32 *first = ARENA_ARRAY(b->memory, u32, count + 2u), *wave = ARENA_ARRAY(b->memory, u32, count + 1u);
+    u32 *left = ARENA_ARRAY(b->memory, u32, count + 1u),
+        *queue = ARENA_ARRAY(b->memory, u32, count + 1u);
+    u32 *first = ARENA_ARRAY(b->memory, u32, count + 2u),
+        *wave = ARENA_ARRAY(b->memory, u32, count + 1u);
     if (w == NULL || left == NULL || queue == NULL || first == NULL || wave == NULL) return false;
     for (u32 pass = 0; pass < 1; pass++) {
         for (u32 k = 0; k < count; k++) {
             if ((b->nodes[k].flags & mode) == 0) continue;
             for (u32 r = 0; r < b->nodes[k].read_count; r++) {
                 u32 page = b->reads[b->nodes[k].read_at + r].page;
-                if (b->pages[page].kind == PAGE_PREV && mode == NODE_IN_EPOCH0) page = b->pages[page].of;
+                if (b->pages[page].kind == PAGE_PREV && mode == NODE_IN_EPOCH0)
+                    page = b->pages[page].of;
                 if (w[page] != 0 && b->pages[page].kind != PAGE_PREV) left[k]++, first[w[page]]++;
             }
         }
     }
     for (u32 k = 0; k <= count; k++) first[k + 1] += first[k];
-    u32 *to = ARENA_ARRAY(b->memory, u32, first[count + 1] + 1u), *at = ARENA_ARRAY(b->memory, u32, count + 2u);
+    u32 *to = ARENA_ARRAY(b->memory, u32, first[count + 1] + 1u),
+        *at = ARENA_ARRAY(b->memory, u32, count + 2u);
     if (to == NULL || at == NULL) return false;
     for (u32 k = 0; k < count; k++) {
         if ((b->nodes[k].flags & mode) == 0) continue;
         for (u32 r = 0; r < b->nodes[k].read_count; r++) {
             u32 page = b->reads[b->nodes[k].read_at + r].page;
-            if (b->pages[page].kind == PAGE_PREV && mode == NODE_IN_EPOCH0) page = b->pages[page].of;
+            if (b->pages[page].kind == PAGE_PREV && mode == NODE_IN_EPOCH0)
+                page = b->pages[page].of;
             if (w[page] == 0 || b->pages[page].kind == PAGE_PREV) continue;
             u32 from = w[page] - 1;
             to[first[from] + at[from]++] = k;
@@ -181,20 +194,26 @@ static bool waves_assign(back *b, u8 mode) {
         u32 n = queue[k];
         if (mode == NODE_IN_EPOCH0) b->nodes[n].wave0 = wave[n];
         if (mode == NODE_IN_LATER) b->nodes[n].wave1 = wave[n];
-        if (mode == NODE_IN_EPOCH0) BACK_ADD(b, epoch0, n);
-        else if (mode == NODE_IN_LATER) BACK_ADD(b, later, n);
-        else BACK_ADD(b, first, n);
+        if (mode == NODE_IN_EPOCH0)
+            BACK_ADD(b, epoch0, n);
+        else if (mode == NODE_IN_LATER)
+            BACK_ADD(b, later, n);
+        else
+            BACK_ADD(b, first, n);
     }
     sort_back = b, sort_later = mode == NODE_IN_LATER;
-    if (mode == NODE_IN_EPOCH0 && b->epoch0_count != 0) qsort(b->epoch0, b->epoch0_count, sizeof(u32), command_order);
-    if (mode == NODE_IN_LATER && b->later_count != 0) qsort(b->later, b->later_count, sizeof(u32), command_order);
+    if (mode == NODE_IN_EPOCH0 && b->epoch0_count != 0)
+        qsort(b->epoch0, b->epoch0_count, sizeof(u32), command_order);
+    if (mode == NODE_IN_LATER && b->later_count != 0)
+        qsort(b->later, b->later_count, sizeof(u32), command_order);
     return !b->out_of_memory;
 }
 
 static void readers_group(back *b) {
     for (u32 p = 0; p < b->pages_count; p++) b->pages[p].reader_count = 0;
     for (u32 r = 0; r < b->reads_count; r++)
-        if ((b->nodes[b->reads[r].node].flags & NODE_IN_LATER) != 0) b->pages[b->reads[r].page].reader_count++;
+        if ((b->nodes[b->reads[r].node].flags & NODE_IN_LATER) != 0)
+            b->pages[b->reads[r].page].reader_count++;
     u32 at = 0;
     for (u32 p = 0; p < b->pages_count; p++) {
         b->pages[p].reader_at = at;
@@ -204,7 +223,8 @@ static void readers_group(back *b) {
     for (u32 k = 0; k < at; k++) BACK_ADD(b, readers, 0);
     for (u32 r = 0; r < b->reads_count && !b->out_of_memory; r++) {
         image_page *p = &b->pages[b->reads[r].page];
-        if ((b->nodes[b->reads[r].node].flags & NODE_IN_LATER) != 0) b->readers[p->reader_at + p->reader_count++] = r;
+        if ((b->nodes[b->reads[r].node].flags & NODE_IN_LATER) != 0)
+            b->readers[p->reader_at + p->reader_count++] = r;
     }
 }
 
@@ -212,17 +232,25 @@ static void others_add(back *b) {
     ir *g = b->g;
     for (u32 k = 0; k < g->assert_count; k++) {
         const ir_assert *a = &g->asserts[k];
-        BACK_ADD(b, asserts, (image_assert){b->page_of[a->page], back_string(b, a->text, strlen(a->text)), back_position(b, a->place), 0});
+        BACK_ADD(b, asserts,
+                 (image_assert){b->page_of[a->page], back_string(b, a->text, strlen(a->text)),
+                                back_position(b, a->place), 0});
     }
     for (u32 k = 0; k < g->event_count; k++) {
         const ir_event *e = &g->events[k];
         u32 at = b->event_values_count;
-        for (u32 v = 0; v < e->value_count; v++) BACK_ADD(b, event_values, b->page_of[g->lists[e->value_at + v]]);
-        BACK_ADD(b, events, (image_event){b->page_of[e->page], b->pages[b->page_of[e->page]].name, at, e->value_count});
+        for (u32 v = 0; v < e->value_count; v++)
+            BACK_ADD(b, event_values, b->page_of[g->lists[e->value_at + v]]);
+        BACK_ADD(b, events,
+                 (image_event){b->page_of[e->page], b->pages[b->page_of[e->page]].name, at,
+                               e->value_count});
     }
     for (u32 k = 1; k < g->page_count; k++)
         if (g->pages[k].file != NULL)
-            BACK_ADD(b, files, (image_file){b->page_of[k], back_string(b, g->pages[k].file, strlen(g->pages[k].file)), b->pages[b->page_of[k]].position, 0});
+            BACK_ADD(b, files,
+                     (image_file){b->page_of[k],
+                                  back_string(b, g->pages[k].file, strlen(g->pages[k].file)),
+                                  b->pages[b->page_of[k]].position, 0});
     for (u32 k = 0; k < g->export_count; k++) BACK_ADD(b, exports, b->page_of[g->exports[k]]);
 }
 
@@ -231,9 +259,13 @@ mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, mes
     u32 room = g->page_count + 2 * g->equation_count + 16;
     if (b == NULL) return MMSB_OUT_OF_SPACE;
     *b = (back){.g = g, .memory = memory, .memo_mask = 0xffff, .stamp_last = 1};
-    b->page_of = ARENA_ARRAY(memory, u32, 3u * room), b->prev_of = ARENA_ARRAY(memory, u32, 3u * room);
-    b->position_of = ARENA_ARRAY(memory, u32, g->place_count + 1u), b->memo = ARENA_ARRAY(memory, back_memo, 65536);
-    if (b->page_of == NULL || b->prev_of == NULL || b->position_of == NULL || b->memo == NULL || !keyed_prepare(b)) return MMSB_OUT_OF_SPACE;
+    b->page_of = ARENA_ARRAY(memory, u32, 3u * room),
+    b->prev_of = ARENA_ARRAY(memory, u32, 3u * room);
+    b->position_of = ARENA_ARRAY(memory, u32, g->place_count + 1u),
+    b->memo = ARENA_ARRAY(memory, back_memo, 65536);
+    if (b->page_of == NULL || b->prev_of == NULL || b->position_of == NULL || b->memo == NULL ||
+        !keyed_prepare(b))
+        return MMSB_OUT_OF_SPACE;
     u64 none[1] = {1};
     back_string(b, "", 0);
     back_shape(b, none, 0);
@@ -244,10 +276,16 @@ mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, mes
     if (memo0 == NULL || memo1 == NULL) return MMSB_OUT_OF_SPACE;
     for (u32 k = 1; k < g->page_count && !b->out_of_memory; k++) page_nodes(b, k, memo0, memo1);
     if (b->too_many_axes || b->too_large)
-        return message_set(m, MMSB_WRONG, b->too_large ? "a page's expression is too large: name parts of it as pages"
-                                                       : "a reduction inside reductions spans more than %u indices: name the inner one as a page", AXES_MAX);
+        return message_set(
+            m, MMSB_WRONG,
+            b->too_large
+                ? "a page's expression is too large: name parts of it as pages"
+                : "a reduction inside reductions spans more than %u indices: name the inner one as a page",
+            AXES_MAX);
     if (b->out_of_memory || !modes_spread(b)) return MMSB_OUT_OF_SPACE;
-    if (!waves_assign(b, NODE_IN_FIRST) || !waves_assign(b, NODE_IN_EPOCH0) || !waves_assign(b, NODE_IN_LATER)) return MMSB_OUT_OF_SPACE;
+    if (!waves_assign(b, NODE_IN_FIRST) || !waves_assign(b, NODE_IN_EPOCH0) ||
+        !waves_assign(b, NODE_IN_LATER))
+        return MMSB_OUT_OF_SPACE;
     readers_group(b);
     others_add(b);
     return b->out_of_memory ? MMSB_OUT_OF_SPACE : back_write(b, image_bytes, bytes, m);

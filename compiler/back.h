@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * back: from equations (ir.h) to an image: reductions and gathers split into nodes of their own, programs, footprints, waves. Private to
- * compiler/back*.c but for back_build. A node's program is built as values (one per instruction); slots are given out when it ends. */
+ * back: from equations (ir.h) to an image: reductions and gathers split into nodes of their own,
+ * programs, footprints, waves. Private to compiler/back*.c but for back_build. A node's program is
+ * built as values (one per instruction); slots are given out when it ends. */
 #ifndef MMSB_BACK_H
 #define MMSB_BACK_H
 #include "ir.h"
 
 #define VALUE_NONE UINT32_MAX
 typedef struct {
-    image_instruction row;   /* dst, a, b, c are values until slots are given out */
+    image_instruction row; /* dst, a, b, c are values until slots are given out */
     u32 a, b, c;
     bool uniform;
-    u32 last;                /* last instruction that uses it */
+    u32 last; /* last instruction that uses it */
 } back_value;
 typedef struct {
-    u32 expr, guard, extra;  /* what the hidden page holds */
+    u32 expr, guard, extra; /* what the hidden page holds */
     u8 kind;
     u32 page;
 } back_hidden;
@@ -24,7 +25,7 @@ typedef struct back {
     ir *g;
     arena *memory;
     bool out_of_memory;
-    u32 *page_of, *prev_of;  /* image pages of ir pages */
+    u32 *page_of, *prev_of; /* image pages of ir pages */
     u32 epoch_page, node_definition;
     bool too_many_axes, too_large;
     u32 stamp_last, sub_last;
@@ -70,19 +71,20 @@ typedef struct back {
     SECTION(image_file, files)
     SECTION(u32, exports)
 #undef SECTION
-    u32 *position_of;        /* image positions of ir places */
+    u32 *position_of; /* image positions of ir places */
 } back;
-#define BACK_ADD(b, name, ...)                                                                     \
-    (arena_grow((b)->memory, (void **)&(b)->name, &(b)->name##_capacity, (b)->name##_count + 1,     \
-                sizeof *(b)->name)                                                                  \
-         ? ((b)->name[(b)->name##_count] = __VA_ARGS__, (b)->name##_count++)                        \
+#define BACK_ADD(b, name, ...)                                                                  \
+    (arena_grow((b)->memory, (void **)&(b)->name, &(b)->name##_capacity, (b)->name##_count + 1, \
+                sizeof *(b)->name)                                                              \
+         ? ((b)->name[(b)->name##_count] = __VA_ARGS__, (b)->name##_count++)                    \
          : ((b)->out_of_memory = true, 0))
 
 /* The image of a checked graph, in `memory`; *bytes its length. MMSB_OUT_OF_SPACE. */
 mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, message *m);
 
 /* back_nodes.c */
-u32 back_page(back *b, const char *name, u8 type, const u64 *dims, u32 axes, u8 flags, u32 position);
+u32 back_page(back *b, const char *name, u8 type, const u64 *dims, u32 axes, u8 flags,
+              u32 position);
 u32 back_shape(back *b, const u64 *dims, u32 axes);
 u32 back_string(back *b, const char *text, size_t bytes);
 u32 back_position(back *b, u32 place);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * back_lower: an expression over the domain in hand becomes values of its node's program. A guard is an expression, too: faults count only where it
- * holds. Equal pairs of expression and guard are one value. */
+ * back_lower: an expression over the domain in hand becomes values of its node's program. A guard
+ * is an expression, too: faults count only where it holds. Equal pairs of expression and guard are
+ * one value. */
 #include "back.h"
 
 u32 value_add(back *b, image_instruction row, u32 a, u32 x, u32 c, bool uniform) {
-    if (!arena_grow(b->memory, (void **)&b->values, &b->value_capacity, b->value_count + 1, sizeof(back_value))) {
+    if (!arena_grow(b->memory, (void **)&b->values, &b->value_capacity, b->value_count + 1,
+                    sizeof(back_value))) {
         b->out_of_memory = true;
         return 0;
     }
@@ -16,15 +18,20 @@ static bool is_uniform(const back *b, u32 v) { return v == VALUE_NONE || b->valu
 
 static u32 operate(back *b, u16 op, u8 type, u8 type2, u32 a, u32 x, u32 c, u32 position) {
     bool uniform = is_uniform(b, a) && is_uniform(b, x) && is_uniform(b, c);
-    return value_add(b, (image_instruction){.op = op, .type = type, .type2 = type2, .position = position}, a, x, c, uniform);
+    return value_add(
+        b, (image_instruction){.op = op, .type = type, .type2 = type2, .position = position}, a, x,
+        c, uniform);
 }
 
 /* A hidden page that depends on the axes of `mask` only, read in the domain in hand. */
 u32 value_page(back *b, u32 page, u32 mask, const u64 *dims, u32 axes) {
     u8 type = b->pages[page].type;
-    if (axes == 0) return value_add(b, (image_instruction){.op = IN_SCALAR, .type = type, .imm = page}, VALUE_NONE, VALUE_NONE, VALUE_NONE, true);
+    if (axes == 0)
+        return value_add(b, (image_instruction){.op = IN_SCALAR, .type = type, .imm = page},
+                         VALUE_NONE, VALUE_NONE, VALUE_NONE, true);
     if (axes == b->axes)
-        return value_add(b, (image_instruction){.op = IN_LANE, .type = type, .imm = page}, VALUE_NONE, VALUE_NONE, VALUE_NONE, false);
+        return value_add(b, (image_instruction){.op = IN_LANE, .type = type, .imm = page},
+                         VALUE_NONE, VALUE_NONE, VALUE_NONE, false);
     u32 first = b->affine_axes_count, at = 0;
     for (u32 d = 0; d < b->axes; d++) {
         if ((mask >> d & 1) == 0) continue;
@@ -34,10 +41,13 @@ u32 value_page(back *b, u32 page, u32 mask, const u64 *dims, u32 axes) {
     }
     ASSERT(at == axes && dims != NULL);
     u32 row = BACK_ADD(b, affines, (image_affine){page, first, axes, 0});
-    return value_add(b, (image_instruction){.op = IN_AFFINE, .type = type, .imm = row}, VALUE_NONE, VALUE_NONE, VALUE_NONE, false);
+    return value_add(b, (image_instruction){.op = IN_AFFINE, .type = type, .imm = row}, VALUE_NONE,
+                     VALUE_NONE, VALUE_NONE, false);
 }
 
-static u32 read_page(back *b, const ir_expr *e) { return e->prev ? b->prev_of[e->page] : b->page_of[e->page]; }
+static u32 read_page(back *b, const ir_expr *e) {
+    return e->prev ? b->prev_of[e->page] : b->page_of[e->page];
+}
 
 /* Every index affine: one row, or the same lane. */
 static u32 affine_read(back *b, const ir_expr *e, const ir_affine *f, u32 guard) {
@@ -53,7 +63,9 @@ static u32 affine_read(back *b, const ir_expr *e, const ir_affine *f, u32 guard)
         for (u32 d = 0; d < b->axes && same; d++) same = f[a].coefficient[d] == (d == a);
     }
     u32 page = read_page(b, e);
-    if (same) return value_add(b, (image_instruction){.op = IN_LANE, .type = e->type, .imm = page}, VALUE_NONE, VALUE_NONE, VALUE_NONE, false);
+    if (same)
+        return value_add(b, (image_instruction){.op = IN_LANE, .type = e->type, .imm = page},
+                         VALUE_NONE, VALUE_NONE, VALUE_NONE, false);
     u32 first = b->affine_axes_count;
     for (u32 a = 0; a < p->rank; a++) {
         u32 term_at = b->terms_count, terms = 0;
@@ -66,8 +78,12 @@ static u32 affine_read(back *b, const ir_expr *e, const ir_affine *f, u32 guard)
     }
     u32 row = BACK_ADD(b, affines, (image_affine){page, first, p->rank, checked});
     u32 c = checked && guard != 0 ? lower_value(b, guard, 0) : VALUE_NONE;
-    return value_add(b, (image_instruction){.op = IN_AFFINE, .type = e->type, .imm = row, .position = back_position(b, e->position)}, VALUE_NONE,
-                     VALUE_NONE, c, false);
+    return value_add(b,
+                     (image_instruction){.op = IN_AFFINE,
+                                         .type = e->type,
+                                         .imm = row,
+                                         .position = back_position(b, e->position)},
+                     VALUE_NONE, VALUE_NONE, c, false);
 }
 
 /* The chain of AXIS steps that flattens a read's indices; the last one's type fits the target. */
@@ -77,11 +93,17 @@ static u32 offset_value(back *b, const ir_expr *e, u32 guard, bool narrow) {
     if (guard != 0) c = lower_value(b, guard, 0);
     for (u32 a = 0; a < p->rank; a++) {
         u32 index = lower_value(b, b->g->lists[e->at + a], guard);
-        u32 check = BACK_ADD(b, checks, (image_check){p->dims[a], read_page(b, e), (u8)a, p->edge[a], 0});
-        so_far = value_add(b, (image_instruction){.op = IN_AXIS, .type = b->g->exprs[b->g->lists[e->at + a]].type, .imm = check,
-                                                  .position = back_position(b, e->position)}, so_far, index, c, false);
+        u32 check =
+            BACK_ADD(b, checks, (image_check){p->dims[a], read_page(b, e), (u8)a, p->edge[a], 0});
+        so_far = value_add(b,
+                           (image_instruction){.op = IN_AXIS,
+                                               .type = b->g->exprs[b->g->lists[e->at + a]].type,
+                                               .imm = check,
+                                               .position = back_position(b, e->position)},
+                           so_far, index, c, false);
     }
-    return narrow ? operate(b, OP_CONVERT, TYPE_I64, TYPE_I32, so_far, VALUE_NONE, VALUE_NONE, 0) : so_far;
+    return narrow ? operate(b, OP_CONVERT, TYPE_I64, TYPE_I32, so_far, VALUE_NONE, VALUE_NONE, 0)
+                  : so_far;
 }
 
 /* A read through indices: a hidden page of offsets over this domain, then a gather. */
@@ -94,24 +116,34 @@ static u32 gather_read(back *b, u32 expr, u32 guard) {
     u32 page = 0, dims_shape = back_shape(b, b->dims, b->axes);
     for (u32 k = 0; k < b->hidden_count && page == 0; k++) {
         const back_hidden *h = &b->hidden[k];
-        if (h->kind == 1 && h->expr == expr && h->guard == guard && h->extra == dims_shape) page = h->page;
+        if (h->kind == 1 && h->expr == expr && h->guard == guard && h->extra == dims_shape)
+            page = h->page;
     }
     if (page == 0) {
         back_value *values = b->values;
-        page = back_page(b, "offsets", type, b->dims, b->axes, PAGE_HIDDEN | PAGE_OFFSETS, back_position(b, e.position));
+        page = back_page(b, "offsets", type, b->dims, b->axes, PAGE_HIDDEN | PAGE_OFFSETS,
+                         back_position(b, e.position));
         b->pages[page].of = read_page(b, &e);
-        u32 was_value_count = b->value_count, was_capacity = b->value_capacity, was_stamp = b->stamp;
+        u32 was_value_count = b->value_count, was_capacity = b->value_capacity,
+            was_stamp = b->stamp;
         b->values = NULL, b->value_count = b->value_capacity = 0;
         b->stamp = ++b->stamp_last;
         u32 v = offset_value(b, &e, guard, type == TYPE_I32);
-        value_add(b, (image_instruction){.op = IN_STORE, .type = type, .imm = page}, v, VALUE_NONE, VALUE_NONE, false);
+        value_add(b, (image_instruction){.op = IN_STORE, .type = type, .imm = page}, v, VALUE_NONE,
+                  VALUE_NONE, false);
         node_end(b, (image_node){.kind = NODE_MAP, .shape = dims_shape});
-        b->values = values, b->value_count = was_value_count, b->value_capacity = was_capacity, b->stamp = was_stamp;
+        b->values = values, b->value_count = was_value_count, b->value_capacity = was_capacity,
+        b->stamp = was_stamp;
         BACK_ADD(b, hidden, (back_hidden){expr, guard, dims_shape, 1, page});
     }
-    u32 offset = b->axes == 0 ? value_add(b, (image_instruction){.op = IN_LANE, .type = type, .imm = page}, VALUE_NONE, VALUE_NONE, VALUE_NONE, false)
-                              : value_page(b, page, 0, b->dims, b->axes);
-    return value_add(b, (image_instruction){.op = IN_GATHER, .type = e.type, .type2 = type, .imm = read_page(b, &e)}, offset, VALUE_NONE, VALUE_NONE, false);
+    u32 offset = b->axes == 0
+                     ? value_add(b, (image_instruction){.op = IN_LANE, .type = type, .imm = page},
+                                 VALUE_NONE, VALUE_NONE, VALUE_NONE, false)
+                     : value_page(b, page, 0, b->dims, b->axes);
+    return value_add(b,
+                     (image_instruction){
+                         .op = IN_GATHER, .type = e.type, .type2 = type, .imm = read_page(b, &e)},
+                     offset, VALUE_NONE, VALUE_NONE, false);
 }
 
 static u32 lower_read(back *b, u32 expr, u32 guard) {
@@ -119,14 +151,19 @@ static u32 lower_read(back *b, u32 expr, u32 guard) {
     ir_affine f[PAGE_AXES_MAX];
     u64 extents[32] = {0};
     if (e.count == 0)
-        return value_add(b, (image_instruction){.op = IN_SCALAR, .type = e.type, .imm = read_page(b, &e)}, VALUE_NONE, VALUE_NONE, VALUE_NONE, true);
+        return value_add(
+            b, (image_instruction){.op = IN_SCALAR, .type = e.type, .imm = read_page(b, &e)},
+            VALUE_NONE, VALUE_NONE, VALUE_NONE, true);
     for (u32 d = 0; d < b->axes; d++) extents[d] = b->dims[d];
     for (u32 a = 0; a < e.count; a++)
-        if (!ir_affine_of(b->g, b->g->lists[e.at + a], extents, &f[a])) return gather_read(b, expr, guard);
+        if (!ir_affine_of(b->g, b->g->lists[e.at + a], extents, &f[a]))
+            return gather_read(b, expr, guard);
     return affine_read(b, &e, f, guard);
 }
 
-static u32 both(back *b, u32 guard, u32 more) { return guard == 0 ? more : ir_andand(b->g, guard, more); }
+static u32 both(back *b, u32 guard, u32 more) {
+    return guard == 0 ? more : ir_andand(b->g, guard, more);
+}
 static u32 not_of(back *b, u32 expr) { return ir_op(b->g, OP_NOT, TYPE_BOOL, expr, 0, 0, 0); }
 
 static u32 lower_op(back *b, u32 expr, u32 guard) {
@@ -137,20 +174,23 @@ static u32 lower_op(back *b, u32 expr, u32 guard) {
     in[0] = lower_value(b, e.a, guard);
     if (e.op == OP_SELECT) {
         in[1] = lower_value(b, e.b, b->g->exprs[e.b].can_fault ? both(b, guard, e.a) : 0);
-        in[2] = lower_value(b, e.c, b->g->exprs[e.c].can_fault ? both(b, guard, not_of(b, e.a)) : 0);
+        in[2] =
+            lower_value(b, e.c, b->g->exprs[e.c].can_fault ? both(b, guard, not_of(b, e.a)) : 0);
     } else {
         if (info->arity > 1) in[1] = lower_value(b, e.b, guard);
         if (info->arity > 2) in[2] = lower_value(b, e.c, guard);
     }
     if (info->faults && guard != 0) in[2] = lower_value(b, guard, 0);
-    return operate(b, e.op, type, e.op == OP_CONVERT ? e.type : 0, in[0], in[1], in[2], info->faults ? back_position(b, e.position) : 0);
+    return operate(b, e.op, type, e.op == OP_CONVERT ? e.type : 0, in[0], in[1], in[2],
+                   info->faults ? back_position(b, e.position) : 0);
 }
 
 static u32 lower_shortcut(back *b, u32 expr, u32 guard) {
     ir_expr e = b->g->exprs[expr];
     bool conjunction = e.kind == IR_ANDAND;
     u32 more = conjunction ? e.a : not_of(b, e.a);
-    u32 x = lower_value(b, e.a, guard), y = lower_value(b, e.b, b->g->exprs[e.b].can_fault ? both(b, guard, more) : 0);
+    u32 x = lower_value(b, e.a, guard),
+        y = lower_value(b, e.b, b->g->exprs[e.b].can_fault ? both(b, guard, more) : 0);
     return operate(b, conjunction ? OP_AND : OP_OR, TYPE_BOOL, 0, x, y, VALUE_NONE, 0);
 }
 
@@ -159,10 +199,16 @@ static u32 lower_fresh(back *b, u32 expr, u32 guard) {
     switch (e->kind) {
     case IR_CONST: {
         u32 row = BACK_ADD(b, constants, e->bits);
-        return value_add(b, (image_instruction){.op = IN_CONST, .type = e->type, .imm = row}, VALUE_NONE, VALUE_NONE, VALUE_NONE, true);
+        return value_add(b, (image_instruction){.op = IN_CONST, .type = e->type, .imm = row},
+                         VALUE_NONE, VALUE_NONE, VALUE_NONE, true);
     }
-    case IR_INDEX: return value_add(b, (image_instruction){.op = IN_IOTA, .type = TYPE_I64, .imm = e->var}, VALUE_NONE, VALUE_NONE, VALUE_NONE, false);
-    case IR_EPOCH: return value_add(b, (image_instruction){.op = IN_SCALAR, .type = TYPE_U64, .imm = b->epoch_page}, VALUE_NONE, VALUE_NONE, VALUE_NONE, true);
+    case IR_INDEX:
+        return value_add(b, (image_instruction){.op = IN_IOTA, .type = TYPE_I64, .imm = e->var},
+                         VALUE_NONE, VALUE_NONE, VALUE_NONE, false);
+    case IR_EPOCH:
+        return value_add(
+            b, (image_instruction){.op = IN_SCALAR, .type = TYPE_U64, .imm = b->epoch_page},
+            VALUE_NONE, VALUE_NONE, VALUE_NONE, true);
     case IR_READ: return lower_read(b, expr, guard);
     case IR_OP: return lower_op(b, expr, guard);
     case IR_ANDAND:
@@ -175,7 +221,8 @@ static u32 lower_fresh(back *b, u32 expr, u32 guard) {
 u32 lower_value(back *b, u32 expr, u32 guard) {
     if (b->out_of_memory || expr == 0) {
         b->out_of_memory = true;
-        return value_add(b, (image_instruction){.op = IN_CONST, .type = TYPE_BOOL}, VALUE_NONE, VALUE_NONE, VALUE_NONE, true);
+        return value_add(b, (image_instruction){.op = IN_CONST, .type = TYPE_BOOL}, VALUE_NONE,
+                         VALUE_NONE, VALUE_NONE, true);
     }
     if (!b->g->exprs[expr].can_fault) guard = 0;
     u32 at = (expr * 2654435761u ^ guard * 40503u) & b->memo_mask;

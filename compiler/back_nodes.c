@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * back_nodes: rows of pages, shapes, strings and positions; a node's values get slots by last use and become instructions with their footprints. */
+ * back_nodes: rows of pages, shapes, strings and positions; a node's values get slots by last use
+ * and become instructions with their footprints. */
 #include "back.h"
 
 u32 back_string(back *b, const char *text, size_t bytes) {
     if (b->string_bytes == 0) {
-        if (!arena_grow(b->memory, (void **)&b->strings, &b->string_capacity, 1, 1)) b->out_of_memory = true;
-        else b->strings[b->string_bytes++] = 0;
+        if (!arena_grow(b->memory, (void **)&b->strings, &b->string_capacity, 1, 1))
+            b->out_of_memory = true;
+        else
+            b->strings[b->string_bytes++] = 0;
     }
     if (bytes == 0 || b->out_of_memory) return 0;
-    if (!arena_grow(b->memory, (void **)&b->strings, &b->string_capacity, b->string_bytes + (u32)bytes + 1, 1)) {
+    if (!arena_grow(b->memory, (void **)&b->strings, &b->string_capacity,
+                    b->string_bytes + (u32)bytes + 1, 1)) {
         b->out_of_memory = true;
         return 0;
     }
@@ -33,26 +37,31 @@ u32 back_position(back *b, u32 place) {
     if (b->position_of[place] != 0) return b->position_of[place];
     source_place at = sources_place(b->g->sources, p->at);
     const source_file *f = &b->g->sources->files[p->at.file];
-    const char *slash = strrchr(f->name, '/'), *name = slash == NULL ? f->name : slash + 1, *page = p->page;
+    const char *slash = strrchr(f->name, '/'), *name = slash == NULL ? f->name : slash + 1,
+               *page = p->page;
     u32 bytes = at.end - at.begin > 200 ? 200 : at.end - at.begin;
     while (bytes > 0 && bytes == 200 && ((u8)f->text[at.begin + bytes] & 0xc0) == 0x80) bytes--;
     image_position row = {.line = at.line, .column = at.column};
     bool same = b->positions_count > 1 && b->last_page == page;
-    row.page_name = same ? b->positions[b->positions_count - 1].page_name : back_string(b, page, strlen(page));
-    row.file = b->last_file == f ? b->positions[b->positions_count - 1].file : back_string(b, name, strlen(name));
+    row.page_name =
+        same ? b->positions[b->positions_count - 1].page_name : back_string(b, page, strlen(page));
+    row.file = b->last_file == f ? b->positions[b->positions_count - 1].file
+                                 : back_string(b, name, strlen(name));
     row.text = back_string(b, f->text + at.begin, bytes);
     b->last_page = page, b->last_file = f;
     return b->position_of[place] = BACK_ADD(b, positions, row);
 }
 
-u32 back_page(back *b, const char *name, u8 type, const u64 *dims, u32 axes, u8 flags, u32 position) {
+u32 back_page(back *b, const char *name, u8 type, const u64 *dims, u32 axes, u8 flags,
+              u32 position) {
     image_page p = {.type = type, .kind = PAGE_DERIVED, .flags = flags, .position = position};
     p.name = back_string(b, name, strlen(name));
     p.shape = back_shape(b, dims, axes);
     return BACK_ADD(b, pages, p);
 }
 
-/* expr with its variables replaced: map[v] is the new expression, 0 keeps v; inner loops keep their own. */
+/* expr with its variables replaced: map[v] is the new expression, 0 keeps v; inner loops keep their
+ * own. */
 static u32 substitute_one(back *b, u32 expr, const u32 *map);
 static u32 substitute_loops(back *b, ir_expr e, const u32 *map) {
     u32 inner[32];
@@ -76,7 +85,8 @@ static u32 substitute_loops(back *b, ir_expr e, const u32 *map) {
         b->g->extents[next + k] = loops[k].extent;
     }
     b->sub_now = ++b->sub_last;
-    u32 element = substitute_one(b, e.a, inner), filter = e.b != 0 ? substitute_one(b, e.b, inner) : 0;
+    u32 element = substitute_one(b, e.a, inner),
+        filter = e.b != 0 ? substitute_one(b, e.b, inner) : 0;
     b->sub_now = was;
     memcpy(b->g->extents, kept, sizeof kept);
     return ir_reduce(b->g, (u8)e.op, element, filter, loops, e.count, e.position);
@@ -91,11 +101,13 @@ static u32 substitute_fresh(back *b, u32 expr, const u32 *map) {
         for (u32 k = 0; k < e.count; k++) index[k] = substitute_one(b, b->g->lists[e.at + k], map);
         return ir_read(b->g, e.page, e.prev, index, e.count, e.position);
     case IR_OP: {
-        u32 x = substitute_one(b, e.a, map), y = e.b != 0 ? substitute_one(b, e.b, map) : 0, z = e.c != 0 ? substitute_one(b, e.c, map) : 0;
+        u32 x = substitute_one(b, e.a, map), y = e.b != 0 ? substitute_one(b, e.b, map) : 0,
+            z = e.c != 0 ? substitute_one(b, e.c, map) : 0;
         u8 type = e.op == OP_CONVERT ? e.type : b->g->exprs[e.op == OP_SELECT ? y : x].type;
         return ir_op(b->g, e.op, type, x, y, z, e.position);
     }
-    case IR_ANDAND: return ir_andand(b->g, substitute_one(b, e.a, map), substitute_one(b, e.b, map));
+    case IR_ANDAND:
+        return ir_andand(b->g, substitute_one(b, e.a, map), substitute_one(b, e.b, map));
     case IR_OROR: return ir_oror(b->g, substitute_one(b, e.a, map), substitute_one(b, e.b, map));
     case IR_REDUCE: return substitute_loops(b, e, map);
     default: return expr;
@@ -177,7 +189,8 @@ static void emit_value(back *b, slot_state *s, u32 v) {
     BACK_ADD(b, instructions, r);
     for (u32 k = 0; k < 3; k++) {
         bool again = (k > 0 && in[k] == in[0]) || (k > 1 && in[k] == in[1]);
-        if (in[k] == VALUE_NONE || again || b->values[in[k]].uniform || b->values[in[k]].last != v) continue;
+        if (in[k] == VALUE_NONE || again || b->values[in[k]].uniform || b->values[in[k]].last != v)
+            continue;
         s->free_slots[s->free_count++] = s->slot[in[k]];
     }
     if (has_result(&r) && !x->uniform && x->last == v) s->free_slots[s->free_count++] = r.dst;
@@ -200,13 +213,18 @@ u32 node_end(back *b, image_node n) {
     n.program_at = b->instructions_count;
     for (u32 pass = 0; pass < 2; pass++) {
         for (u32 v = 0; v < b->value_count; v++) {
-            if (b->values[v].uniform != (pass == 0) || s->tile_slots + 4 > SLOTS_MAX || s->uniform_slots + 4 > SLOTS_MAX) continue;
+            if (b->values[v].uniform != (pass == 0) || s->tile_slots + 4 > SLOTS_MAX ||
+                s->uniform_slots + 4 > SLOTS_MAX)
+                continue;
             emit_value(b, s, v);
-            if (pass == 0) n.uniform_count++;
-            else n.tile_count++;
+            if (pass == 0)
+                n.uniform_count++;
+            else
+                n.tile_count++;
         }
     }
-    b->too_large = b->too_large || s->tile_slots + 4 > SLOTS_MAX || s->uniform_slots + 4 > SLOTS_MAX;
+    b->too_large =
+        b->too_large || s->tile_slots + 4 > SLOTS_MAX || s->uniform_slots + 4 > SLOTS_MAX;
     n.uniform_slots = s->uniform_slots, n.tile_slots = s->tile_slots;
     if (n.kind != NODE_MAP && n.element != 0) read_add(b, first, node, n.element, READ_ELEMENT, 0);
     if (n.kind != NODE_MAP && n.present != 0) read_add(b, first, node, n.present, READ_ELEMENT, 0);
@@ -218,14 +236,20 @@ u32 node_end(back *b, image_node n) {
 
 u32 map_node(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, u32 page, u8 flags) {
     back_value *values = b->values;
-    u32 was_count = b->value_count, was_capacity = b->value_capacity, was_stamp = b->stamp, was_axes = b->axes;
+    u32 was_count = b->value_count, was_capacity = b->value_capacity, was_stamp = b->stamp,
+        was_axes = b->axes;
     u64 was_dims[AXES_MAX];
     memcpy(was_dims, b->dims, sizeof was_dims);
     node_begin(b, dims, axes);
     u32 v = lower_value(b, expr, guard);
-    value_add(b, (image_instruction){.op = IN_STORE, .type = b->pages[page].type, .imm = page}, v, VALUE_NONE, VALUE_NONE, false);
-    u32 node = node_end(b, (image_node){.kind = NODE_MAP, .flags = flags, .shape = back_shape(b, b->dims, axes), .position = b->pages[page].position});
+    value_add(b, (image_instruction){.op = IN_STORE, .type = b->pages[page].type, .imm = page}, v,
+              VALUE_NONE, VALUE_NONE, false);
+    u32 node = node_end(b, (image_node){.kind = NODE_MAP,
+                                        .flags = flags,
+                                        .shape = back_shape(b, b->dims, axes),
+                                        .position = b->pages[page].position});
     memcpy(b->dims, was_dims, sizeof was_dims);
-    b->values = values, b->value_count = was_count, b->value_capacity = was_capacity, b->stamp = was_stamp, b->axes = was_axes;
+    b->values = values, b->value_count = was_count, b->value_capacity = was_capacity,
+    b->stamp = was_stamp, b->axes = was_axes;
     return node;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * back_reduce: reductions become nodes: means and filters are rewritten to sums over selects, small ones are unrolled in the canonical order, the others
- * write a hidden page over just the variables that they mention. Keyed ones get a page of groups. */
+ * back_reduce: reductions become nodes: means and filters are rewritten to sums over selects, small
+ * ones are unrolled in the canonical order, the others write a hidden page over just the variables
+ * that they mention. Keyed ones get a page of groups. */
 #include "back.h"
 
 #define UNROLL_POSITIONS 64u
@@ -14,21 +15,30 @@ static u32 constant(back *b, u8 type, f64 value) {
     return ir_const(b->g, type, bits);
 }
 
-static u32 convert(back *b, u8 type, u32 expr) { return ir_op(b->g, OP_CONVERT, type, expr, 0, 0, 0); }
+static u32 convert(back *b, u8 type, u32 expr) {
+    return ir_op(b->g, OP_CONVERT, type, expr, 0, 0, 0);
+}
 
 static u8 reduce_of(u8 reduction) {
-    static const u8 kinds[IR_REDUCTION_COUNT] = {REDUCE_SUM, REDUCE_PROD, REDUCE_MIN, REDUCE_MAX, REDUCE_MAX, REDUCE_MIN,
-                                                 REDUCE_SUM, REDUCE_SUM, REDUCE_ARGMIN, REDUCE_ARGMAX};
+    static const u8 kinds[IR_REDUCTION_COUNT] = {
+        REDUCE_SUM, REDUCE_PROD, REDUCE_MIN, REDUCE_MAX,    REDUCE_MAX,
+        REDUCE_MIN, REDUCE_SUM,  REDUCE_SUM, REDUCE_ARGMIN, REDUCE_ARGMAX};
     return kinds[reduction];
 }
 
-/* The element with the filter in it: what is left out is the identity. Counts become sums of i64. */
+/* The element with the filter in it: what is left out is the identity. Counts become sums of i64.
+ */
 static u32 filtered_element(back *b, u8 reduction, u32 element, u32 filter) {
     ir *g = b->g;
-    if (reduction == IR_COUNT) return convert(b, TYPE_I64, filter == 0 ? element : element == 0 ? filter : ir_andand(g, filter, element));
+    if (reduction == IR_COUNT)
+        return convert(b, TYPE_I64,
+                       filter == 0    ? element
+                       : element == 0 ? filter
+                                      : ir_andand(g, filter, element));
     if (filter == 0) return element;
     if (reduction == IR_ANY) return ir_andand(g, filter, element);
-    if (reduction == IR_ALL) return ir_oror(g, ir_op(g, OP_NOT, TYPE_BOOL, filter, 0, 0, 0), element);
+    if (reduction == IR_ALL)
+        return ir_oror(g, ir_op(g, OP_NOT, TYPE_BOOL, filter, 0, 0, 0), element);
     u8 type = g->exprs[element].type;
     u64 bits = kernel_nothing(reduce_of(reduction), type);
     if (reduction == IR_SUM && type == TYPE_F64) bits = (u64)1 << 63;
@@ -43,7 +53,8 @@ static u32 expr_size(const back *b, u32 expr, u32 limit) {
     u32 size = 1;
     if (e->kind == IR_REDUCE) return limit;
     if (e->kind == IR_READ) {
-        for (u32 k = 0; k < e->count && size < limit; k++) size += expr_size(b, b->g->lists[e->at + k], limit - size);
+        for (u32 k = 0; k < e->count && size < limit; k++)
+            size += expr_size(b, b->g->lists[e->at + k], limit - size);
         return size;
     }
     u32 below[3] = {e->a, e->b, e->c};
@@ -57,7 +68,8 @@ static u32 join_op(back *b, u8 kind, u8 type, u32 x, u32 y) {
     return ir_op(b->g, ops[kind], type, x, y, 0, 0);
 }
 
-/* One leaf as straight operators: lane l folds l, l + 8, ...; absent positions leave the other unchanged. */
+/* One leaf as straight operators: lane l folds l, l + 8, ...; absent positions leave the other
+ * unchanged. */
 static u32 unrolled(back *b, u8 kind, u32 element, const ir_loop *loops, u32 count, u64 positions) {
     u32 lanes[8] = {0}, map[32] = {0};
     u8 type = b->g->exprs[element].type;
@@ -71,8 +83,10 @@ static u32 unrolled(back *b, u8 kind, u32 element, const ir_loop *loops, u32 cou
         }
         lanes[k & 7] = join_op(b, kind, type, lanes[k & 7], substitute(b, element, map, extents));
     }
-    u32 left = join_op(b, kind, type, join_op(b, kind, type, lanes[0], lanes[4]), join_op(b, kind, type, lanes[2], lanes[6]));
-    u32 right = join_op(b, kind, type, join_op(b, kind, type, lanes[1], lanes[5]), join_op(b, kind, type, lanes[3], lanes[7]));
+    u32 left = join_op(b, kind, type, join_op(b, kind, type, lanes[0], lanes[4]),
+                       join_op(b, kind, type, lanes[2], lanes[6]));
+    u32 right = join_op(b, kind, type, join_op(b, kind, type, lanes[1], lanes[5]),
+                        join_op(b, kind, type, lanes[3], lanes[7]));
     return join_op(b, kind, type, left, right);
 }
 
@@ -87,7 +101,8 @@ static u64 largest_read(const back *b, u32 expr) {
         return lanes;
     }
     u32 below[3] = {e->a, e->b, e->c};
-    for (u32 k = 0; k < 3 && e->kind != IR_CONST; k++) most = u64_max(most, largest_read(b, below[k]));
+    for (u32 k = 0; k < 3 && e->kind != IR_CONST; k++)
+        most = u64_max(most, largest_read(b, below[k]));
     return most;
 }
 
@@ -110,18 +125,27 @@ static u32 element_page(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes,
     return page;
 }
 
-static bool keeps_partials(u64 inner, u64 outer) { return inner > LEAF_LANES && outer * (inner / LEAF_LANES + 1) <= (u64)1 << 24; }
+static bool keeps_partials(u64 inner, u64 outer) {
+    return inner > LEAF_LANES && outer * (inner / LEAF_LANES + 1) <= (u64)1 << 24;
+}
 
 /* A REDUCE node over [outer..., loops...], all renumbered from 0; returns its hidden page. */
-static u32 reduce_node(back *b, u8 reduction, u32 element, u32 present, u32 guard, const u64 *dims, u32 outer_axes, u32 axes) {
+static u32 reduce_node(back *b, u8 reduction, u32 element, u32 present, u32 guard, const u64 *dims,
+                       u32 outer_axes, u32 axes) {
     u8 kind = reduce_of(reduction), type = b->g->exprs[element].type;
     u64 outer = 1, inner = 1;
     for (u32 d = 0; d < axes; d++) *(d < outer_axes ? &outer : &inner) *= dims[d];
     bool arg = kind >= REDUCE_ARGMIN;
     u32 page = back_page(b, "reduction", arg ? TYPE_I64 : type, dims, outer_axes, PAGE_HIDDEN, 0);
-    image_node n = {.kind = NODE_REDUCE, .reduce = kind, .type = type, .outer_axes = outer_axes, .output = page, .shape = back_shape(b, dims, axes)};
+    image_node n = {.kind = NODE_REDUCE,
+                    .reduce = kind,
+                    .type = type,
+                    .outer_axes = outer_axes,
+                    .output = page,
+                    .shape = back_shape(b, dims, axes)};
     if (keeps_partials(inner, outer)) n.flags |= NODE_PARTIALS;
-    bool store = plain_page(b, element, dims, axes) != 0 || outer * inner <= u64_max(4 * largest_read(b, element), 4096) || present != 0;
+    bool store = plain_page(b, element, dims, axes) != 0 ||
+                 outer * inner <= u64_max(4 * largest_read(b, element), 4096) || present != 0;
     if (store) {
         n.element = element_page(b, element, guard, dims, axes, "element");
         if (present != 0) n.present = element_page(b, present, 0, dims, axes, "present");
@@ -129,18 +153,22 @@ static u32 reduce_node(back *b, u8 reduction, u32 element, u32 present, u32 guar
     node_begin(b, dims, axes);
     if (!store) {
         u32 v = lower_value(b, element, guard);
-        value_add(b, (image_instruction){.op = IN_FEED, .type = type}, v, VALUE_NONE, VALUE_NONE, false);
+        value_add(b, (image_instruction){.op = IN_FEED, .type = type}, v, VALUE_NONE, VALUE_NONE,
+                  false);
     }
     node_end(b, n);
     return page;
 }
 
 /* A reduction that is left after rewriting: a hidden page over the variables it mentions. */
-static u32 split(back *b, u8 reduction, u32 element, u32 present, u32 guard, const ir_loop *loops, u32 count) {
-    u32 mask = b->g->exprs[element].vars | (present != 0 ? b->g->exprs[present].vars : 0), map[32] = {0}, axes = 0, page = 0;
+static u32 split(back *b, u8 reduction, u32 element, u32 present, u32 guard, const ir_loop *loops,
+                 u32 count) {
+    u32 mask = b->g->exprs[element].vars | (present != 0 ? b->g->exprs[present].vars : 0),
+        map[32] = {0}, axes = 0, page = 0;
     for (u32 k = 0; k < count; k++) mask &= ~(1u << loops[k].var);
     if (!b->g->exprs[element].can_fault) guard = 0;
-    if (guard != 0 && (b->g->exprs[guard].vars & ~((b->axes == 32 ? 0 : 1u << b->axes) - 1u)) != 0) guard = 0;
+    if (guard != 0 && (b->g->exprs[guard].vars & ~((b->axes == 32 ? 0 : 1u << b->axes) - 1u)) != 0)
+        guard = 0;
     if (guard != 0) mask |= b->g->exprs[guard].vars;
     u64 dims[AXES_MAX + 32], extents[32] = {0};
     for (u32 d = 0; d < b->axes; d++) {
@@ -160,22 +188,29 @@ static u32 split(back *b, u8 reduction, u32 element, u32 present, u32 guard, con
         b->too_many_axes = true;
         axes = AXES_MAX;
     }
-    u32 e = substitute(b, element, map, extents), p = present != 0 ? substitute(b, present, map, extents) : 0;
-    u32 g = guard != 0 ? substitute(b, guard, guard_map, extents) : 0, shape = back_shape(b, dims, axes);
+    u32 e = substitute(b, element, map, extents),
+        p = present != 0 ? substitute(b, present, map, extents) : 0;
+    u32 g = guard != 0 ? substitute(b, guard, guard_map, extents) : 0,
+        shape = back_shape(b, dims, axes);
     for (u32 k = 0; k < b->hidden_count && page == 0; k++) {
         const back_hidden *h = &b->hidden[k];
-        if (h->kind == 10 + reduction && h->expr == e && h->guard == g && h->extra == (p ^ shape << 12 ^ outer << 28)) page = h->page;
+        if (h->kind == 10 + reduction && h->expr == e && h->guard == g &&
+            h->extra == (p ^ shape << 12 ^ outer << 28))
+            page = h->page;
     }
     if (page == 0) {
         back_value *values = b->values;
-        u32 was_count = b->value_count, was_capacity = b->value_capacity, was_stamp = b->stamp, was_axes = b->axes;
+        u32 was_count = b->value_count, was_capacity = b->value_capacity, was_stamp = b->stamp,
+            was_axes = b->axes;
         u64 was_dims[AXES_MAX];
         memcpy(was_dims, b->dims, sizeof was_dims);
         b->values = NULL, b->value_count = b->value_capacity = 0;
         page = reduce_node(b, reduction, e, p, g, dims, outer, axes);
         memcpy(b->dims, was_dims, sizeof was_dims);
-        b->values = values, b->value_count = was_count, b->value_capacity = was_capacity, b->stamp = was_stamp, b->axes = was_axes;
-        BACK_ADD(b, hidden, (back_hidden){e, g, p ^ shape << 12 ^ outer << 28, (u8)(10 + reduction), page});
+        b->values = values, b->value_count = was_count, b->value_capacity = was_capacity,
+        b->stamp = was_stamp, b->axes = was_axes;
+        BACK_ADD(b, hidden,
+                 (back_hidden){e, g, p ^ shape << 12 ^ outer << 28, (u8)(10 + reduction), page});
     }
     return value_page(b, page, mask, dims, outer);
 }
@@ -190,39 +225,50 @@ u32 lower_reduction(back *b, u32 expr, u32 guard) {
     }
     u8 type = b->g->exprs[e.a].type;
     if (e.op == IR_MEAN) {
-        u32 sum = ir_reduce(b->g, IR_SUM, filtered_element(b, IR_SUM, e.a, e.b), 0, loops, e.count, e.position);
-        u32 n = e.b == 0 ? constant(b, e.type, (f64)positions) : convert(b, e.type, ir_reduce(b->g, IR_COUNT, e.b, 0, loops, e.count, e.position));
+        u32 sum = ir_reduce(b->g, IR_SUM, filtered_element(b, IR_SUM, e.a, e.b), 0, loops, e.count,
+                            e.position);
+        u32 n = e.b == 0 ? constant(b, e.type, (f64)positions)
+                         : convert(b, e.type,
+                                   ir_reduce(b->g, IR_COUNT, e.b, 0, loops, e.count, e.position));
         return lower_value(b, ir_op(b->g, OP_DIV, e.type, convert(b, e.type, sum), n, 0, 0), guard);
     }
     if (e.op == IR_SUM && e.b != 0 && type_is_float(type)) {
-        u32 sum = ir_reduce(b->g, IR_SUM, filtered_element(b, IR_SUM, e.a, e.b), 0, loops, e.count, e.position);
+        u32 sum = ir_reduce(b->g, IR_SUM, filtered_element(b, IR_SUM, e.a, e.b), 0, loops, e.count,
+                            e.position);
         u32 n = ir_reduce(b->g, IR_COUNT, e.b, 0, loops, e.count, e.position);
         u32 none = ir_op(b->g, OP_EQ, TYPE_I64, n, ir_const(b->g, TYPE_I64, 0), 0, 0);
-        return lower_value(b, ir_op(b->g, OP_SELECT, type, none, constant(b, type, 0), sum, 0), guard);
+        return lower_value(b, ir_op(b->g, OP_SELECT, type, none, constant(b, type, 0), sum, 0),
+                           guard);
     }
     u32 element = filtered_element(b, (u8)e.op, e.a, e.b), present = e.op >= IR_ARGMIN ? e.b : 0;
     u32 size = positions <= UNROLL_POSITIONS ? expr_size(b, element, UNROLL_WORK) : UNROLL_WORK;
     bool closed = b->g->exprs[expr].vars == 0;
-    if (e.op < IR_ARGMIN && !closed && positions <= UNROLL_POSITIONS && size * positions <= UNROLL_WORK)
-        return lower_value(b, unrolled(b, reduce_of((u8)e.op), element, loops, e.count, positions), guard);
+    if (e.op < IR_ARGMIN && !closed && positions <= UNROLL_POSITIONS &&
+        size * positions <= UNROLL_WORK)
+        return lower_value(b, unrolled(b, reduce_of((u8)e.op), element, loops, e.count, positions),
+                           guard);
     return split(b, (u8)e.op, element, present, guard, loops, e.count);
 }
 
 /* New hidden keyed page in the ir, for a mean or a filtered sum. */
-static u32 keyed_part(back *b, const ir_equation *from, u32 like, u8 reduction, u8 type, u32 element, u32 filter) {
+static u32 keyed_part(back *b, const ir_equation *from, u32 like, u8 reduction, u8 type,
+                      u32 element, u32 filter) {
     ir *g = b->g;
     u32 page = g->page_count, equation = g->equation_count;
     if (!arena_grow(b->memory, (void **)&g->pages, &g->page_capacity, page + 1, sizeof(ir_page)) ||
-        !arena_grow(b->memory, (void **)&g->equations, &g->equation_capacity, equation + 1, sizeof(ir_equation))) {
+        !arena_grow(b->memory, (void **)&g->equations, &g->equation_capacity, equation + 1,
+                    sizeof(ir_equation))) {
         b->out_of_memory = true;
         return 0;
     }
     g->pages[page] = g->pages[like];
-    g->pages[page].type = type, g->pages[page].hidden = true, g->pages[page].exported = g->pages[page].state = g->pages[page].event = false;
+    g->pages[page].type = type, g->pages[page].hidden = true,
+    g->pages[page].exported = g->pages[page].state = g->pages[page].event = false;
     g->pages[page].equation = equation;
     memset(g->pages[page].edge, 0, sizeof g->pages[page].edge);
     g->equations[equation] = *from;
-    g->equations[equation].page = page, g->equations[equation].reduction = reduction, g->equations[equation].expr = element, g->equations[equation].filter = filter;
+    g->equations[equation].page = page, g->equations[equation].reduction = reduction,
+    g->equations[equation].expr = element, g->equations[equation].filter = filter;
     g->page_count++, g->equation_count++;
     return page;
 }
@@ -234,22 +280,33 @@ bool keyed_prepare(back *b) {
         ir_page p = g->pages[page];
         if (!p.live || p.equation == 0 || g->equations[p.equation].kind != EQUATION_KEYED) continue;
         ir_equation q = g->equations[p.equation];
-        bool mean = q.reduction == IR_MEAN, sum = q.reduction == IR_SUM && q.filter != 0 && type_is_float(p.type);
+        bool mean = q.reduction == IR_MEAN,
+             sum = q.reduction == IR_SUM && q.filter != 0 && type_is_float(p.type);
         if (!mean && !sum) continue;
         u8 type = g->exprs[q.expr].type;
-        u32 total = keyed_part(b, &q, page, IR_SUM, type, filtered_element(b, IR_SUM, q.expr, q.filter), 0);
-        u32 n = keyed_part(b, &q, page, IR_COUNT, TYPE_I64, q.filter != 0 ? q.filter : ir_const(g, TYPE_BOOL, 1), 0);
+        u32 total =
+            keyed_part(b, &q, page, IR_SUM, type, filtered_element(b, IR_SUM, q.expr, q.filter), 0);
+        u32 n = keyed_part(b, &q, page, IR_COUNT, TYPE_I64,
+                           q.filter != 0 ? q.filter : ir_const(g, TYPE_BOOL, 1), 0);
         if (b->out_of_memory) return false;
-        g->equations[g->pages[total].equation].filter = g->equations[g->pages[n].equation].filter = 0;
+        g->equations[g->pages[total].equation].filter = g->equations[g->pages[n].equation].filter =
+            0;
         u32 index[PAGE_AXES_MAX];
         for (u32 a = 0; a < p.rank; a++) index[a] = ir_index(g, a), g->extents[a] = p.dims[a];
-        u32 x = ir_read(g, total, false, index, p.rank, 0), y = ir_read(g, n, false, index, p.rank, 0);
-        u32 expr = mean ? ir_op(g, OP_DIV, p.type, convert(b, p.type, x), convert(b, p.type, y), 0, 0)
-                        : ir_op(g, OP_SELECT, type, ir_op(g, OP_EQ, TYPE_I64, y, ir_const(g, TYPE_I64, 0), 0, 0), constant(b, type, 0), x, 0);
+        u32 x = ir_read(g, total, false, index, p.rank, 0),
+            y = ir_read(g, n, false, index, p.rank, 0);
+        u32 expr =
+            mean ? ir_op(g, OP_DIV, p.type, convert(b, p.type, x), convert(b, p.type, y), 0, 0)
+                 : ir_op(g, OP_SELECT, type,
+                         ir_op(g, OP_EQ, TYPE_I64, y, ir_const(g, TYPE_I64, 0), 0, 0),
+                         constant(b, type, 0), x, 0);
         g->equations[p.equation] = (ir_equation){.page = page, .kind = EQUATION_MAP, .expr = expr};
-        /* Faults of a key count only where the filter holds: the parts keep it for their group page. */
-        g->equations[g->pages[total].equation].filter = g->equations[g->pages[n].equation].filter = q.filter;
-        g->equations[g->pages[total].equation].reduction = (u8)(IR_SUM | 64), g->equations[g->pages[n].equation].reduction = (u8)(IR_COUNT | 64);
+        /* Faults of a key count only where the filter holds: the parts keep it for their group
+         * page. */
+        g->equations[g->pages[total].equation].filter = g->equations[g->pages[n].equation].filter =
+            q.filter;
+        g->equations[g->pages[total].equation].reduction = (u8)(IR_SUM | 64),
+        g->equations[g->pages[n].equation].reduction = (u8)(IR_COUNT | 64);
     }
     return true;
 }
@@ -266,17 +323,31 @@ void keyed_equation(back *b, u32 row) {
     node_begin(b, q.domain, key_axes);
     u32 guard = q.filter != 0 && narrow ? q.filter : 0;
     u32 key = lower_value(b, q.key, guard), c = guard != 0 ? lower_value(b, guard, 0) : VALUE_NONE;
-    u32 v = value_add(b, (image_instruction){.op = IN_GROUP, .type = b->g->exprs[q.key].type, .imm = check_dims,
-                                             .position = back_position(b, b->g->pages[row].place)}, VALUE_NONE, key, c, false);
-    value_add(b, (image_instruction){.op = IN_STORE, .type = TYPE_I32, .imm = group}, v, VALUE_NONE, VALUE_NONE, false);
+    u32 v = value_add(b,
+                      (image_instruction){.op = IN_GROUP,
+                                          .type = b->g->exprs[q.key].type,
+                                          .imm = check_dims,
+                                          .position = back_position(b, b->g->pages[row].place)},
+                      VALUE_NONE, key, c, false);
+    value_add(b, (image_instruction){.op = IN_STORE, .type = TYPE_I32, .imm = group}, v, VALUE_NONE,
+              VALUE_NONE, false);
     node_end(b, (image_node){.kind = NODE_MAP, .shape = back_shape(b, q.domain, key_axes)});
     u32 element = q.expr != 0 ? q.expr : ir_const(b->g, TYPE_BOOL, 1), filter = part ? 0 : q.filter;
     element = filtered_element(b, q.reduction, element, filter);
-    u32 present = q.reduction >= IR_ARGMIN && filter != 0 ? element_page(b, filter, 0, q.domain, q.domain_rank, "present") : 0;
+    u32 present = q.reduction >= IR_ARGMIN && filter != 0
+                      ? element_page(b, filter, 0, q.domain, q.domain_rank, "present")
+                      : 0;
     u8 kind = reduce_of(q.reduction);
-    image_node n = {.kind = NODE_KEYED, .reduce = kind, .type = b->g->exprs[element].type, .outer_axes = key_axes, .group = group, .present = present,
-                    .element = element_page(b, element, 0, q.domain, q.domain_rank, "element"), .output = page,
-                    .shape = back_shape(b, q.domain, q.domain_rank), .position = back_position(b, b->g->pages[row].place)};
+    image_node n = {.kind = NODE_KEYED,
+                    .reduce = kind,
+                    .type = b->g->exprs[element].type,
+                    .outer_axes = key_axes,
+                    .group = group,
+                    .present = present,
+                    .element = element_page(b, element, 0, q.domain, q.domain_rank, "element"),
+                    .output = page,
+                    .shape = back_shape(b, q.domain, q.domain_rank),
+                    .position = back_position(b, b->g->pages[row].place)};
     node_begin(b, q.domain, q.domain_rank);
     node_end(b, n);
 }

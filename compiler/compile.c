@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compile: the pass list: text, tree, equations, image; the image is verified before it is given out. */
+ * compile: the pass list: text, tree, equations, image; the image is verified before it is given
+ * out. */
 #include "mmsbc.h"
 
 #include "../dsl/parse.h"
@@ -14,11 +15,13 @@ struct mmsbc_result {
 };
 
 static const char *stem_of(arena *a, const char *name) {
-    const char *slash = strrchr(name, '/'), *from = slash == NULL ? name : slash + 1, *dot = strrchr(from, '.');
+    const char *slash = strrchr(name, '/'), *from = slash == NULL ? name : slash + 1,
+               *dot = strrchr(from, '.');
     return arena_text(a, from, dot == NULL || dot == from ? strlen(from) : (u64)(dot - from));
 }
 
-static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, sources *s, diags *d, message *m) {
+static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, sources *s, diags *d,
+                          message *m) {
     u32 file;
     ir *g = arena_take(r->memory, sizeof *g, 8);
     ast *t = ast_open(r->memory);
@@ -48,9 +51,11 @@ int mmsbc_compile(const mmsbc_options *o, mmsbc_result **out) {
     sources s = {.memory = a};
     diags d = {.memory = a, .sources = &s};
     mmsb_status status = passes(o, r, &s, &d, &m);
-    if (o->messages != NULL) diag_print(&d, (diag_format)o->diagnostics, o->colour != 0, o->messages);
+    if (o->messages != NULL)
+        diag_print(&d, (diag_format)o->diagnostics, o->colour != 0, o->messages);
     if (o->messages != NULL && status != MMSB_OK && d.error_count == 0)
-        fprintf(o->messages, "%s: %s%s%s\n", o->name, status_text(status), m.text[0] != 0 ? ": " : "", m.text);
+        fprintf(o->messages, "%s: %s%s%s\n", o->name, status_text(status),
+                m.text[0] != 0 ? ": " : "", m.text);
     *out = r;
     return (int)status;
 }
@@ -62,15 +67,20 @@ const void *mmsbc_image(const mmsbc_result *r, size_t *bytes) {
 
 static void emit_plan(const image *i, FILE *to) {
     const image_plan *p = i->plan;
-    fprintf(to, "graph %s: %u pages, %u nodes\n", image_string(i, i->head->name), i->page_count - 1, i->node_count);
-    fprintf(to, "memory %llu bytes: pages %llu, prev %llu, dirty sets %llu, partials %llu, indexes %llu, undo %llu, scratch %llu\n",
-            (unsigned long long)p->arena_bytes, (unsigned long long)p->pages_bytes, (unsigned long long)p->prev_bytes,
-            (unsigned long long)p->dirty_bytes, (unsigned long long)p->partials_bytes, (unsigned long long)p->index_bytes,
-            (unsigned long long)p->undo_bytes, (unsigned long long)p->scratch_bytes);
+    fprintf(to, "graph %s: %u pages, %u nodes\n", image_string(i, i->head->name), i->page_count - 1,
+            i->node_count);
+    fprintf(
+        to,
+        "memory %llu bytes: pages %llu, prev %llu, dirty sets %llu, partials %llu, indexes %llu, undo %llu, scratch %llu\n",
+        (unsigned long long)p->arena_bytes, (unsigned long long)p->pages_bytes,
+        (unsigned long long)p->prev_bytes, (unsigned long long)p->dirty_bytes,
+        (unsigned long long)p->partials_bytes, (unsigned long long)p->index_bytes,
+        (unsigned long long)p->undo_bytes, (unsigned long long)p->scratch_bytes);
     for (u32 k = 0; k < i->later_count; k++) {
         static const char *const kinds[] = {"map", "reduce", "keyed"};
         const image_node *n = &i->nodes[i->later[k]];
-        fprintf(to, "wave %u %s over %llu lanes:", n->wave1, kinds[n->kind], (unsigned long long)i->shapes[n->shape].lanes);
+        fprintf(to, "wave %u %s over %llu lanes:", n->wave1, kinds[n->kind],
+                (unsigned long long)i->shapes[n->shape].lanes);
         if (n->kind != NODE_MAP) fprintf(to, " %s", image_string(i, i->pages[n->output].name));
         for (u32 c = 0; c < n->tile_count; c++) {
             const image_instruction *r = &i->instructions[n->program_at + n->uniform_count + c];
@@ -82,7 +92,9 @@ static void emit_plan(const image *i, FILE *to) {
 
 static void emit_dot(const image *i, FILE *to) {
     fprintf(to, "digraph \"%s\" {\n", image_string(i, i->head->name));
-    for (u32 k = 1; k < i->page_count; k++) fprintf(to, "  p%u [label=\"%s %s\"];\n", k, image_string(i, i->pages[k].name), type_text(i->pages[k].type));
+    for (u32 k = 1; k < i->page_count; k++)
+        fprintf(to, "  p%u [label=\"%s %s\"];\n", k, image_string(i, i->pages[k].name),
+                type_text(i->pages[k].type));
     for (u32 k = 0; k < i->read_count; k++) {
         const image_node *n = &i->nodes[i->reads[k].node];
         for (u32 c = 0; c < n->tile_count; c++) {
@@ -97,9 +109,12 @@ static void emit_dot(const image *i, FILE *to) {
 int mmsbc_emit(const mmsbc_result *r, const char *kind, FILE *to) {
     image i;
     if (r->image == NULL || image_verify(r->image, r->bytes, &i, NULL) != MMSB_OK) return 1;
-    if (strcmp(kind, "plan") == 0) emit_plan(&i, to);
-    else if (strcmp(kind, "dot") == 0) emit_dot(&i, to);
-    else return 1;
+    if (strcmp(kind, "plan") == 0)
+        emit_plan(&i, to);
+    else if (strcmp(kind, "dot") == 0)
+        emit_dot(&i, to);
+    else
+        return 1;
     return 0;
 }
 

@@ -32,7 +32,8 @@ static int usage(const char *what, const char *text) {
     return 2;
 }
 
-/* The value of an option that is `name`, `name value` or `name=value`; NULL if argument k is another. */
+/* The value of an option that is `name`, `name value` or `name=value`; NULL if argument k is
+ * another. */
 static const char *value_of(const char *name, int count, char **a, int *k) {
     size_t bytes = strlen(name);
     if (strncmp(a[*k], name, bytes) != 0) return NULL;
@@ -44,13 +45,18 @@ static const char *value_of(const char *name, int count, char **a, int *k) {
 
 static int option(command *c, int count, char **a, int *k) {
     const char *v;
-    if ((v = value_of("-o", count, a, k)) != NULL) c->out = v;
-    else if ((v = value_of("-D", count, a, k)) != NULL && c->o.define_count < 256) c->defines[c->o.define_count++] = v;
-    else if ((v = value_of("-I", count, a, k)) != NULL && c->o.folder_count < 64) c->folders[c->o.folder_count++] = v;
-    else if ((v = value_of("--emit", count, a, k)) != NULL) c->emit = v;
+    if ((v = value_of("-o", count, a, k)) != NULL)
+        c->out = v;
+    else if ((v = value_of("-D", count, a, k)) != NULL && c->o.define_count < 256)
+        c->defines[c->o.define_count++] = v;
+    else if ((v = value_of("-I", count, a, k)) != NULL && c->o.folder_count < 64)
+        c->folders[c->o.folder_count++] = v;
+    else if ((v = value_of("--emit", count, a, k)) != NULL)
+        c->emit = v;
     else if ((v = value_of("--error-format", count, a, k)) != NULL) {
         c->o.diagnostics = strcmp(v, "short") == 0 ? 1 : strcmp(v, "json") == 0 ? 2 : 0;
-        if (c->o.diagnostics == 0 && strcmp(v, "human") != 0) return usage("unknown error format", v);
+        if (c->o.diagnostics == 0 && strcmp(v, "human") != 0)
+            return usage("unknown error format", v);
     } else if ((v = value_of("--color", count, a, k)) != NULL) {
         c->colour = strcmp(v, "always") == 0 ? 1 : strcmp(v, "never") == 0 ? 2 : 0;
     } else if (strcmp(a[*k], "--check") == 0) {
@@ -63,10 +69,12 @@ static int option(command *c, int count, char **a, int *k) {
 
 static int write_image(const command *c, const void *bytes, size_t count, message *m) {
     char path[4200];
-    const char *slash = strrchr(c->file, '/'), *from = slash == NULL ? c->file : slash + 1, *dot = strrchr(from, '.');
+    const char *slash = strrchr(c->file, '/'), *from = slash == NULL ? c->file : slash + 1,
+               *dot = strrchr(from, '.');
     int stem = dot == NULL || dot == from ? (int)strlen(from) : (int)(dot - from);
     snprintf(path, sizeof path, "%.*s.mmsbx", stem, from);
-    mmsb_status s = file_replace(file_system(), AT_FDCWD, c->out != NULL ? c->out : path, bytes, count, m);
+    mmsb_status s =
+        file_replace(file_system(), AT_FDCWD, c->out != NULL ? c->out : path, bytes, count, m);
     if (s != MMSB_OK) fprintf(stderr, "mmsbc: %s\n", m->text);
     return status_exit(s);
 }
@@ -94,14 +102,16 @@ int main(int count, char **a) {
         return 3;
     }
     const char *plain = getenv("NO_COLOR");
-    c.o.name = c.file, c.o.text = text, c.o.bytes = bytes, c.o.defines = c.defines, c.o.folders = c.folders, c.o.messages = stderr;
+    c.o.name = c.file, c.o.text = text, c.o.bytes = bytes, c.o.defines = c.defines,
+    c.o.folders = c.folders, c.o.messages = stderr;
     c.o.colour = c.colour == 1 || (c.colour == 0 && (plain == NULL || *plain == 0) && isatty(2));
     mmsbc_result *r = NULL;
     int status = status_exit((mmsb_status)mmsbc_compile(&c.o, &r));
     size_t image_bytes = 0;
     const void *image_at = r != NULL ? mmsbc_image(r, &image_bytes) : NULL;
     bool emits = c.emit != NULL && strcmp(c.emit, "image") != 0;
-    if (status == 0 && emits && mmsbc_emit(r, c.emit, stdout) != 0) status = usage("unknown or unfinished --emit", c.emit);
+    if (status == 0 && emits && mmsbc_emit(r, c.emit, stdout) != 0)
+        status = usage("unknown or unfinished --emit", c.emit);
     if (status == 0 && !emits && !c.check) status = write_image(&c, image_at, image_bytes, &m);
     mmsbc_free(r);
     file_unmap(text, bytes);

@@ -20,11 +20,14 @@ mmsb_status engine_open(const image *i, const engine_options *options, engine **
         e->memory_bytes = e->layout.plan.arena_bytes + 2u * 4096u;
         e->memory = region_take(e->memory_bytes);
         if (e->memory == NULL)
-            s = message_set(m, MMSB_OUT_OF_SPACE, "the plan needs %llu bytes of memory, more than the system gives", (unsigned long long)e->memory_bytes);
+            s = message_set(m, MMSB_OUT_OF_SPACE,
+                            "the plan needs %llu bytes of memory, more than the system gives",
+                            (unsigned long long)e->memory_bytes);
     }
     if (s == MMSB_OK) s = resolve_all(e, m);
     for (u32 k = 0; s == MMSB_OK && k < i->assert_count; k++) {
-        /* Asserts whose page one node writes stand together: the compiler emits them in command order of their pages. */
+        /* Asserts whose page one node writes stand together: the compiler emits them in command
+         * order of their pages. */
         for (u32 n = 0; n < i->node_count; n++) {
             bool writes = i->nodes[n].kind != NODE_MAP && i->nodes[n].output == i->asserts[k].page;
             for (u32 c = 0; c < i->nodes[n].uniform_count + i->nodes[n].tile_count; c++) {
@@ -68,11 +71,13 @@ static void touched_clear(engine *e) {
     e->touched_count = 0;
 }
 
-/* What the next epoch must look at whatever the deltas: PREV pages that moved, and the epoch's number. */
+/* What the next epoch must look at whatever the deltas: PREV pages that moved, and the epoch's
+ * number. */
 static void next_mark(engine *e) {
     set_clear(&e->pending);
     for (u32 k = 1; k < e->image->page_count && e->has_prev; k++)
-        if (e->pages[k].row->kind == PAGE_PREV && !set_is_empty(&e->pages[k].dirty)) readers_mark(e, k);
+        if (e->pages[k].row->kind == PAGE_PREV && !set_is_empty(&e->pages[k].dirty))
+            readers_mark(e, k);
     if (e->epoch_page != 0) {
         set_add(&e->pages[e->epoch_page].dirty, 0);
         page_touch(e, e->epoch_page);
@@ -101,17 +106,22 @@ static void prev_advance(engine *e, u32 page) {
         for (u64 w = tile * 8; w < tile * 8 + 8; w++) {
             for (u64 bits = d->leaf[w]; bits != 0; bits &= bits - 1) {
                 u64 lane = w * 64 + (u64)__builtin_ctzll(bits);
-                bool same = memcmp(p->value + lane * p->width, of->value + lane * p->width, p->width) == 0;
-                if (same) d->leaf[w] &= ~((u64)1 << (lane & 63)), d->count--;
-                else memcpy(p->value + lane * p->width, of->value + lane * p->width, p->width);
+                bool same =
+                    memcmp(p->value + lane * p->width, of->value + lane * p->width, p->width) == 0;
+                if (same)
+                    d->leaf[w] &= ~((u64)1 << (lane & 63)), d->count--;
+                else
+                    memcpy(p->value + lane * p->width, of->value + lane * p->width, p->width);
             }
         }
     }
     for (u64 tile = set_next_tile(s, 0); tile != SET_NONE; tile = set_next_tile(s, tile + 1))
         for (u64 w = tile * 8; w < tile * 8 + 8; w++)
-            for (u64 bits = s->leaf[w] & ~d->leaf[w]; bits != 0; bits &= bits - 1) prev_store(p, of, w * 64 + (u64)__builtin_ctzll(bits));
+            for (u64 bits = s->leaf[w] & ~d->leaf[w]; bits != 0; bits &= bits - 1)
+                prev_store(p, of, w * 64 + (u64)__builtin_ctzll(bits));
     bool any = false;
-    for (u64 tile = set_next_tile(d, 0); tile != SET_NONE && !any; tile = set_next_tile(d, tile + 1))
+    for (u64 tile = set_next_tile(d, 0); tile != SET_NONE && !any;
+         tile = set_next_tile(d, tile + 1))
         for (u64 w = tile * 8; w < tile * 8 + 8; w++) any = any || d->leaf[w] != 0;
     if (!any) set_clear(d);
 }
@@ -156,10 +166,13 @@ static void canonicalise(engine *e, u32 page) {
     }
 }
 
-/* PREV pages of sources are known before anything runs; those of derived pages when their page is. */
+/* PREV pages of sources are known before anything runs; those of derived pages when their page is.
+ */
 static void prev_copy(engine *e, u32 page) {
     u32 prev = e->image->pages[page].prev;
-    if (prev != 0) memcpy(e->pages[prev].value, e->pages[page].value, e->pages[page].lanes * e->pages[page].width);
+    if (prev != 0)
+        memcpy(e->pages[prev].value, e->pages[page].value,
+               e->pages[page].lanes * e->pages[page].width);
 }
 
 static mmsb_status epoch0_node(engine *e, u32 row, message *m) {
@@ -192,7 +205,8 @@ mmsb_status engine_epoch0(engine *e, message *m) {
         canonicalise(e, k);
         prev_copy(e, k);
     }
-    for (u32 k = 0; s == MMSB_OK && k < e->image->epoch0_count; k++) s = epoch0_node(e, e->image->epoch0[k], m);
+    for (u32 k = 0; s == MMSB_OK && k < e->image->epoch0_count; k++)
+        s = epoch0_node(e, e->image->epoch0[k], m);
     e->first_run = false;
     e->epoch = 0;
     if (s == MMSB_OK) started(e);
@@ -212,14 +226,16 @@ mmsb_status engine_restored(engine *e, u64 epoch, message *m) {
     if (e->epoch_page != 0) memcpy(e->pages[e->epoch_page].value, &epoch, 8);
     u8 *kept = arena_take(e->tables, e->image->page_count * 8u + 8u, 8);
     if (kept == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for recovery");
-    /* Pages that were saved must not be recomputed: PREV pages have moved on. Nodes are run for partials and indexes, then the saved lanes are put back. */
+    /* Pages that were saved must not be recomputed: PREV pages have moved on. Nodes are run for
+     * partials and indexes, then the saved lanes are put back. */
     u64 bytes = e->layout.mutable_bytes;
     u8 *copy = region_take(bytes);
     if (copy == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for recovery");
     memcpy(copy, e->memory + e->layout.mutable_at, bytes);
     for (u32 k = 0; s == MMSB_OK && k < e->image->later_count; k++) {
         s = node_run(e, e->image->later[k], true, NULL);
-        if (s == MMSB_REJECTED) s = MMSB_OK; /* the past that these nodes read has gone: their saved values stand */
+        if (s == MMSB_REJECTED)
+            s = MMSB_OK; /* the past that these nodes read has gone: their saved values stand */
     }
     for (u32 k = 1; k < e->image->page_count; k++) {
         if (!e->saved[k]) continue;
@@ -228,10 +244,12 @@ mmsb_status engine_restored(engine *e, u64 epoch, message *m) {
     }
     region_give_back(copy, bytes);
     for (u32 k = 1; k < e->image->page_count; k++)
-        if (e->image->pages[k].kind == PAGE_PREV || e->image->pages[k].kind == PAGE_SOURCE) e->pages[k].dirty.whole = e->image->pages[k].kind == PAGE_PREV;
+        if (e->image->pages[k].kind == PAGE_PREV || e->image->pages[k].kind == PAGE_SOURCE)
+            e->pages[k].dirty.whole = e->image->pages[k].kind == PAGE_PREV;
     e->first_run = false;
     e->recovered = true;
-    for (u32 k = 0; k < e->image->event_count; k++) e->event_before[k] = e->pages[event_page_row(e, k)].value[0];
+    for (u32 k = 0; k < e->image->event_count; k++)
+        e->event_before[k] = e->pages[event_page_row(e, k)].value[0];
     started(e);
     kernels_fp_leave(before);
     return s;
@@ -246,7 +264,8 @@ static u64 combine(u8 kind, u8 type, u64 old, u64 value) {
 }
 
 void engine_apply(engine *e, const delta *d) {
-    u32 page = (e->image->pages[d->page].flags & PAGE_STATE) != 0 ? e->image->pages[d->page].prev : d->page;
+    u32 page = (e->image->pages[d->page].flags & PAGE_STATE) != 0 ? e->image->pages[d->page].prev
+                                                                  : d->page;
     page_state *p = &e->pages[page];
     const u8 *from = d->payload;
     u64 used = 0, before = kernels_fp_enter();
@@ -270,7 +289,8 @@ static mmsb_status later_run(engine *e, message *m) {
     }
     for (u32 k = 0; e->epoch == 0 && k < e->image->later_count; k++)
         if (e->nodes[e->image->later[k]].forced) set_add(&e->pending, k);
-    for (u64 tile = set_next_tile(&e->pending, 0); tile != SET_NONE; tile = set_next_tile(&e->pending, tile)) {
+    for (u64 tile = set_next_tile(&e->pending, 0); tile != SET_NONE;
+         tile = set_next_tile(&e->pending, tile)) {
         u64 w = tile * 8, end = w + 8;
         while (w < end && e->pending.leaf[w] == 0) w++;
         if (w == end) {
@@ -305,7 +325,8 @@ void engine_accept(engine *e) {
     e->stats.epochs++;
     for (u32 k = 1; k < e->image->page_count && e->has_prev; k++)
         if (e->image->pages[k].kind == PAGE_PREV) prev_advance(e, k);
-    for (u32 k = 0; k < e->image->event_count; k++) e->event_before[k] = e->pages[e->image->events[k].page].value[0];
+    for (u32 k = 0; k < e->image->event_count; k++)
+        e->event_before[k] = e->pages[e->image->events[k].page].value[0];
     e->ran = e->recovered = false;
     e->undo_on = false;
     undo_forget(e);
@@ -334,7 +355,9 @@ mmsb_status engine_check(engine *e, message *m) {
     if (s != MMSB_OK || !e->verify_failed) return s;
     char text[200];
     image_lane_text(e->image, e->verify_page, e->verify_lane, text, sizeof text);
-    return message_set(m, MMSB_BUG, "epoch %llu: %s differs between the incremental and the full evaluation", (unsigned long long)e->epoch + 1, text);
+    return message_set(m, MMSB_BUG,
+                       "epoch %llu: %s differs between the incremental and the full evaluation",
+                       (unsigned long long)e->epoch + 1, text);
 }
 
 u32 engine_fired(const engine *e, u32 *rows, u32 most) {
@@ -342,9 +365,11 @@ u32 engine_fired(const engine *e, u32 *rows, u32 most) {
     return e->fired_count;
 }
 
-void engine_changed(const engine *e, u32 page, void (*visit)(void *context, u64 lane), void *context) {
+void engine_changed(const engine *e, u32 page, void (*visit)(void *context, u64 lane),
+                    void *context) {
     const lane_set *d = &e->pages[page].dirty;
     for (u64 tile = set_next_tile(d, 0); tile != SET_NONE; tile = set_next_tile(d, tile + 1))
         for (u64 w = tile * 8; w < tile * 8 + 8; w++)
-            for (u64 bits = d->leaf[w]; bits != 0; bits &= bits - 1) visit(context, w * 64 + (u64)__builtin_ctzll(bits));
+            for (u64 bits = d->leaf[w]; bits != 0; bits &= bits - 1)
+                visit(context, w * 64 + (u64)__builtin_ctzll(bits));
 }

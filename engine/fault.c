@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fault: the first fault of a node, found by running its lanes again in order, and its words. Kernels only raised a flag. */
+ * fault: the first fault of a node, found by running its lanes again in order, and its words.
+ * Kernels only raised a flag. */
 #include "state.h"
 
 #include "core/number.h"
@@ -11,7 +12,9 @@ static u32 page_order(const engine *e, const node_state *n, const image_instruct
     u32 count = n->row->uniform_count + n->row->tile_count;
     const image_instruction *first = e->image->instructions + n->row->program_at;
     for (u32 k = 0; k < count; k++)
-        if (first[k].position != 0 && all[first[k].position].page_name == all[r->position].page_name) return k;
+        if (first[k].position != 0 &&
+            all[first[k].position].page_name == all[r->position].page_name)
+            return k;
     return count;
 }
 
@@ -22,14 +25,17 @@ void fault_note(engine *e, const step *s, u32 lane, u64 value0, u64 value1) {
     u32 order = page_order(e, f->node, s->row);
     u64 at = e->lanes_at != NULL ? e->lanes_at[lane] : e->base + lane;
     u32 row = (u32)(s->row - e->image->instructions);
-    bool first = !f->found || order < f->page_order || (order == f->page_order && (at < f->lane || (at == f->lane && row < f->instruction)));
+    bool first =
+        !f->found || order < f->page_order ||
+        (order == f->page_order && (at < f->lane || (at == f->lane && row < f->instruction)));
     if (!first) return;
     *f = (fault_record){true, order, at, row, {value0, value1}, f->node};
 }
 
 static void place_add(engine *e, u32 position, message *m) {
     const image_position *p = &e->image->positions[position];
-    message_add(m, "  %s:%u: %s", image_string(e->image, p->file), p->line, image_string(e->image, p->text));
+    message_add(m, "  %s:%u: %s", image_string(e->image, p->file), p->line,
+                image_string(e->image, p->text));
 }
 
 static void lane_add(const engine *e, const node_state *n, const char *page, u64 lane, message *m) {
@@ -42,8 +48,11 @@ static void lane_add(const engine *e, const node_state *n, const char *page, u64
         lane /= n->shape->dims[a - 1];
     }
     for (u32 a = 0; a < axes; a++)
-        used += snprintf(text + used, sizeof text - (size_t)used, "%s%llu", a == 0 ? "[" : ", ", (unsigned long long)at[a]);
-    message_add(m, "epoch %llu rejected: %s%s%s: ", (unsigned long long)(e->first_run ? 0 : e->epoch + 1), page, text, axes != 0 ? "]" : "");
+        used += snprintf(text + used, sizeof text - (size_t)used, "%s%llu", a == 0 ? "[" : ", ",
+                         (unsigned long long)at[a]);
+    message_add(
+        m, "epoch %llu rejected: %s%s%s: ", (unsigned long long)(e->first_run ? 0 : e->epoch + 1),
+        page, text, axes != 0 ? "]" : "");
 }
 
 static void words(engine *e, const fault_record *f, message *m) {
@@ -53,18 +62,23 @@ static void words(engine *e, const fault_record *f, message *m) {
     message_set(m, MMSB_REJECTED, "%s", "");
     lane_add(e, f->node, page, f->lane, m);
     if (r->op == IN_AXIS || r->op == IN_AFFINE) {
-        u32 read = r->op == IN_AXIS ? e->image->checks[r->imm].page : e->image->affines[r->imm].page;
+        u32 read =
+            r->op == IN_AXIS ? e->image->checks[r->imm].page : e->image->affines[r->imm].page;
         if (e->image->pages[read].kind == PAGE_PREV) read = e->image->pages[read].of;
         number_format(r->op == IN_AXIS ? r->type : TYPE_I64, f->values[0], a);
-        message_add(m, "index %s is outside %s, which has 0 to %llu there", a, image_string(e->image, e->image->pages[read].name),
+        message_add(m, "index %s is outside %s, which has 0 to %llu there", a,
+                    image_string(e->image, e->image->pages[read].name),
                     (unsigned long long)f->values[1] - 1);
     } else if (r->op == IN_GROUP) {
         number_format(TYPE_I64, f->values[0], a);
-        message_add(m, "key %s is outside the groups 0 to %llu", a, (unsigned long long)f->values[1] - 1);
+        message_add(m, "key %s is outside the groups 0 to %llu", a,
+                    (unsigned long long)f->values[1] - 1);
     } else {
         number_format(r->type, f->values[0], a);
         number_format(r->type, f->values[1], b);
-        message_add(m, r->op == OP_IPOW ? "%s ** %s: a negative exponent on integers" : "%s divided by %s", a, b);
+        message_add(
+            m, r->op == OP_IPOW ? "%s ** %s: a negative exponent on integers" : "%s divided by %s",
+            a, b);
     }
     place_add(e, r->position, m);
 }
@@ -75,9 +89,12 @@ mmsb_status fault_word(engine *e, node_state *n, bool whole, message *m) {
     vm_uniform(e, n);
     u64 lanes = n->shape->lanes;
     bool all = whole || n->row->kind != NODE_MAP;
-    for (u64 lane = 0; lane < lanes && !(f.found && f.page_order == 0 && lane > f.lane + TILE_LANES); lane += TILE_LANES) {
+    for (u64 lane = 0;
+         lane < lanes && !(f.found && f.page_order == 0 && lane > f.lane + TILE_LANES);
+         lane += TILE_LANES) {
         u32 count = (u32)u64_min(TILE_LANES, lanes - lane);
-        if (!all && (e->work.level[0][lane / TILE_LANES / 64] >> (lane / TILE_LANES & 63) & 1) == 0) continue;
+        if (!all && (e->work.level[0][lane / TILE_LANES / 64] >> (lane / TILE_LANES & 63) & 1) == 0)
+            continue;
         vm_dense(e, n, lane, count);
     }
     e->probe = NULL;
@@ -88,8 +105,9 @@ mmsb_status fault_word(engine *e, node_state *n, bool whole, message *m) {
 
 mmsb_status assert_word(engine *e, const image_assert *a, message *m) {
     const char *text = image_string(e->image, a->text);
-    message_set(m, MMSB_REJECTED, "epoch %llu rejected: the assert %s%s%s does not hold", (unsigned long long)(e->first_run ? 0 : e->epoch + 1),
-                *text != 0 ? "\"" : "", text, *text != 0 ? "\"" : "");
+    message_set(m, MMSB_REJECTED, "epoch %llu rejected: the assert %s%s%s does not hold",
+                (unsigned long long)(e->first_run ? 0 : e->epoch + 1), *text != 0 ? "\"" : "", text,
+                *text != 0 ? "\"" : "");
     place_add(e, a->position, m);
     return MMSB_REJECTED;
 }

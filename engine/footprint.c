@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * footprint: from the dirty lanes of a page to the lanes of a node that must be redone: the read's map turned round. Exact for lane, shift, stride,
- * broadcast and gather reads; never less than what changed. Past half a page the whole node is redone. */
+ * footprint: from the dirty lanes of a page to the lanes of a node that must be redone: the read's
+ * map turned round. Exact for lane, shift, stride, broadcast and gather reads; never less than what
+ * changed. Past half a page the whole node is redone. */
 #include "state.h"
 
 u64 work_unit(const node_state *n, u64 lane) {
@@ -14,8 +15,8 @@ typedef struct {
     engine *e;
     const node_state *n;
     const affine_state *f;
-    i64 page_at[AXES_MAX];     /* coordinates of the page's lane */
-    i64 at[AXES_MAX];          /* coordinates of the domain's lane, where set */
+    i64 page_at[AXES_MAX]; /* coordinates of the page's lane */
+    i64 at[AXES_MAX];      /* coordinates of the domain's lane, where set */
     bool set[AXES_MAX];
 } solver;
 
@@ -52,7 +53,8 @@ static void solve_terms(solver *s, u32 axis, i64 rest) {
     i64 low = 0, high = 0;
     for (u32 d = 0; d < shape->axis_count; d++) {
         if (c[d] == 0 || s->set[d]) continue;
-        if (best == AXES_MAX || (c[d] < 0 ? -c[d] : c[d]) > (c[best] < 0 ? -c[best] : c[best])) best = d;
+        if (best == AXES_MAX || (c[d] < 0 ? -c[d] : c[d]) > (c[best] < 0 ? -c[best] : c[best]))
+            best = d;
     }
     if (best == AXES_MAX) {
         for (u32 d = 0; d < shape->axis_count; d++) rest -= c[d] * (s->set[d] ? s->at[d] : 0);
@@ -62,9 +64,12 @@ static void solve_terms(solver *s, u32 axis, i64 rest) {
     for (u32 d = 0; d < shape->axis_count; d++) {
         if (c[d] == 0 || d == best) continue;
         i64 reach = s->set[d] ? c[d] * s->at[d] : c[d] * ((i64)shape->dims[d] - 1);
-        if (s->set[d]) low += reach, high += reach;
-        else if (reach < 0) low += reach;
-        else high += reach;
+        if (s->set[d])
+            low += reach, high += reach;
+        else if (reach < 0)
+            low += reach;
+        else
+            high += reach;
     }
     /* rest - c x must lie in [low, high]. */
     i64 a = c[best] > 0 ? rest - high : rest - low, b = c[best] > 0 ? rest - low : rest - high;
@@ -98,11 +103,13 @@ static void solve_axis(solver *s, u32 axis) {
         return;
     }
     if (edge == EDGE_CLAMP) {
-        for (i64 x = t == 0 ? low : t; x <= (t == dim - 1 ? high : t); x++) solve_terms(s, axis, x - f->constant[axis]);
+        for (i64 x = t == 0 ? low : t; x <= (t == dim - 1 ? high : t); x++)
+            solve_terms(s, axis, x - f->constant[axis]);
         return;
     }
     i64 period = edge == EDGE_WRAP ? dim : dim == 1 ? 1 : 2 * (dim - 1);
-    i64 first = t + floor_divide(low - t, period) * period, mirrored = -t + floor_divide(low + t, period) * period;
+    i64 first = t + floor_divide(low - t, period) * period,
+        mirrored = -t + floor_divide(low + t, period) * period;
     for (i64 x = first; x <= high; x += period)
         if (x >= low) solve_terms(s, axis, x - f->constant[axis]);
     bool twin = edge == EDGE_MIRROR && dim > 1 && t != 0 && t != dim - 1;
@@ -132,13 +139,16 @@ static void affine_lane(engine *e, const node_state *n, const affine_state *f, u
 }
 
 static void gather_lane(engine *e, const node_state *n, const page_state *offsets, u64 lane) {
-    for (u32 at = offsets->head[lane]; at != 0; at = offsets->next[at - 1]) set_add(&e->work, work_unit(n, at - 1));
+    for (u32 at = offsets->head[lane]; at != 0; at = offsets->next[at - 1])
+        set_add(&e->work, work_unit(n, at - 1));
 }
 
 /* Offsets without lists: each is looked up. */
-static void gather_scan(engine *e, const node_state *n, const page_state *offsets, const lane_set *dirty) {
+static void gather_scan(engine *e, const node_state *n, const page_state *offsets,
+                        const lane_set *dirty) {
     for (u64 lane = 0; lane < offsets->lanes; lane++) {
-        i64 at = offsets->width == 4 ? ((const i32 *)offsets->value)[lane] : ((const i64 *)offsets->value)[lane];
+        i64 at = offsets->width == 4 ? ((const i32 *)offsets->value)[lane]
+                                     : ((const i64 *)offsets->value)[lane];
         if (at >= 0 && set_has(dirty, (u64)at)) set_add(&e->work, work_unit(n, lane));
     }
 }
@@ -169,13 +179,16 @@ void footprint_add(engine *e, node_state *n, const image_read *r) {
     const lane_set *d = &p->dirty;
     bool many = d->whole || d->count * 2 >= p->lanes;
     if (e->work.whole || set_is_empty(d)) return;
-    if (r->kind == READ_ALL || r->kind == READ_GROUP || (many && (p->lanes > 1 || n->shape->lanes == 1 || r->kind != READ_GATHER))) {
+    if (r->kind == READ_ALL || r->kind == READ_GROUP ||
+        (many && (p->lanes > 1 || n->shape->lanes == 1 || r->kind != READ_GATHER))) {
         e->work.whole = true;
         return;
     }
     if (r->kind == READ_GATHER && e->pages[r->arg].head == NULL) {
-        if (e->pages[r->arg].lanes <= LEAF_LANES) gather_scan(e, n, &e->pages[r->arg], d);
-        else e->work.whole = true;
+        if (e->pages[r->arg].lanes <= LEAF_LANES)
+            gather_scan(e, n, &e->pages[r->arg], d);
+        else
+            e->work.whole = true;
         return;
     }
     bool plain = r->kind == READ_LANE && n->row->kind == NODE_MAP;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * group: keyed reductions. Members of each group lie together in index order, so a member's rank is its place there; every leaf of 64 ranks
- * keeps its partial and the path above it. */
+ * group: keyed reductions. Members of each group lie together in index order, so a member's rank is
+ * its place there; every leaf of 64 ranks keeps its partial and the path above it. */
 #include "state.h"
 
 void group_index(engine *e, node_state *n) {
     const i32 *group = (const i32 *)e->pages[n->row->group].value;
     u64 leaves = 0, tree = 0;
-    undo_save(e, n->order, (u64)((u8 *)(n->leaf_group + layout_keyed_leaves(n->keys, n->groups)) - (u8 *)n->order));
+    undo_save(
+        e, n->order,
+        (u64)((u8 *)(n->leaf_group + layout_keyed_leaves(n->keys, n->groups)) - (u8 *)n->order));
     memset(n->start, 0, (n->groups + 1) * sizeof(u32));
     for (u64 k = 0; k < n->keys; k++)
         if (group[k] >= 0) n->start[group[k] + 1]++;
@@ -37,7 +39,8 @@ static u8 *tree_of(const node_state *n, u64 group, u64 r, i64 **index) {
 
 static void leaf_compute(engine *e, node_state *n, u64 group, u64 r, u64 leaf) {
     u64 first = n->start[group] + leaf * LEAF_LANES, lanes[LEAF_LANES];
-    u32 count = (u32)u64_min(LEAF_LANES, n->start[group + 1] - first), width = type_bytes(n->row->type);
+    u32 count = (u32)u64_min(LEAF_LANES, n->start[group + 1] - first),
+        width = type_bytes(n->row->type);
     i64 *index;
     u8 *partials = tree_of(n, group, r, &index);
     for (u32 k = 0; k < count; k++) lanes[k] = (u64)n->order[first + k] * n->rest + r;
@@ -55,7 +58,8 @@ static void leaf_compute(engine *e, node_state *n, u64 group, u64 r, u64 leaf) {
     e->stats.lanes_run += count;
 }
 
-static void path_save(engine *e, const node_state *n, u8 *partials, i64 *index, u64 leaves, u64 leaf) {
+static void path_save(engine *e, const node_state *n, u8 *partials, i64 *index, u64 leaves,
+                      u64 leaf) {
     u32 width = type_bytes(n->row->type);
     for (u64 at = 0; leaves > 1;) {
         at += leaves, leaf /= 8, leaves = (leaves + 7) / 8;
@@ -65,12 +69,17 @@ static void path_save(engine *e, const node_state *n, u8 *partials, i64 *index, 
 }
 
 static void group_result(engine *e, node_state *n, u64 group, u64 r) {
-    u64 count = n->start[group + 1] - n->start[group], leaves = (count + LEAF_LANES - 1) / LEAF_LANES;
+    u64 count = n->start[group + 1] - n->start[group],
+        leaves = (count + LEAF_LANES - 1) / LEAF_LANES;
     i64 *index, none = -1;
     u8 *partials = tree_of(n, group, r, &index);
-    u64 nothing = kernel_nothing(n->row->reduce, n->row->type), root = count == 0 ? 0 : tree_root(leaves);
-    if (count == 0) result_store(e, n, group * n->rest + r, &nothing, &none);
-    else result_store(e, n, group * n->rest + r, partials + root * type_bytes(n->row->type), index != NULL ? index + root : NULL);
+    u64 nothing = kernel_nothing(n->row->reduce, n->row->type),
+        root = count == 0 ? 0 : tree_root(leaves);
+    if (count == 0)
+        result_store(e, n, group * n->rest + r, &nothing, &none);
+    else
+        result_store(e, n, group * n->rest + r, partials + root * type_bytes(n->row->type),
+                     index != NULL ? index + root : NULL);
 }
 
 static void group_whole(engine *e, node_state *n) {
@@ -109,5 +118,6 @@ void group_run(engine *e, node_state *n, bool index_changed) {
     lane_set *s = &e->work;
     for (u64 tile = set_next_tile(s, 0); tile != SET_NONE; tile = set_next_tile(s, tile + 1))
         for (u64 w = tile * 8; w < tile * 8 + 8; w++)
-            for (u64 bits = s->leaf[w]; bits != 0; bits &= bits - 1) leaf_unit(e, n, w * 64 + (u64)__builtin_ctzll(bits));
+            for (u64 bits = s->leaf[w]; bits != 0; bits &= bits - 1)
+                leaf_unit(e, n, w * 64 + (u64)__builtin_ctzll(bits));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * inverse: which lanes gather from a target: lists through the lanes, kept right when an offset changes. Links are rows + 1; 0 ends. */
+ * inverse: which lanes gather from a target: lists through the lanes, kept right when an offset
+ * changes. Links are rows + 1; 0 ends. */
 #include "state.h"
 
 static i64 offset_at(const page_state *p, u64 lane) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * reduce: canonical reductions over stored elements or a program's, whole or from the leaves that changed. Stored partials are the tree's
- * levels one after the other; without them a row's leaves are joined as they come. */
+ * reduce: canonical reductions over stored elements or a program's, whole or from the leaves that
+ * changed. Stored partials are the tree's levels one after the other; without them a row's leaves
+ * are joined as they come. */
 #include "state.h"
 
 #define LEVELS 16u
@@ -60,12 +61,15 @@ u64 tree_root(u64 leaves) {
     return at;
 }
 
-static void join_at(const node_state *n, u8 *partials, i64 *index, u64 level_at, u64 level_count, u64 parent) {
+static void join_at(const node_state *n, u8 *partials, i64 *index, u64 level_at, u64 level_count,
+                    u64 parent) {
     u32 width = type_bytes(n->row->type);
-    u64 first = parent * 8, count = u64_min(8, level_count - first), to = level_at + level_count + parent;
+    u64 first = parent * 8, count = u64_min(8, level_count - first),
+        to = level_at + level_count + parent;
     i64 at = -1;
     u64 value = 0;
-    n->join(partials + (level_at + first) * width, index != NULL ? index + level_at + first : NULL, (u32)count, &value, &at);
+    n->join(partials + (level_at + first) * width, index != NULL ? index + level_at + first : NULL,
+            (u32)count, &value, &at);
     memcpy(partials + to * width, &value, width);
     if (index != NULL) index[to] = at;
 }
@@ -94,7 +98,8 @@ void result_store(engine *e, node_state *n, u64 lane, const void *value, const i
 }
 
 /* Elements of `count` positions of an outer lane from position `first`: where they lie. */
-static const void *elements_at(engine *e, node_state *n, u64 outer, u64 first, u32 count, const void **present) {
+static const void *elements_at(engine *e, node_state *n, u64 outer, u64 first, u32 count,
+                               const void **present) {
     u64 lane = outer * n->inner + first;
     if (n->row->element != 0) {
         const page_state *p = &e->pages[n->row->element];
@@ -117,7 +122,8 @@ static void row_stored(engine *e, node_state *n, u64 outer) {
         u32 count = (u32)u64_min(TILE_LANES, n->inner - first);
         const void *present, *from = elements_at(e, n, outer, first, count, &present);
         u64 leaf = first / LEAF_LANES;
-        n->leaves_of(from, present, count, (i64)first, partials + leaf * width, index != NULL ? index + leaf : NULL);
+        n->leaves_of(from, present, count, (i64)first, partials + leaf * width,
+                     index != NULL ? index + leaf : NULL);
     }
     tree_above_all(n, partials, index, n->leaves);
     u64 root = tree_root(n->leaves);
@@ -134,7 +140,8 @@ static void row_passing(engine *e, node_state *n, u64 outer) {
         u32 count = (u32)u64_min(TILE_LANES, n->inner - first);
         const void *present, *from = elements_at(e, n, outer, first, count, &present);
         n->leaves_of(from, present, count, (i64)first, values, index);
-        for (u32 leaf = 0; leaf * LEAF_LANES < count; leaf++) climb(n, &c, (u8 *)values + (u64)leaf * width, index[leaf]);
+        for (u32 leaf = 0; leaf * LEAF_LANES < count; leaf++)
+            climb(n, &c, (u8 *)values + (u64)leaf * width, index[leaf]);
     }
     climb_end(n, &c, &value, &at);
     result_store(e, n, outer, &value, &at);
@@ -155,7 +162,8 @@ static void leaf_redo(engine *e, node_state *n, u64 outer, u64 leaf) {
         if (level == 1) break;
         level_at += level, at /= 8;
     }
-    n->leaves_of(from, present, count, (i64)first, partials + leaf * width, index != NULL ? index + leaf : NULL);
+    n->leaves_of(from, present, count, (i64)first, partials + leaf * width,
+                 index != NULL ? index + leaf : NULL);
     tree_above(n, partials, index, n->leaves, leaf);
 }
 
@@ -174,13 +182,16 @@ static void unit_run(engine *e, node_state *n, u64 unit) {
 void reduce_run(engine *e, node_state *n) {
     if (e->work.whole) {
         for (u64 outer = 0; outer < n->outer; outer++) {
-            if ((n->row->flags & NODE_PARTIALS) != 0) row_stored(e, n, outer);
-            else row_passing(e, n, outer);
+            if ((n->row->flags & NODE_PARTIALS) != 0)
+                row_stored(e, n, outer);
+            else
+                row_passing(e, n, outer);
         }
         return;
     }
     lane_set *s = &e->work;
     for (u64 tile = set_next_tile(s, 0); tile != SET_NONE; tile = set_next_tile(s, tile + 1))
         for (u64 w = tile * 8; w < tile * 8 + 8; w++)
-            for (u64 bits = s->leaf[w]; bits != 0; bits &= bits - 1) unit_run(e, n, w * 64 + (u64)__builtin_ctzll(bits));
+            for (u64 bits = s->leaf[w]; bits != 0; bits &= bits - 1)
+                unit_run(e, n, w * 64 + (u64)__builtin_ctzll(bits));
 }

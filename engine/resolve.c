@@ -36,7 +36,8 @@ static void choose_variant(engine *e, node_state *n, step *s) {
     if (info->arity == 3 && r->op == OP_SELECT && b && !a && !c) variant = VARIANT_UV;
     if (info->arity == 3 && r->op != OP_SELECT && a && !b && !c) variant = VARIANT_UV;
     s->fn = kernel_find(r->op, r->type, r->type2, variant);
-    if (s->fn == NULL) variant = VARIANT_VV, s->fn = kernel_find(r->op, r->type, r->type2, VARIANT_VV);
+    if (s->fn == NULL)
+        variant = VARIANT_VV, s->fn = kernel_find(r->op, r->type, r->type2, VARIANT_VV);
     ASSERT(s->fn != NULL);
     if (variant != VARIANT_VV) return;
     spread(e, n, &s->a, r->op == OP_SELECT ? TYPE_BOOL : r->type);
@@ -44,7 +45,8 @@ static void choose_variant(engine *e, node_state *n, step *s) {
     spread(e, n, &s->c, info->arity == 3 ? r->type : TYPE_BOOL);
 }
 
-static void step_resolve(engine *e, node_state *n, step *s, const image_instruction *r, bool uniform) {
+static void step_resolve(engine *e, node_state *n, step *s, const image_instruction *r,
+                         bool uniform) {
     *s = (step){.row = r, .a = place_of(r->a), .b = place_of(r->b), .c = place_of(r->c)};
     switch (r->op) {
     case IN_SCALAR:
@@ -89,20 +91,23 @@ static void affine_resolve(engine *e, u32 row) {
     }
 }
 
-/* Whether a read is the domain shifted: axis k of the page is axis k of the domain plus a constant, of the same size. */
+/* Whether a read is the domain shifted: axis k of the page is axis k of the domain plus a constant,
+ * of the same size. */
 static void shift_resolve(engine *e, const image_read *r) {
     affine_state *f = &e->affines[r->arg];
     const image_shape *s = &e->image->shapes[e->image->nodes[r->node].shape];
     f->shift = f->axes == s->axis_count && f->axes > 0;
     for (u32 k = 0; k < f->axes && f->shift; k++) {
         f->shift = f->dims[k] == s->dims[k];
-        for (u32 d = 0; d < s->axis_count; d++) f->shift = f->shift && f->coefficient[k][d] == (d == k);
+        for (u32 d = 0; d < s->axis_count; d++)
+            f->shift = f->shift && f->coefficient[k][d] == (d == k);
     }
 }
 
 static void keyed_resolve(engine *e, node_state *n, u32 row) {
     n->keys = layout_outer_lanes(e->image, row), n->rest = layout_keyed_rest(e->image, row);
-    n->groups = layout_keyed_groups(e->image, row), n->keyed_stride = layout_keyed_partials(n->keys, n->groups);
+    n->groups = layout_keyed_groups(e->image, row),
+    n->keyed_stride = layout_keyed_partials(n->keys, n->groups);
     n->order = (u32 *)(e->memory + e->layout.nodes[row].group_at);
     n->rank_place = n->order + n->keys;
     n->start = n->rank_place + n->keys;
@@ -120,7 +125,8 @@ static void node_resolve(engine *e, u32 row, step **steps, u32 *spreads) {
     n->first_spread = *spreads, n->spread = e->spread_slots + *spreads;
     n->uniform = *steps, n->tile = *steps + r->uniform_count;
     for (u32 k = 0; k < r->uniform_count; k++) step_resolve(e, n, &n->uniform[k], &at[k], true);
-    for (u32 k = 0; k < r->tile_count; k++) step_resolve(e, n, &n->tile[k], &at[r->uniform_count + k], false);
+    for (u32 k = 0; k < r->tile_count; k++)
+        step_resolve(e, n, &n->tile[k], &at[r->uniform_count + k], false);
     *steps += r->uniform_count + r->tile_count;
     *spreads += n->spread_count;
     if (r->kind == NODE_MAP) return;
@@ -133,16 +139,19 @@ static void node_resolve(engine *e, u32 row, step **steps, u32 *spreads) {
     u64 count = r->kind == NODE_KEYED ? n->keyed_stride * n->rest : n->tree * n->outer;
     if (partials_at == 0) return;
     n->partials = e->memory + partials_at;
-    if (r->reduce >= REDUCE_ARGMIN) n->partial_index = (i64 *)(n->partials + ALIGN_UP(count * type_bytes(r->type), 64));
+    if (r->reduce >= REDUCE_ARGMIN)
+        n->partial_index = (i64 *)(n->partials + ALIGN_UP(count * type_bytes(r->type), 64));
 }
 
 static u64 page_key(const image *i, u32 page) {
     char text[400];
     const image_page *p = &i->pages[page];
     const image_shape *s = &i->shapes[p->shape];
-    size_t used = (size_t)snprintf(text, sizeof text, "%.200s%c%s%c", image_string(i, p->name), 0, type_text(p->type), 0);
+    size_t used = (size_t)snprintf(text, sizeof text, "%.200s%c%s%c", image_string(i, p->name), 0,
+                                   type_text(p->type), 0);
     for (u32 a = 0; a < s->axis_count; a++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%llu", a == 0 ? "" : ",", (unsigned long long)s->dims[a]);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%llu", a == 0 ? "" : ",",
+                                 (unsigned long long)s->dims[a]);
     return XXH3_64bits(text, used);
 }
 
@@ -167,9 +176,11 @@ static void pages_resolve(engine *e) {
 /* Pages that depend on a PREV page or on epoch in LATER: what recovery cannot recompute. */
 static void saved_resolve(engine *e) {
     const image *i = e->image;
-    for (u32 k = 1; k < i->page_count; k++) e->saved[k] = i->pages[k].kind == PAGE_SOURCE || i->pages[k].prev != 0;
+    for (u32 k = 1; k < i->page_count; k++)
+        e->saved[k] = i->pages[k].kind == PAGE_SOURCE || i->pages[k].prev != 0;
     bool *moves = e->saved + i->page_count;
-    for (u32 k = 1; k < i->page_count; k++) moves[k] = i->pages[k].kind == PAGE_PREV || i->pages[k].kind == PAGE_EPOCH;
+    for (u32 k = 1; k < i->page_count; k++)
+        moves[k] = i->pages[k].kind == PAGE_PREV || i->pages[k].kind == PAGE_EPOCH;
     for (u32 c = 0; c < i->later_count; c++) {
         const image_node *n = &i->nodes[i->later[c]];
         bool any = false;
@@ -185,26 +196,34 @@ static void saved_resolve(engine *e) {
 static const image *sort_image;
 static int name_order(const void *a, const void *b) {
     const image *i = sort_image;
-    return strcmp(image_string(i, i->pages[*(const u32 *)a].name), image_string(i, i->pages[*(const u32 *)b].name));
+    return strcmp(image_string(i, i->pages[*(const u32 *)a].name),
+                  image_string(i, i->pages[*(const u32 *)b].name));
 }
 
 mmsb_status resolve_all(engine *e, message *m) {
     const image *i = e->image;
     arena *a = e->tables;
     u32 steps_count = 0;
-    for (u32 k = 0; k < i->node_count; k++) steps_count += i->nodes[k].uniform_count + i->nodes[k].tile_count;
+    for (u32 k = 0; k < i->node_count; k++)
+        steps_count += i->nodes[k].uniform_count + i->nodes[k].tile_count;
     e->pages = ARENA_ARRAY(a, page_state, i->page_count + 1u);
     e->nodes = ARENA_ARRAY(a, node_state, i->node_count + 1u);
     e->affines = ARENA_ARRAY(a, affine_state, i->affine_count + 1u);
     step *steps = ARENA_ARRAY(a, step, steps_count + 1u);
-    e->spread_slots = ARENA_ARRAY(a, u16, 3u * steps_count + 1u), e->spread_types = ARENA_ARRAY(a, u8, 3u * steps_count + 1u);
-    e->touched = ARENA_ARRAY(a, u32, i->page_count + 1u), e->sorted = ARENA_ARRAY(a, u32, i->page_count + 1u);
+    e->spread_slots = ARENA_ARRAY(a, u16, 3u * steps_count + 1u),
+    e->spread_types = ARENA_ARRAY(a, u8, 3u * steps_count + 1u);
+    e->touched = ARENA_ARRAY(a, u32, i->page_count + 1u),
+    e->sorted = ARENA_ARRAY(a, u32, i->page_count + 1u);
     e->saved = ARENA_ARRAY(a, bool, 2u * i->page_count + 1u);
-    e->fired = ARENA_ARRAY(a, u32, i->event_count + 1u), e->event_before = ARENA_ARRAY(a, u8, i->event_count + 1u);
+    e->fired = ARENA_ARRAY(a, u32, i->event_count + 1u),
+    e->event_before = ARENA_ARRAY(a, u8, i->event_count + 1u);
     e->slots = ARENA_ARRAY(a, void *, e->layout.tile_slots + 1u);
-    if (e->pages == NULL || e->nodes == NULL || e->affines == NULL || steps == NULL || e->spread_slots == NULL || e->spread_types == NULL ||
-        e->touched == NULL || e->sorted == NULL || e->saved == NULL || e->fired == NULL || e->event_before == NULL || e->slots == NULL)
-        return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the tables of %u pages", i->page_count);
+    if (e->pages == NULL || e->nodes == NULL || e->affines == NULL || steps == NULL ||
+        e->spread_slots == NULL || e->spread_types == NULL || e->touched == NULL ||
+        e->sorted == NULL || e->saved == NULL || e->fired == NULL || e->event_before == NULL ||
+        e->slots == NULL)
+        return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the tables of %u pages",
+                           i->page_count);
     pages_resolve(e);
     for (u32 k = 0; k < i->affine_count; k++) affine_resolve(e, k);
     for (u32 k = 0; k < i->read_count; k++)
@@ -217,11 +236,16 @@ mmsb_status resolve_all(engine *e, message *m) {
         if ((i->pages[k].flags & PAGE_ROOTED) != 0) e->sorted[e->sorted_count++] = k;
     sort_image = i;
     if (e->sorted_count != 0) qsort(e->sorted, e->sorted_count, sizeof(u32), name_order);
-    for (u32 k = 0; k < AXES_MAX; k++) e->coordinates[k] = (i64 *)(e->memory + e->layout.coordinates_at + (u64)k * LAYOUT_SLOT_BYTES);
-    for (u32 k = 0; k < 4; k++) e->buffer[k] = (u64 *)(e->memory + e->layout.buffers_at + (u64)k * LAYOUT_SLOT_BYTES);
+    for (u32 k = 0; k < AXES_MAX; k++)
+        e->coordinates[k] =
+            (i64 *)(e->memory + e->layout.coordinates_at + (u64)k * LAYOUT_SLOT_BYTES);
+    for (u32 k = 0; k < 4; k++)
+        e->buffer[k] = (u64 *)(e->memory + e->layout.buffers_at + (u64)k * LAYOUT_SLOT_BYTES);
     e->lane_list = (u64 *)(e->memory + e->layout.buffers_at + 4u * LAYOUT_SLOT_BYTES);
     set_open(&e->work, e->memory + e->layout.work_at, e->layout.work_lanes);
     set_open(&e->pending, e->memory + e->layout.pending_at, i->later_count + 1u);
-    if (e->layout.undo_at != 0) set_open(&e->undo_lines, e->memory + e->layout.undo_lines_at, e->layout.mutable_bytes / LAYOUT_LINE_BYTES);
+    if (e->layout.undo_at != 0)
+        set_open(&e->undo_lines, e->memory + e->layout.undo_lines_at,
+                 e->layout.mutable_bytes / LAYOUT_LINE_BYTES);
     return MMSB_OK;
 }

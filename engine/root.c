@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * root: the digest of the whole state at an epoch (engine.md, "Root"). Only pages that changed since it was last asked are summed again. */
+ * root: the digest of the whole state at an epoch (engine.md, "Root"). Only pages that changed
+ * since it was last asked are summed again. */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 

@@ -39,7 +39,8 @@ u64 set_next_tile(const lane_set *s, u64 from) {
     u64 at = from;
     u32 k = 0;
     for (;;) {
-        u64 word = at / 64, limit = k == 0 ? s->tiles : (s->tiles + ((u64)1 << (6 * k)) - 1) >> (6 * k);
+        u64 word = at / 64,
+            limit = k == 0 ? s->tiles : (s->tiles + ((u64)1 << (6 * k)) - 1) >> (6 * k);
         if (at >= limit) return SET_NONE;
         u64 bits = s->level[k][word] >> (at & 63);
         if (bits != 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * set: a hierarchical set of lanes over memory that layout.h planned: a bit a lane, a bit a tile of 512, then a bit for each word below.
- * Adding and finding cost what is touched; nothing scans what is clean. One thread at a time. */
+ * set: a hierarchical set of lanes over memory that layout.h planned: a bit a lane, a bit a tile of
+ * 512, then a bit for each word below. Adding and finding cost what is touched; nothing scans what
+ * is clean. One thread at a time. */
 #ifndef MMSB_SET_H
 #define MMSB_SET_H
 #include "core/image.h"
@@ -8,12 +9,12 @@
 #define SET_LEVELS_MAX 6u
 #define SET_NONE UINT64_MAX
 typedef struct {
-    u64 *leaf;                   /* 8 words a tile */
-    u64 *level[SET_LEVELS_MAX];  /* level[0]: a bit a tile */
+    u64 *leaf;                  /* 8 words a tile */
+    u64 *level[SET_LEVELS_MAX]; /* level[0]: a bit a tile */
     u32 level_count;
-    bool whole;                  /* every lane is in it, whatever the bits say */
+    bool whole; /* every lane is in it, whatever the bits say */
     u64 lanes, tiles;
-    u64 count;                   /* lanes added since it was cleared, counting repeats of set_add_words once a bit */
+    u64 count; /* lanes added since it was cleared, counting repeats of set_add_words once a bit */
 } lane_set;
 
 void set_open(lane_set *s, void *memory, u64 lanes);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * state: the tables of a running graph, shared by the engine's modules. Private to engine/. Everything is resolved once, at open. */
+ * state: the tables of a running graph, shared by the engine's modules. Private to engine/.
+ * Everything is resolved once, at open. */
 #ifndef MMSB_STATE_H
 #define MMSB_STATE_H
 #include "../kernels/kernels.h"
@@ -14,24 +15,24 @@ typedef struct {
 } operand;
 typedef struct {
     const image_instruction *row;
-    kernel_fn fn;             /* operators */
-    operand a, b, c;          /* as the kernel wants them; loads: c is the guard */
-    void *page;               /* loads and stores: the page's lanes */
+    kernel_fn fn;    /* operators */
+    operand a, b, c; /* as the kernel wants them; loads: c is the guard */
+    void *page;      /* loads and stores: the page's lanes */
     bool faults;
 } step;
 typedef struct node_state {
     const image_node *row;
     const image_shape *shape;
-    step *uniform, *tile;     /* uniform_count, tile_count */
-    u16 *spread;              /* uniform slots to spread before tiles run */
+    step *uniform, *tile; /* uniform_count, tile_count */
+    u16 *spread;          /* uniform slots to spread before tiles run */
     u32 spread_count, first_spread;
-    bool coordinates;         /* some step needs coordinates in packed tiles */
+    bool coordinates; /* some step needs coordinates in packed tiles */
     bool iota;
-    bool forced;              /* in LATER, not in EPOCH0: whole in epoch 1 */
-    u64 outer, inner;         /* REDUCE */
-    u64 leaves;               /* per outer lane */
-    u64 tree;                 /* partials per outer lane */
-    u32 place;                /* in LATER */
+    bool forced;      /* in LATER, not in EPOCH0: whole in epoch 1 */
+    u64 outer, inner; /* REDUCE */
+    u64 leaves;       /* per outer lane */
+    u64 tree;         /* partials per outer lane */
+    u32 place;        /* in LATER */
     u32 first_assert, assert_count;
     u8 *partials;
     i64 *partial_index;
@@ -48,8 +49,8 @@ typedef struct {
     lane_set dirty;
     u32 *head, *next, *before; /* inverse of an OFFSETS page; NULL: none */
     u64 target_lanes;
-    bool touched;              /* stands in touched[] */
-    bool stale;                /* its digest */
+    bool touched; /* stands in touched[] */
+    bool stale;   /* its digest */
     u64 key, digest;
 } page_state;
 /* An AFFINE row ready to walk. */
@@ -60,7 +61,7 @@ typedef struct {
     i64 constant[AXES_MAX];
     u32 axes;
     bool checked;
-    bool shift;                /* each axis: its own domain axis plus a constant, same dims */
+    bool shift; /* each axis: its own domain axis plus a constant, same dims */
     i64 flat_shift;
 } affine_state;
 
@@ -69,7 +70,7 @@ typedef struct {
     bool found;
     u32 page_order;
     u64 lane;
-    u32 instruction;           /* row of the image */
+    u32 instruction; /* row of the image */
     u64 values[2];
     struct node_state *node;
 } fault_record;
@@ -86,39 +87,39 @@ struct engine {
     affine_state *affines;
     lane_set work, pending;
     lane_set undo_lines;
-    bool undo_on;              /* writes save their lines */
-    bool first_run;            /* epoch 0: nothing is compared for inverses, they are built after */
+    bool undo_on;   /* writes save their lines */
+    bool first_run; /* epoch 0: nothing is compared for inverses, they are built after */
     bool has_prev, recovered;
     u64 old_count;
-    bool ran;                  /* engine_run was called for the epoch in the making */
+    bool ran; /* engine_run was called for the epoch in the making */
     u32 *touched;
     u32 touched_count;
     u64 epoch;
     u32 epoch_page;
     /* of the node that runs */
     void **slots;
-    u64 *lane_list;            /* 512 */
-    u64 *packed;               /* 512: lanes being collected */
+    u64 *lane_list; /* 512 */
+    u64 *packed;    /* 512: lanes being collected */
     u32 packed_count;
-    u64 *buffer[4];            /* a tile each */
+    u64 *buffer[4]; /* a tile each */
     i64 *coordinates[AXES_MAX];
-    u64 base;                  /* dense: first lane */
-    const u64 *lanes_at;       /* packed: the lanes; NULL: dense */
+    u64 base;            /* dense: first lane */
+    const u64 *lanes_at; /* packed: the lanes; NULL: dense */
     u32 count;
     const step *feed;
     const void *feed_at, *present_at;
-    u8 *spread_types;          /* of the nodes' spread slots, one after the other */
+    u8 *spread_types; /* of the nodes' spread slots, one after the other */
     u16 *spread_slots;
     u32 fault;
-    fault_record *probe;       /* looking for the fault: stores do nothing */
-    bool verify;               /* engine_check: a change is a bug */
+    fault_record *probe; /* looking for the fault: stores do nothing */
+    bool verify;         /* engine_check: a change is a bug */
     bool verify_failed;
     u32 verify_page;
     u64 verify_lane;
     u32 *fired;
     u32 fired_count;
     u8 *event_before;
-    u32 *sorted;               /* rooted pages by name */
+    u32 *sorted; /* rooted pages by name */
     u32 sorted_count;
     bool *saved;
     engine_stats stats;
@@ -157,14 +158,17 @@ void vm_packed(engine *e, node_state *n, const u64 *lanes, u32 count);
 /* vm_load.c */
 void load_affine(engine *e, node_state *n, const step *s, void *to, const u8 *guard);
 void load_coordinates(engine *e, const node_state *n);
-void load_axis(engine *e, const step *s, i64 *to, const i64 *sofar, const void *index, const u8 *guard);
+void load_axis(engine *e, const step *s, i64 *to, const i64 *sofar, const void *index,
+               const u8 *guard);
 void load_group(engine *e, const step *s, i32 *to, const void *key, const u8 *guard);
-i64 edge_index(u8 edge, i64 index, u64 dim, u32 axis); /* inside, or -1 - axis (fill), or INT64_MIN (outside) */
+i64 edge_index(u8 edge, i64 index, u64 dim,
+               u32 axis); /* inside, or -1 - axis (fill), or INT64_MIN (outside) */
 /* store.c */
 void store_lanes(engine *e, const step *s, const void *from);
 void page_changed_lane(engine *e, u32 page, u64 lane);
 void page_touch(engine *e, u32 page);
-void page_set_lane(engine *e, u32 page, u64 lane, const void *bits); /* canonical, compared, with undo */
+void page_set_lane(engine *e, u32 page, u64 lane,
+                   const void *bits); /* canonical, compared, with undo */
 /* footprint.c: adds to e->work what a node must redo for one dirty read; may make it whole */
 void footprint_add(engine *e, node_state *n, const image_read *r);
 u64 work_unit(const node_state *n, u64 lane);
@@ -175,7 +179,8 @@ void inverse_move(engine *e, page_state *p, u64 lane, i64 from, i64 to);
 void reduce_run(engine *e, node_state *n);
 void group_index(engine *e, node_state *n);
 void group_run(engine *e, node_state *n, bool index_changed);
-/* The tree over `count` leaves at partials (index for ARG): levels above the leaves, all of them or above some. */
+/* The tree over `count` leaves at partials (index for ARG): levels above the leaves, all of them or
+ * above some. */
 void tree_above_all(const node_state *n, u8 *partials, i64 *index, u64 leaves);
 void tree_above(const node_state *n, u8 *partials, i64 *index, u64 leaves, u64 leaf);
 u64 tree_root(u64 leaves);

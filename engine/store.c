@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * store: results into pages, with comparison, undo, dirty lanes and the inverse lists of offsets. */
+ * store: results into pages, with comparison, undo, dirty lanes and the inverse lists of offsets.
+ */
 #include "state.h"
 
 void page_touch(engine *e, u32 page) {
@@ -14,7 +15,8 @@ void page_touch(engine *e, u32 page) {
 void page_changed_lane(engine *e, u32 page, u64 lane) {
     set_add(&e->pages[page].dirty, lane);
     e->stats.lanes_changed++;
-    if (e->verify && !e->verify_failed) e->verify_failed = true, e->verify_page = page, e->verify_lane = lane;
+    if (e->verify && !e->verify_failed)
+        e->verify_failed = true, e->verify_page = page, e->verify_lane = lane;
     page_touch(e, page);
 }
 
@@ -46,7 +48,8 @@ static void changed_words(engine *e, u32 page, const u64 *changed, u32 count) {
     u64 before = p->dirty.count;
     if (e->lanes_at != NULL) {
         for (u32 w = 0; w * 64 < count; w++)
-            for (u64 bits = changed[w]; bits != 0; bits &= bits - 1) set_add(&p->dirty, e->lanes_at[w * 64 + (u32)__builtin_ctzll(bits)]);
+            for (u64 bits = changed[w]; bits != 0; bits &= bits - 1)
+                set_add(&p->dirty, e->lanes_at[w * 64 + (u32)__builtin_ctzll(bits)]);
     } else {
         set_add_words(&p->dirty, e->base / TILE_LANES, changed, (count + 63) / 64);
     }
@@ -68,7 +71,8 @@ void store_lanes(engine *e, const step *s, const void *from) {
     u32 any;
     if (p->head != NULL && !e->first_run) offsets_move(e, p, from);
     if (e->lanes_at != NULL) {
-        for (u32 k = 0; k < e->count && e->undo_on; k++) undo_save(e, p->value + e->lanes_at[k] * p->width, p->width);
+        for (u32 k = 0; k < e->count && e->undo_on; k++)
+            undo_save(e, p->value + e->lanes_at[k] * p->width, p->width);
         any = kernel_scatter(p->row->type)(p->value, from, e->lanes_at, e->count, changed);
     } else {
         ASSERT(e->base % TILE_LANES == 0);

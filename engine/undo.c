@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * undo: the shadow of the mutable arena. The first write to a 64-byte line in an epoch copies it; rejecting copies lines back. */
+ * undo: the shadow of the mutable arena. The first write to a 64-byte line in an epoch copies it;
+ * rejecting copies lines back. */
 #include "state.h"
 
 void undo_save_slow(engine *e, const void *at, u64 bytes) {
     u64 from = (u64)((const u8 *)at - e->memory) - e->layout.mutable_at;
     ASSERT(from + bytes <= e->layout.mutable_bytes);
     u8 *mutable_part = e->memory + e->layout.mutable_at, *shadow = e->memory + e->layout.undo_at;
-    for (u64 line = from / LAYOUT_LINE_BYTES; line <= (from + bytes - 1) / LAYOUT_LINE_BYTES; line++) {
+    for (u64 line = from / LAYOUT_LINE_BYTES; line <= (from + bytes - 1) / LAYOUT_LINE_BYTES;
+         line++) {
         if (set_has(&e->undo_lines, line)) continue;
-        memcpy(shadow + line * LAYOUT_LINE_BYTES, mutable_part + line * LAYOUT_LINE_BYTES, LAYOUT_LINE_BYTES);
+        memcpy(shadow + line * LAYOUT_LINE_BYTES, mutable_part + line * LAYOUT_LINE_BYTES,
+               LAYOUT_LINE_BYTES);
         set_add(&e->undo_lines, line);
     }
 }
@@ -21,7 +24,8 @@ void undo_restore(engine *e) {
         for (u64 w = tile * 8; w < tile * 8 + 8; w++) {
             for (u64 bits = s->leaf[w]; bits != 0; bits &= bits - 1) {
                 u64 line = w * 64 + (u64)__builtin_ctzll(bits);
-                memcpy(mutable_part + line * LAYOUT_LINE_BYTES, shadow + line * LAYOUT_LINE_BYTES, LAYOUT_LINE_BYTES);
+                memcpy(mutable_part + line * LAYOUT_LINE_BYTES, shadow + line * LAYOUT_LINE_BYTES,
+                       LAYOUT_LINE_BYTES);
             }
         }
     }

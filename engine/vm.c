@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vm: runs a node's program over a tile: up to 512 consecutive lanes (dense) or 512 lanes of a list (packed). Same-lane loads of dense tiles are
- * pointers into the page. Decisions about the graph were taken at open; here steps are walked. */
+ * vm: runs a node's program over a tile: up to 512 consecutive lanes (dense) or 512 lanes of a list
+ * (packed). Same-lane loads of dense tiles are pointers into the page. Decisions about the graph
+ * were taken at open; here steps are walked. */
 #include "state.h"
 
 static const void *operand_at(const engine *e, operand o) {
@@ -24,7 +25,8 @@ void vm_uniform(engine *e, node_state *n) {
             memcpy(to, s->page, type_bytes(r->type));
         } else {
             const void *a = operand_at(e, s->a), *b = operand_at(e, s->b), *c = operand_at(e, s->c);
-            if (s->fn(to, a, b, c, 1) != 0) fault_note(e, s, 0, number_word(r->type, a), number_word(r->type, b));
+            if (s->fn(to, a, b, c, 1) != 0)
+                fault_note(e, s, 0, number_word(r->type, a), number_word(r->type, b));
         }
     }
     for (u32 k = 0; k < n->spread_count; k++) {
@@ -43,12 +45,15 @@ static void run_load(engine *e, node_state *n, const step *s) {
     e->slots[r->dst] = to;
     switch (r->op) {
     case IN_LANE:
-        if (e->lanes_at == NULL) e->slots[r->dst] = (u8 *)s->page + e->base * width;
-        else kernel_gather(r->type)(to, s->page, e->lanes_at, e->count);
+        if (e->lanes_at == NULL)
+            e->slots[r->dst] = (u8 *)s->page + e->base * width;
+        else
+            kernel_gather(r->type)(to, s->page, e->lanes_at, e->count);
         return;
     case IN_AFFINE: load_affine(e, n, s, to, guard); return;
     case IN_GATHER:
-        kernel_offsets(r->type, r->type2)(to, s->page, operand_at(e, s->a), e->image->pages[r->imm].fill, e->count);
+        kernel_offsets(r->type, r->type2)(to, s->page, operand_at(e, s->a),
+                                          e->image->pages[r->imm].fill, e->count);
         return;
     case IN_IOTA: memcpy(to, e->coordinates[r->imm], e->count * sizeof(i64)); return;
     case IN_AXIS: load_axis(e, s, to, operand_at(e, s->a), operand_at(e, s->b), guard); return;
@@ -57,7 +62,8 @@ static void run_load(engine *e, node_state *n, const step *s) {
     }
 }
 
-static void find_lane_fault(engine *e, const step *s, const void *a, const void *b, const u8 *guard) {
+static void find_lane_fault(engine *e, const step *s, const void *a, const void *b,
+                            const u8 *guard) {
     u32 width = type_bytes(s->row->type);
     for (u32 k = 0; k < e->count; k++) {
         _Alignas(64) u8 out[64];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vm_load: reads that are not lane for lane: affine reads by runs along the innermost axis, indices with edges, groups. */
+ * vm_load: reads that are not lane for lane: affine reads by runs along the innermost axis, indices
+ * with edges, groups. */
 #include "state.h"
 
 i64 edge_index(u8 edge, i64 index, u64 dim, u32 axis) {
@@ -35,14 +36,15 @@ void load_coordinates(engine *e, const node_state *n) {
 }
 
 /* One lane at coordinates c: its bits to `to`. */
-static void affine_lane(engine *e, const affine_state *f, const step *s, const i64 *c, u32 axes, u8 *to,
-                        u32 k, const u8 *guard) {
+static void affine_lane(engine *e, const affine_state *f, const step *s, const i64 *c, u32 axes,
+                        u8 *to, u32 k, const u8 *guard) {
     u32 width = type_bytes(s->row->type);
     i64 flat = 0;
     for (u32 a = 0; a < f->axes; a++) {
         i64 index = f->constant[a];
         for (u32 d = 0; d < axes; d++) index += f->coefficient[a][d] * c[d];
-        i64 inside = edge_index(a < PAGE_AXES_MAX ? f->page->edge[a] : EDGE_NONE, index, f->dims[a], a);
+        i64 inside =
+            edge_index(a < PAGE_AXES_MAX ? f->page->edge[a] : EDGE_NONE, index, f->dims[a], a);
         if (inside == INT64_MIN) {
             memset(to + (u64)k * width, 0, width);
             if (guard == NULL || guard[k] != 0) fault_note(e, s, k, (u64)index, f->dims[a]);
@@ -57,7 +59,8 @@ static void affine_lane(engine *e, const affine_state *f, const step *s, const i
     memcpy(to + (u64)k * width, (const u8 *)s->page + (u64)flat * width, width);
 }
 
-static void affine_packed(engine *e, node_state *n, const affine_state *f, const step *s, u8 *to, const u8 *guard) {
+static void affine_packed(engine *e, node_state *n, const affine_state *f, const step *s, u8 *to,
+                          const u8 *guard) {
     i64 c[AXES_MAX];
     u32 axes = n->shape->axis_count;
     for (u32 k = 0; k < e->count; k++) {
@@ -67,8 +70,8 @@ static void affine_packed(engine *e, node_state *n, const affine_state *f, const
 }
 
 /* A run of lanes that differ in the innermost coordinate only; lanes [k, k + count). */
-static void affine_run(engine *e, node_state *n, const affine_state *f, const step *s, u8 *to, u32 k, u32 count,
-                       i64 *c, const u8 *guard) {
+static void affine_run(engine *e, node_state *n, const affine_state *f, const step *s, u8 *to,
+                       u32 k, u32 count, i64 *c, const u8 *guard) {
     u32 axes = n->shape->axis_count, last = axes - 1, width = type_bytes(s->row->type);
     i64 flat = 0, stride = 0;
     bool inside = true;
@@ -76,7 +79,8 @@ static void affine_run(engine *e, node_state *n, const affine_state *f, const st
         i64 index = f->constant[a], pace = f->coefficient[a][last];
         for (u32 d = 0; d < axes; d++) index += f->coefficient[a][d] * c[d];
         i64 end = index + pace * (i64)(count - 1);
-        inside = inside && index >= 0 && end >= 0 && index < (i64)f->dims[a] && end < (i64)f->dims[a];
+        inside =
+            inside && index >= 0 && end >= 0 && index < (i64)f->dims[a] && end < (i64)f->dims[a];
         flat += index * (i64)f->strides[a];
         stride += pace * (i64)f->strides[a];
     }
@@ -148,14 +152,17 @@ static i64 large_index(u64 index, u8 edge, u64 dim) {
     return INT64_MAX;
 }
 
-void load_axis(engine *e, const step *s, i64 *to, const i64 *sofar, const void *index, const u8 *guard) {
+void load_axis(engine *e, const step *s, i64 *to, const i64 *sofar, const void *index,
+               const u8 *guard) {
     const image_check *check = &e->image->checks[s->row->imm];
     for (u32 k = 0; k < e->count; k++) {
         i64 before = sofar != NULL ? sofar[k] : 0, value = index_value(s->row->type, index, k);
-        if (s->row->type == TYPE_U64 && value < 0) value = large_index((u64)value, check->edge, check->dim);
+        if (s->row->type == TYPE_U64 && value < 0)
+            value = large_index((u64)value, check->edge, check->dim);
         i64 inside = edge_index(check->edge, value, check->dim, check->axis);
         if (inside == INT64_MIN) {
-            if (before >= 0 && (guard == NULL || guard[k] != 0)) fault_note(e, s, k, (u64)index_value(s->row->type, index, k), check->dim);
+            if (before >= 0 && (guard == NULL || guard[k] != 0))
+                fault_note(e, s, k, (u64)index_value(s->row->type, index, k), check->dim);
             to[k] = before < 0 ? before : 0;
             continue;
         }
@@ -169,6 +176,7 @@ void load_group(engine *e, const step *s, i32 *to, const void *key, const u8 *gu
         i64 value = index_value(s->row->type, key, k);
         bool inside = value >= 0 && (u64)value < check->dim;
         to[k] = inside ? (i32)value : -1;
-        if (!inside && (guard == NULL || guard[k] != 0)) fault_note(e, s, k, (u64)value, check->dim);
+        if (!inside && (guard == NULL || guard[k] != 0))
+            fault_note(e, s, k, (u64)value, check->dim);
     }
 }

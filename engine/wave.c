@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * wave: walks commands in dependency order; only nodes whose pages changed are visited. A node's worklist becomes dense tiles where many lanes of a
- * tile are in it, and packed tiles gathered from many where few are. */
+ * wave: walks commands in dependency order; only nodes whose pages changed are visited. A node's
+ * worklist becomes dense tiles where many lanes of a tile are in it, and packed tiles gathered from
+ * many where few are. */
 #include "state.h"
 
 #define DENSE_LANES 96u /* of 512: from here on a dense tile is cheaper than packing */
@@ -31,7 +32,8 @@ static void tile_run(engine *e, node_state *n, u64 tile) {
     }
     if (e->packed_count + count > TILE_LANES) packed_flush(e, n);
     for (u32 k = 0; k < 8; k++)
-        for (u64 bits = w[k]; bits != 0; bits &= bits - 1) e->lane_list[e->packed_count++] = base + k * 64 + (u64)__builtin_ctzll(bits);
+        for (u64 bits = w[k]; bits != 0; bits &= bits - 1)
+            e->lane_list[e->packed_count++] = base + k * 64 + (u64)__builtin_ctzll(bits);
 }
 
 static void map_run(engine *e, node_state *n) {
@@ -39,10 +41,13 @@ static void map_run(engine *e, node_state *n) {
     vm_uniform(e, n);
     if (e->work.whole || e->work.count * 2 >= lanes) {
         e->work.whole = true;
-        for (u64 base = 0; base < lanes; base += TILE_LANES) vm_dense(e, n, base, (u32)u64_min(TILE_LANES, lanes - base));
+        for (u64 base = 0; base < lanes; base += TILE_LANES)
+            vm_dense(e, n, base, (u32)u64_min(TILE_LANES, lanes - base));
         return;
     }
-    for (u64 tile = set_next_tile(&e->work, 0); tile != SET_NONE; tile = set_next_tile(&e->work, tile + 1)) tile_run(e, n, tile);
+    for (u64 tile = set_next_tile(&e->work, 0); tile != SET_NONE;
+         tile = set_next_tile(&e->work, tile + 1))
+        tile_run(e, n, tile);
     packed_flush(e, n);
 }
 

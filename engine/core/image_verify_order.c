@@ -14,6 +14,8 @@ typedef struct {
 static bool page_is_there(const verify *v, const command_list *list, u32 page, u32 wave,
                           u32 place) {
     const image_page *p = &v->i->pages[page];
+    /* In epoch 0 a PREV page is filled as soon as its page is. */
+    if (p->kind == PAGE_PREV && list->mode == MODE_EPOCH0) p = &v->i->pages[page = p->of];
     u32 writer = v->writer[list->mode][page];
     if (writer != 0) {
         const image_node *n = &v->i->nodes[writer - 1];
