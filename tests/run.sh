@@ -58,5 +58,7 @@ if [ -d ../shared/checks/cases ] && [ -x build/bin/mmsbc ]; then
 else
     echo "skipped: no ../shared/checks, or no mmsbc"
 fi
+check "incremental equals from scratch; one root from every level" sh tests/incremental.sh build/bin
+check "the same, sanitized" sh tests/incremental.sh build-asan/bin
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
