@@ -24,9 +24,8 @@ static const struct {
     {"fma", OP_FMA, 3, 3},           {"min", OP_MIN, 2, 255},         {"max", OP_MAX, 2, 255}};
 static const char *const reductions[IR_REDUCTION_COUNT] = {
     "sum", "prod", "min", "max", "any", "all", "count", "mean", "argmin", "argmax"};
-static const char *const waiting[] = {"dot",    "matmul",   "cumsum",  "cumprod", "cummin",
-                                      "cummax", "sort",     "argsort", "topk",    "quantile",
-                                      "median", "rand_u32", "uniform", "normal"};
+static const char *const waiting[] = {"dot",  "matmul",  "cumsum", "cumprod",  "cummin", "cummax",
+                                      "sort", "argsort", "topk",   "quantile", "median"};
 
 static u32 arity(front *f, u32 expr, const char *name, const char *wanted) {
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
@@ -425,6 +424,9 @@ u32 elaborate_call(front *f, u32 expr) {
             return elaborate_reduction(f, expr, k);
     }
     if (strcmp(name, "prev") == 0) return term_prev(f, expr);
+    bool random = strcmp(name, "rand_u32") == 0 || strcmp(name, "uniform") == 0 ||
+                  strcmp(name, "normal") == 0;
+    if (random) return elaborate_random(f, expr);
     if (strcmp(name, "clamp") == 0) return clamped(f, expr);
     for (u32 k = 0; k < ARRAY_COUNT(builtins); k++)
         if (strcmp(name, builtins[k].name) == 0 && call->form == CALL_PLAIN)

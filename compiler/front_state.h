@@ -214,6 +214,8 @@ u32 term_operate(front *f, u16 op, const u32 *in, u32 count, u32 expr);
 /* front_functions.c: history and transpose as hidden pages; 0 after an error or where a shape is
  * unknown. */
 u32 elaborate_function_page(front *f, u32 expr, bool *unknown);
+/* front_random.c */
+u32 elaborate_random(front *f, u32 expr);
 u32 lagged_page(front *f, u32 expr, bool *unknown);
 u32 local_push(front *f, local l);
 

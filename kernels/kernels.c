@@ -28,11 +28,17 @@ const char *kernels_level_text(kernels_level level) {
 static kernels_level processor_level(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
+    bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+              __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    (void)v3;
 #ifdef KERNELS_HAVE_V4
-    if (__builtin_cpu_supports("x86-64-v4")) return KERNELS_V4;
+    if (v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512cd"))
+        return KERNELS_V4;
 #endif
 #ifdef KERNELS_HAVE_V3
-    if (__builtin_cpu_supports("x86-64-v3")) return KERNELS_V3;
+    if (v3) return KERNELS_V3;
 #endif
 #endif
     return KERNELS_PORTABLE;
