@@ -75,7 +75,8 @@ ELEMENTARY mm_pair mm_exp_pair(f64 c, f64 low, i64 *k) {
     f64 rr = r - rl;
     f64 e = ((r - rr) - rl) + low;
     mm_pair a = mm_fast_sum(1.0, rr);
-    f64 rest = (e + rr * e) + mm_exp_tail(rr) + a.low;
+    f64 tail = mm_exp_tail(rr);
+    f64 rest = e * (a.high + tail) + tail + a.low;
     return mm_fast_sum(a.high, rest);
 }
 

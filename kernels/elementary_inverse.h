@@ -125,7 +125,7 @@ ELEMENTARY f64 mm_hyperbolic(f64 a, f64 sign) {
 }
 ELEMENTARY f64 mm_sinh(f64 x) {
     f64 a = mm_abs(x), z = x * x;
-    f64 p = MM_FMA(z, 0x1.952c77030ad4ap-49 * 0.05847953216374269, 0x1.952c77030ad4ap-49);
+    f64 p = MM_FMA(z, 0x1.e542ba4020225p-62, 0x1.952c77030ad4ap-49);
     p = MM_FMA(z, p, 0x1.ae7f3e733b81fp-41);
     p = MM_FMA(z, p, 0x1.6124613a86d09p-33);
     p = MM_FMA(z, p, 0x1.ae64567f544e4p-26);
@@ -134,7 +134,7 @@ ELEMENTARY f64 mm_sinh(f64 x) {
     p = MM_FMA(z, p, 0x1.1111111111111p-7);
     p = MM_FMA(z, p, 0x1.5555555555555p-3);
     f64 small = x + x * (z * p);
-    f64 r = a < 1.0 ? small : mm_sign_of(mm_hyperbolic(a, -1.0), x);
+    f64 r = a < 0.6 ? small : mm_sign_of(mm_hyperbolic(a, -1.0), x);
     r = a == MM_INFINITY || x == 0.0 ? x : r;
     return x == x ? r : MM_NAN;
 }
