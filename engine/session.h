@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * session: an engine with its state directory: first contents, log, checkpoints, recovery, replay. mmsb-run and the public
- * mmsb.h stand on it. One thread calls it at a time. */
+ * mmsb.h are to stand on it. One thread calls it at a time. Nothing implements it yet: it is the agreed interface of the log. */
 #ifndef MMSB_SESSION_H
 #define MMSB_SESSION_H
 #include "core/file.h"
