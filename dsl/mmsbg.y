@@ -35,6 +35,7 @@
 %type exprs {u32}
 %type args {parsed_args}
 %type axes {u32}
+%type loops {parsed_list}
 %type filter {u32}
 %type type {parsed_type}
 %type type_maybe {parsed_type}
@@ -200,7 +201,8 @@ exprs(C) ::= expr(E). { state_push(p, E.row); C = 1; }
 exprs(C) ::= exprs(B) COMMA expr(E). { state_push(p, E.row); C = B + 1; }
 args(A) ::= . { A = NO_ARGS; }
 args(A) ::= exprs(C). { A = NO_ARGS; A.arg_count = C; }
-args(A) ::= exprs(C) FOR axes(X) filter(F). { A = NO_ARGS; A.form = CALL_FOR; A.arg_count = C; A.loops = (parsed_list){p->tree->axis_count - X, X}; A.filter = F; }
+args(A) ::= exprs(C) FOR loops(X) filter(F). { A = NO_ARGS; A.form = CALL_FOR; A.arg_count = C; A.loops = X; A.filter = F; }
+loops(L) ::= axes(C). { L = (parsed_list){p->tree->axis_count - C, C}; }
 args(A) ::= exprs(C) BY expr(K) filter(F). { A = NO_ARGS; A.form = CALL_BY; A.arg_count = C; A.key = K.row; A.filter = F; }
 args(A) ::= BY expr(K) filter(F). { A = NO_ARGS; A.form = CALL_BY; A.key = K.row; A.filter = F; }
 filter(F) ::= . { F = 0; }
