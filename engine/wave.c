@@ -66,8 +66,10 @@ mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
     for (u32 k = 0; k < n->row->read_count; k++) {
         const image_read *r = &e->image->reads[n->row->read_at + k];
         groups = groups || (r->kind == READ_GROUP && !set_is_empty(&e->pages[r->page].dirty));
-        if (!whole && !groups) footprint_add(e, n, r);
     }
+    /* After a key has changed the ranks are those of other keys: an element's leaf is not known. */
+    for (u32 k = 0; !groups && k < n->row->read_count; k++)
+        footprint_add(e, n, &e->image->reads[n->row->read_at + k]);
     e->work.whole = e->work.whole || groups;
     if (set_is_empty(&e->work)) return MMSB_OK;
     e->stats.nodes_run++;
