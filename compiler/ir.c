@@ -57,6 +57,9 @@ static bool table_grow(ir *g) {
 
 static u32 expr_add(ir *g, ir_expr e) {
     if (g->expr_count == 0) g->expr_count = 1;
+    e.reads = e.kind == IR_READ;
+    if (e.kind == IR_OP || e.kind >= IR_ANDAND)
+        e.reads = g->exprs[e.a].reads || g->exprs[e.b].reads || g->exprs[e.c].reads;
     if (g->expr_count * 2 >= g->expr_table_capacity && !table_grow(g)) return 0;
     u64 at = whole_hash(g, &e) & (g->expr_table_capacity - 1);
     for (; g->expr_table[at] != 0; at = (at + 1) & (g->expr_table_capacity - 1))
@@ -143,7 +146,10 @@ u32 ir_op(ir *g, u16 op, u8 type, u32 a, u32 b, u32 c, u32 place) {
         if (rows[k] == 0) return 0;
     u8 from = op == OP_CONVERT ? g->exprs[a].type : type;
     if (op == OP_CONVERT && from == type) return a;
-    if (op == OP_SELECT && g->exprs[a].kind == IR_CONST) return g->exprs[a].bits != 0 ? b : c;
+    if (op == OP_SELECT && g->exprs[a].kind == IR_CONST) {
+        bool taken = g->exprs[a].bits != 0;
+        if (!g->exprs[taken ? c : b].reads) return taken ? b : c;
+    }
     u8 result = info->result_bool ? TYPE_BOOL : type;
     u64 bits;
     if (fold(g, op, from, op == OP_CONVERT ? type : 0, a, b, c, &bits)) {
@@ -170,7 +176,8 @@ u32 ir_op(ir *g, u16 op, u8 type, u32 a, u32 b, u32 c, u32 place) {
 static u32 shortcut(ir *g, u8 kind, u32 a, u32 b) {
     if (a == 0 || b == 0) return 0;
     const ir_expr *x = &g->exprs[a], *y = &g->exprs[b];
-    if (x->kind == IR_CONST) return (x->bits != 0) == (kind == IR_ANDAND) ? b : a;
+    bool second = x->kind == IR_CONST && (x->bits != 0) == (kind == IR_ANDAND);
+    if (x->kind == IR_CONST && (second || !y->reads)) return second ? b : a;
     return expr_add(g, (ir_expr){.kind = kind,
                                  .type = TYPE_BOOL,
                                  .a = a,

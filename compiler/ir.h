@@ -56,6 +56,7 @@ typedef struct {
     u32 page;      /* READ */
     u32 position;  /* row of places: the first place where it was written */
     u64 bits;      /* CONST */
+    bool reads;    /* it or something below it reads a page: what is live does not hang on folding */
 } ir_expr;
 typedef struct {
     u32 var;

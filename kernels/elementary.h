@@ -40,12 +40,13 @@ ELEMENTARY mm_pair mm_product(f64 a, f64 b) {
     return (mm_pair){p, MM_FMA(a, b, -p)};
 }
 /* 2^k as a float, k in [-1022, 1023]. */
-ELEMENTARY f64 mm_power_of_two(i64 k) { return from_f64((u64)(k + 1023) << 52); }
-/* y 2^k in two steps, so that the last one rounds once into the subnormals. k in [-2200, 2200]. */
+ELEMENTARY f64 mm_power_of_two(i64 k) { return from_f64(((u64)k + 1023) << 52); }
+/* y 2^k in two steps, so that the last one rounds once into the subnormals. k in [-2200, 2200]; a
+ * lane whose result is not used may hold any k, so the sums are unsigned. */
 ELEMENTARY f64 mm_scale(f64 y, i64 k) {
-    i64 k1 = (i64)((u64)(k + 4096) >> 1) - 2048;
+    i64 k1 = (i64)(((u64)k + 4096) >> 1) - 2048;
     k1 = k1 < -1022 ? -1022 : k1;
-    i64 k2 = k - k1;
+    i64 k2 = (i64)((u64)k - (u64)k1);
     return (y * mm_power_of_two(k1)) * mm_power_of_two(k2);
 }
 

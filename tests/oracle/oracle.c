@@ -30,7 +30,7 @@ static u64 eval_read(oracle *o, const oracle_term *t, const place *at) {
     u64 lane = 0, filled = 0;
     bool fills = false, outside = t->count != p->rank;
     for (u32 k = 0; k < t->count && k < p->rank; k++) {
-        i128 index = number_integer(t->kid[k]->type, eval(o, t->kid[k], at));
+        i128 index = number_integer(t->kid[k]->type, term_value(o, t->kid[k], at));
         i64 coordinate = edge_apply(p->edge[k], index, (i64)p->dims[k]);
         if (coordinate == -2) outside = true;
         if (coordinate == -1 && !fills) fills = true, filled = p->fill[k];
@@ -94,8 +94,8 @@ static u64 eval_for(oracle *o, oracle_term *t, const place *outside) {
         u64 rest = p;
         for (u32 k = t->count; k-- > 0; rest /= t->extent[k])
             at.vars[t->var + k] = (i64)(rest % t->extent[k]);
-        t->has[p] = t->kid[2] == NULL || eval(o, t->kid[2], &at) != 0;
-        t->values[p] = t->has[p] ? eval(o, t->kid[0], &at) : 0;
+        t->has[p] = t->kid[2] == NULL || term_value(o, t->kid[2], &at) != 0;
+        t->values[p] = t->has[p] ? term_value(o, t->kid[0], &at) : 0;
     }
     return reduce(t, t->kid[0]->type, t->lanes, NULL);
 }
@@ -105,7 +105,7 @@ static u64 eval_whole(oracle *o, oracle_term *t) {
     if (t->stamp == o->stamp) return t->bits;
     for (at.lane = 0; at.lane < t->lanes; at.lane++) {
         t->has[at.lane] = true;
-        t->values[at.lane] = eval(o, t->kid[0], &at);
+        t->values[at.lane] = term_value(o, t->kid[0], &at);
     }
     t->bits = reduce(t, t->kid[0]->type, t->lanes, NULL);
     t->stamp = o->stamp;
@@ -120,18 +120,20 @@ static void keyed_group(oracle *o, oracle_term *t, u64 group, u64 *index) {
         u64 rank = 0;
         for (u64 q = 0; q < t->key_lanes; q++) {
             place key = {{0}, q}, element = {{0}, q * rest + r};
-            i128 value = number_integer(t->kid[1]->type, eval(o, t->kid[1], &key));
+            i128 value = number_integer(t->kid[1]->type, term_value(o, t->kid[1], &key));
             bool inside = value >= 0 && value < (i128)t->groups;
             if (inside && value != (i128)group) continue;
-            bool present =
-                t->kid[2] == NULL || eval(o, t->kid[2], t->filter_by_key ? &key : &element) != 0;
+            bool present = t->kid[2] == NULL ||
+                           term_value(o, t->kid[2], t->filter_by_key ? &key : &element) != 0;
             if (!inside) {
                 o->fault |= present;
                 continue;
             }
             index[rank] = q;
             t->has[rank] = present;
-            t->values[rank++] = !present ? 0 : t->kid[0] != NULL ? eval(o, t->kid[0], &element) : 1;
+            t->values[rank++] = !present            ? 0
+                                : t->kid[0] != NULL ? term_value(o, t->kid[0], &element)
+                                                    : 1;
         }
         t->result[group * rest + r] = reduce(t, of, rank, index);
     }
@@ -146,7 +148,7 @@ static u64 eval_keyed(oracle *o, oracle_term *t, const place *at) {
     return t->result[at->lane];
 }
 
-u64 eval(oracle *o, oracle_term *t, const place *at) {
+u64 term_value(oracle *o, oracle_term *t, const place *at) {
     u64 v[3] = {0, 0, 0};
     switch (t->kind) {
     case T_CONST: return t->bits;
@@ -155,15 +157,15 @@ u64 eval(oracle *o, oracle_term *t, const place *at) {
     case T_LANE:
         return page_values(o, t->page, t->back)[o->pages[t->page].rank == 0 ? 0 : at->lane];
     case T_READ: return eval_read(o, t, at);
-    case T_IF: return eval(o, t->kid[eval(o, t->kid[0], at) ? 1 : 2], at);
-    case T_AND: return eval(o, t->kid[0], at) && eval(o, t->kid[1], at);
-    case T_OR: return eval(o, t->kid[0], at) || eval(o, t->kid[1], at);
-    case T_INIT: return eval(o, t->kid[o->epoch == 0 ? 0 : 1], at);
+    case T_IF: return term_value(o, t->kid[term_value(o, t->kid[0], at) ? 1 : 2], at);
+    case T_AND: return term_value(o, t->kid[0], at) && term_value(o, t->kid[1], at);
+    case T_OR: return term_value(o, t->kid[0], at) || term_value(o, t->kid[1], at);
+    case T_INIT: return term_value(o, t->kid[o->epoch == 0 ? 0 : 1], at);
     case T_FOR: return eval_for(o, t, at);
     case T_WHOLE: return eval_whole(o, t);
     case T_KEYED: return eval_keyed(o, t, at);
     default:
-        for (u32 k = 0; k < 3 && t->kid[k] != NULL; k++) v[k] = eval(o, t->kid[k], at);
+        for (u32 k = 0; k < 3 && t->kid[k] != NULL; k++) v[k] = term_value(o, t->kid[k], at);
         return number_op(t->op, t->kid[0]->type, t->type, v, &o->fault);
     }
 }
@@ -174,7 +176,7 @@ static void page_fill(oracle *o, oracle_page *p) {
         place at = {{0}, lane};
         u64 rest = lane;
         for (u32 k = p->rank; k-- > 0; rest /= p->dims[k]) at.vars[k] = (i64)(rest % p->dims[k]);
-        p->now[lane] = eval(o, p->term, &at);
+        p->now[lane] = term_value(o, p->term, &at);
     }
 }
 
@@ -182,7 +184,7 @@ static void page_evaluate(oracle *o, u32 row) {
     oracle_page *p = &o->pages[row];
     if (p->kind == ITEM_SOURCE || p->stamp == o->stamp) return;
     if (p->busy) {
-        refuse(o, "pages that need each other in one epoch");
+        oracle_refuse(o, "pages that need each other in one epoch");
         return;
     }
     p->busy = true;
@@ -197,7 +199,8 @@ static void page_edges(oracle *o, oracle_page *p, const ast_item *i) {
         place nowhere = {{0}, 0};
         p->edge[k] = e->kind;
         if (e->kind == 4)
-            p->fill[k] = eval(o, elaborate(o, e->value, (scope){NULL, 0, 0}, p->type), &nowhere);
+            p->fill[k] =
+                term_value(o, term_of(o, e->value, (scope){NULL, 0, 0}, p->type), &nowhere);
     }
 }
 
@@ -212,12 +215,12 @@ static void pages_type(oracle *o) {
             const binding *names = NULL;
             if (p->type != UNKNOWN) continue;
             for (u32 x = 0; x < i->axis_count; x++)
-                names = bind(
+                names = name_bind(
                     o, names,
                     (binding){o->tree->axes[i->axis_at + x].name, 0, x, TYPE_NONE, NULL, NULL});
-            u8 type = infer(o, i->expr, names);
+            u8 type = type_of(o, i->expr, names);
             if (type == UNKNOWN) continue;
-            p->type = settle(type, TYPE_NONE);
+            p->type = type_settle(type, TYPE_NONE);
             o->guess = false;
             more = true;
         }
@@ -233,8 +236,8 @@ static void page_open(oracle *o, u32 row) {
     p->rank = (u8)(i->indexed ? i->axis_count : i->shape_count);
     p->shaped = i->indexed || i->type != TYPE_NONE || p->kind != ITEM_PAGE;
     for (u32 k = 0; k < p->rank && k < 4; k++)
-        p->dims[k] = (u64)constant_integer(o, i->indexed ? o->tree->axes[i->axis_at + k].extent
-                                                         : o->tree->lists[i->shape_at + k]);
+        p->dims[k] = (u64)integer_of(o, i->indexed ? o->tree->axes[i->axis_at + k].extent
+                                                   : o->tree->lists[i->shape_at + k]);
     p->type = i->type != TYPE_NONE ? i->type : p->kind == ITEM_PAGE ? UNKNOWN : TYPE_BOOL;
 }
 
@@ -243,13 +246,13 @@ static void page_elaborate(oracle *o, u32 row) {
     const ast_item *i = &o->tree->items[p->item];
     scope s = {NULL, 0, p->rank > 0 ? p->dims[0] : 1};
     for (u32 x = 0; x < i->axis_count; x++)
-        s.names =
-            bind(o, s.names,
-                 (binding){o->tree->axes[i->axis_at + x].name, 0, s.vars++, TYPE_NONE, NULL, NULL});
+        s.names = name_bind(
+            o, s.names,
+            (binding){o->tree->axes[i->axis_at + x].name, 0, s.vars++, TYPE_NONE, NULL, NULL});
     page_edges(o, p, i);
-    if (i->expr != 0) p->term = elaborate(o, i->expr, s, p->type);
+    if (i->expr != 0) p->term = term_of(o, i->expr, s, p->type);
     for (u32 k = 0; p->kind == ITEM_EVENT && k < i->list_count && k < 8; k++) {
-        p->values[p->value_count++] = elaborate(o, o->tree->lists[i->list_at + k], s, TYPE_NONE);
+        p->values[p->value_count++] = term_of(o, o->tree->lists[i->list_at + k], s, TYPE_NONE);
         p->value_types[k] = p->values[k]->type;
     }
 }
@@ -319,7 +322,7 @@ oracle *oracle_open(const ast *tree, arena *memory) {
     for (u32 k = 1; o->pages != NULL && k < tree->item_count; k++) {
         u8 kind = tree->items[k].kind;
         if (kind == ITEM_NODE || kind == ITEM_USE || kind == ITEM_IMPORT || kind == ITEM_KERNEL)
-            refuse(o, "what waits");
+            oracle_refuse(o, "what waits");
         if (kind != ITEM_SOURCE && kind != ITEM_PAGE && kind != ITEM_EVENT && kind != ITEM_ASSERT)
             continue;
         o->pages[o->page_count] = (oracle_page){.item = k, .kind = kind, .dims = {1, 1, 1, 1}};
@@ -355,7 +358,7 @@ static bool evaluate(oracle *o) {
         if (p->kind == ITEM_ASSERT && p->now[0] == 0) o->fault = true;
         p->fired = p->kind == ITEM_EVENT && o->epoch > 0 && p->now[0] != 0 && p->before[1][0] == 0;
         for (u32 v = 0; p->fired && v < p->value_count; v++)
-            p->value_bits[v] = eval(o, p->values[v], &nowhere);
+            p->value_bits[v] = term_value(o, p->values[v], &nowhere);
     }
     return !o->fault;
 }

@@ -5,7 +5,7 @@
 static const char *const REDUCTIONS[] = {"",    "sum",   "prod", "min",    "max",   "any",
                                          "all", "count", "mean", "argmin", "argmax"};
 
-void refuse(oracle *o, const char *why) {
+void oracle_refuse(oracle *o, const char *why) {
     if (o->refused == NULL) o->refused = why;
 }
 static const char *text(const oracle *o, u32 string) { return ast_text(o->tree, string); }
@@ -18,7 +18,7 @@ static const binding *bound(const binding *names, u32 name) {
     while (names != NULL && names->name != name) names = names->next;
     return names;
 }
-const binding *bind(oracle *o, const binding *next, binding b) {
+const binding *name_bind(oracle *o, const binding *next, binding b) {
     binding *row = ARENA_ARRAY(o->memory, binding, 1);
     *row = b;
     row->next = next;
@@ -44,7 +44,7 @@ static const binding *enter(oracle *o, const ast_item *fn, const ast_call *c,
     const binding *inner = NULL;
     for (u32 k = 0; k < c->arg_count && k < fn->parameter_count; k++) {
         const ast_parameter *p = &o->tree->parameters[fn->parameter_at + k];
-        inner = bind(o, inner, (binding){p->name, argument(o, c, k), 0, p->type, outer, NULL});
+        inner = name_bind(o, inner, (binding){p->name, argument(o, c, k), 0, p->type, outer, NULL});
     }
     return inner;
 }
@@ -67,7 +67,7 @@ static u8 stronger(u8 a, u8 b) {
     return a == FREE_FLOAT ? a : b;
 }
 /* A free type becomes what is wanted, or its default. */
-u8 settle(u8 type, u8 want) {
+u8 type_settle(u8 type, u8 want) {
     if (type < TYPE_COUNT) return type;
     if (want < TYPE_COUNT) return want;
     return type == FREE_FLOAT ? TYPE_F64 : TYPE_I64;
@@ -86,31 +86,31 @@ static u8 infer_call(oracle *o, const ast_call *c, const binding *names) {
     u8 type = type_find(name, strlen(name)), reduction = reduction_of(o, c);
     const ast_item *fn = function_of(o, c);
     if (type != TYPE_NONE) return type;
-    if (fn != NULL) return infer(o, fn->expr, enter(o, fn, c, names));
+    if (fn != NULL) return type_of(o, fn->expr, enter(o, fn, c, names));
     if (strcmp(name, "isnan") == 0 || strcmp(name, "isfinite") == 0) return TYPE_BOOL;
     if (reduction == R_COUNT) return TYPE_I64;
     type = FREE_INTEGER;
     for (u32 k = 0; c->form == CALL_FOR && k < c->loop_count; k++)
-        names = bind(o, names,
-                     (binding){o->tree->axes[c->loop_at + k].name, 0, 0, TYPE_NONE, NULL, NULL});
+        names = name_bind(
+            o, names, (binding){o->tree->axes[c->loop_at + k].name, 0, 0, TYPE_NONE, NULL, NULL});
     for (u32 k = 0; k < c->arg_count; k++)
-        type = stronger(type, infer(o, argument(o, c, k), names));
+        type = stronger(type, type_of(o, argument(o, c, k), names));
     return reduction == R_NONE ? type : reduced_type(reduction, type);
 }
 
 static u8 infer_name(oracle *o, u32 name, const binding *names) {
     const binding *b = bound(names, name);
     if (b != NULL && b->expr == 0) return TYPE_I64;
-    if (b != NULL) return b->type != TYPE_NONE ? b->type : infer(o, b->expr, b->outer);
+    if (b != NULL) return b->type != TYPE_NONE ? b->type : type_of(o, b->expr, b->outer);
     u32 page = page_of(o, name), constant = item_of(o, ITEM_CONST, name);
     if (page != UINT32_MAX)
         return o->pages[page].type == UNKNOWN && o->guess ? FREE_INTEGER : o->pages[page].type;
     if (constant == 0) return FREE_INTEGER;
     const ast_item *i = &o->tree->items[constant];
-    return i->type != TYPE_NONE ? i->type : settle(infer(o, i->expr, NULL), TYPE_NONE);
+    return i->type != TYPE_NONE ? i->type : type_settle(type_of(o, i->expr, NULL), TYPE_NONE);
 }
 
-u8 infer(oracle *o, u32 e, const binding *names) {
+u8 type_of(oracle *o, u32 e, const binding *names) {
     const ast *t = o->tree;
     switch (t->kind[e]) {
     case AST_INTEGER: return t->b[e] != TYPE_NONE ? (u8)t->b[e] : FREE_INTEGER;
@@ -121,18 +121,18 @@ u8 infer(oracle *o, u32 e, const binding *names) {
     case AST_PI: return FREE_FLOAT;
     case AST_EPOCH: return TYPE_U64;
     case AST_NAME: return infer_name(o, t->a[e], names);
-    case AST_UNARY: return t->op[e] == AST_OP_NOT ? TYPE_BOOL : infer(o, t->a[e], names);
+    case AST_UNARY: return t->op[e] == AST_OP_NOT ? TYPE_BOOL : type_of(o, t->a[e], names);
     case AST_BINARY:
         if (t->op[e] >= AST_OP_OROR && t->op[e] <= AST_OP_GE) return TYPE_BOOL;
-        return stronger(infer(o, t->a[e], names), infer(o, t->b[e], names));
+        return stronger(type_of(o, t->a[e], names), type_of(o, t->b[e], names));
     case AST_CALL: return infer_call(o, call_of(o, e), names);
-    case AST_INDEX: return infer(o, t->a[e], names);
-    case AST_IF: return stronger(infer(o, t->b[e], names), infer(o, t->c[e], names));
-    case AST_INIT: return stronger(infer(o, t->a[e], names), infer(o, t->b[e], names));
+    case AST_INDEX: return type_of(o, t->a[e], names);
+    case AST_IF: return stronger(type_of(o, t->b[e], names), type_of(o, t->c[e], names));
+    case AST_INIT: return stronger(type_of(o, t->a[e], names), type_of(o, t->b[e], names));
     case AST_LET:
-        return infer(o, t->c[e],
-                     bind(o, names, (binding){t->a[e], t->b[e], 0, TYPE_NONE, names, NULL}));
-    default: refuse(o, "an expression that the oracle does not know"); return FREE_INTEGER;
+        return type_of(o, t->c[e],
+                       name_bind(o, names, (binding){t->a[e], t->b[e], 0, TYPE_NONE, names, NULL}));
+    default: oracle_refuse(o, "an expression that the oracle does not know"); return FREE_INTEGER;
     }
 }
 
@@ -170,8 +170,9 @@ shape shape_of(oracle *o, u32 e, const binding *names) {
         s = larger(shape_of(o, t->a[e], names), shape_of(o, t->b[e], names));
         return larger(s, shape_of(o, t->c[e], names));
     case AST_LET:
-        return shape_of(o, t->c[e],
-                        bind(o, names, (binding){t->a[e], t->b[e], 0, TYPE_NONE, names, NULL}));
+        return shape_of(
+            o, t->c[e],
+            name_bind(o, names, (binding){t->a[e], t->b[e], 0, TYPE_NONE, names, NULL}));
     case AST_CALL:
         for (u32 k = 0; reduction_of(o, c) == R_NONE && k < c->arg_count; k++)
             s = larger(s, shape_of(o, argument(o, c, k), names));
@@ -199,9 +200,9 @@ static oracle_term *operation(oracle *o, u16 op, u8 type, oracle_term *a, oracle
     t->kid[0] = a, t->kid[1] = b, t->kid[2] = c;
     return t;
 }
-i64 constant_integer(oracle *o, u32 e) {
+i64 integer_of(oracle *o, u32 e) {
     place nowhere = {{0}, 0};
-    return (i64)eval(o, elaborate(o, e, (scope){NULL, 0, 0}, TYPE_I64), &nowhere);
+    return (i64)term_value(o, term_of(o, e, (scope){NULL, 0, 0}, TYPE_I64), &nowhere);
 }
 static u64 f64_bits(f64 value) {
     u64 bits;
@@ -211,7 +212,7 @@ static u64 f64_bits(f64 value) {
 static void room(oracle *o, oracle_term *t, u64 lanes) {
     t->values = ARENA_ARRAY(o->memory, u64, lanes);
     t->has = ARENA_ARRAY(o->memory, bool, lanes);
-    if (t->values == NULL || t->has == NULL) refuse(o, "memory is short");
+    if (t->values == NULL || t->has == NULL) oracle_refuse(o, "memory is short");
 }
 
 /* The page behind x, prev(x), prev(prev(x)). */
@@ -219,13 +220,13 @@ static u32 target(oracle *o, u32 e, const binding *names, u32 *back) {
     const ast *t = o->tree;
     if (t->kind[e] == AST_CALL && strcmp(text(o, call_of(o, e)->name), "prev") == 0) {
         u32 page = target(o, argument(o, call_of(o, e), 0), names, back);
-        if (++*back > ORACLE_PREV_MAX) refuse(o, "too many prev"), *back = ORACLE_PREV_MAX;
+        if (++*back > ORACLE_PREV_MAX) oracle_refuse(o, "too many prev"), *back = ORACLE_PREV_MAX;
         return page;
     }
     const binding *b = t->kind[e] == AST_NAME ? bound(names, t->a[e]) : NULL;
     if (b != NULL && b->expr != 0) return target(o, b->expr, b->outer, back);
     u32 page = t->kind[e] == AST_NAME && b == NULL ? page_of(o, t->a[e]) : UINT32_MAX;
-    if (page == UINT32_MAX) refuse(o, "prev or index of what is not a page");
+    if (page == UINT32_MAX) oracle_refuse(o, "prev or index of what is not a page");
     return page == UINT32_MAX ? 0 : page;
 }
 static oracle_term *read_term(oracle *o, u32 e, const binding *names, u8 kind) {
@@ -244,15 +245,15 @@ static oracle_term *elaborate_name(oracle *o, u32 e, scope s, u8 want) {
     }
     if (b != NULL) {
         s.names = b->outer;
-        return elaborate(o, b->expr, s, b->type != TYPE_NONE ? b->type : want);
+        return term_of(o, b->expr, s, b->type != TYPE_NONE ? b->type : want);
     }
     u32 name = o->tree->a[e], param = item_of(o, ITEM_PARAM, name),
         row = item_of(o, ITEM_CONST, name);
     scope top = {NULL, 0, 0};
     if (param != 0)
-        return constant(o, settle(FREE_INTEGER, want), TYPE_I64,
-                        (u64)constant_integer(o, o->tree->items[param].expr));
-    if (row != 0) return elaborate(o, o->tree->items[row].expr, top, infer_name(o, name, NULL));
+        return constant(o, type_settle(FREE_INTEGER, want), TYPE_I64,
+                        (u64)integer_of(o, o->tree->items[param].expr));
+    if (row != 0) return term_of(o, o->tree->items[row].expr, top, infer_name(o, name, NULL));
     return read_term(o, e, s.names, T_LANE);
 }
 
@@ -269,24 +270,24 @@ static oracle_term *elaborate_reduction(oracle *o, const ast_call *c, u8 reducti
     const binding *outside = s.names;
     for (u32 k = 0; c->form == CALL_FOR && k < c->loop_count; k++) {
         const ast_axis *x = &o->tree->axes[c->loop_at + k];
-        s.names = bind(o, s.names, (binding){x->name, 0, s.vars++, TYPE_NONE, NULL, NULL});
-        t->lanes *= t->extent[k] = (u64)constant_integer(o, x->extent);
+        s.names = name_bind(o, s.names, (binding){x->name, 0, s.vars++, TYPE_NONE, NULL, NULL});
+        t->lanes *= t->extent[k] = (u64)integer_of(o, x->extent);
     }
-    if (s.vars >= VARS_MAX) refuse(o, "too many index variables");
+    if (s.vars >= VARS_MAX) oracle_refuse(o, "too many index variables");
     shape key = {0, {1, 1, 1, 1}, 1}, whole = key;
     if (c->form == CALL_BY) {
         key = shape_of(o, c->key, outside);
-        t->kid[1] = elaborate(o, c->key, s, TYPE_NONE);
+        t->kid[1] = term_of(o, c->key, s, TYPE_NONE);
         t->filter_by_key = c->filter != 0 && shape_of(o, c->filter, outside).lanes == key.lanes;
     }
     if (c->form != CALL_FOR) {
         whole = c->arg_count > 0 ? shape_of(o, argument(o, c, 0), outside) : key;
         t->lanes = whole.lanes, t->key_lanes = key.lanes;
     }
-    u8 of = c->arg_count > 0 && !boolean ? settle(infer(o, argument(o, c, 0), s.names), want)
+    u8 of = c->arg_count > 0 && !boolean ? type_settle(type_of(o, argument(o, c, 0), s.names), want)
                                          : TYPE_BOOL;
-    if (c->arg_count > 0) t->kid[0] = elaborate(o, argument(o, c, 0), s, of);
-    if (c->filter != 0) t->kid[2] = elaborate(o, c->filter, s, TYPE_BOOL);
+    if (c->arg_count > 0) t->kid[0] = term_of(o, argument(o, c, 0), s, of);
+    if (c->filter != 0) t->kid[2] = term_of(o, c->filter, s, TYPE_BOOL);
     t->type = reduced_type(reduction, of);
     room(o, t, t->lanes);
     if (c->form == CALL_BY)
@@ -302,55 +303,56 @@ static oracle_term *elaborate_call(oracle *o, u32 e, scope s, u8 want) {
     u32 arity = 0;
     u16 op = number_function(name, &arity);
     if (to != TYPE_NONE) {
-        u8 from = settle(infer(o, argument(o, c, 0), s.names), TYPE_NONE);
+        u8 from = type_settle(type_of(o, argument(o, c, 0), s.names), TYPE_NONE);
         oracle_term *t =
-            operation(o, FN_convert, to, elaborate(o, argument(o, c, 0), s, from), NULL, NULL);
+            operation(o, FN_convert, to, term_of(o, argument(o, c, 0), s, from), NULL, NULL);
         return t;
     }
     if (fn != NULL) {
         s.names = enter(o, fn, c, s.names);
-        return elaborate(o, fn->expr, s, want);
+        return term_of(o, fn->expr, s, want);
     }
     if (strcmp(name, "prev") == 0) return read_term(o, e, s.names, T_LANE);
     if (reduction != R_NONE) return elaborate_reduction(o, c, reduction, s, want);
-    if (op == FN_NONE) refuse(o, "a function that the oracle does not know");
+    if (op == FN_NONE) oracle_refuse(o, "a function that the oracle does not know");
     u8 of = FREE_INTEGER;
-    for (u32 k = 0; k < c->arg_count; k++) of = stronger(of, infer(o, argument(o, c, k), s.names));
+    for (u32 k = 0; k < c->arg_count; k++)
+        of = stronger(of, type_of(o, argument(o, c, k), s.names));
     bool tests = op == FN_isnan || op == FN_isfinite;
-    of = settle(of, tests ? TYPE_F64 : want);
+    of = type_settle(of, tests ? TYPE_F64 : want);
     oracle_term *kid[3] = {NULL, NULL, NULL};
-    for (u32 k = 0; k < c->arg_count && k < 2; k++) kid[k] = elaborate(o, argument(o, c, k), s, of);
-    if (arity == 3) kid[2] = elaborate(o, argument(o, c, 2), s, of);
+    for (u32 k = 0; k < c->arg_count && k < 2; k++) kid[k] = term_of(o, argument(o, c, k), s, of);
+    if (arity == 3) kid[2] = term_of(o, argument(o, c, 2), s, of);
     oracle_term *t = operation(o, op, tests ? TYPE_BOOL : of, kid[0], kid[1], kid[2]);
     for (u32 k = 2; arity == 0 && k < c->arg_count; k++)
-        t = operation(o, op, of, t, elaborate(o, argument(o, c, k), s, of), NULL);
+        t = operation(o, op, of, t, term_of(o, argument(o, c, k), s, of), NULL);
     return t;
 }
 
 static oracle_term *elaborate_binary(oracle *o, u32 e, scope s, u8 want) {
     const ast *t = o->tree;
-    u8 op = t->op[e], left = infer(o, t->a[e], s.names), right = infer(o, t->b[e], s.names);
+    u8 op = t->op[e], left = type_of(o, t->a[e], s.names), right = type_of(o, t->b[e], s.names);
     if (op == AST_OP_OROR || op == AST_OP_ANDAND) {
-        oracle_term *r = operation(o, op, TYPE_BOOL, elaborate(o, t->a[e], s, TYPE_BOOL),
-                                   elaborate(o, t->b[e], s, TYPE_BOOL), NULL);
+        oracle_term *r = operation(o, op, TYPE_BOOL, term_of(o, t->a[e], s, TYPE_BOOL),
+                                   term_of(o, t->b[e], s, TYPE_BOOL), NULL);
         r->kind = op == AST_OP_OROR ? T_OR : T_AND;
         return r;
     }
     bool compares = op >= AST_OP_EQ && op <= AST_OP_GE;
-    u8 of = settle(stronger(left, right), compares ? TYPE_NONE : want);
-    oracle_term *a = elaborate(o, t->a[e], s, of), *b = elaborate(o, t->b[e], s, of);
+    u8 of = type_settle(stronger(left, right), compares ? TYPE_NONE : want);
+    oracle_term *a = term_of(o, t->a[e], s, of), *b = term_of(o, t->b[e], s, of);
     if (op == AST_OP_POW && type_is_float(of) && right == FREE_INTEGER) {
         place nowhere = {{0}, 0};
-        oracle_term *power = elaborate(o, t->b[e], s, TYPE_I64);
-        i64 value = (i64)eval(o, power, &nowhere);
+        oracle_term *power = term_of(o, t->b[e], s, TYPE_I64);
+        i64 value = (i64)term_value(o, power, &nowhere);
         if (value >= -64 && value <= 64) return operation(o, FN_square, of, a, power, NULL);
     }
     return operation(o, op, compares ? TYPE_BOOL : of, a, b, NULL);
 }
 
-oracle_term *elaborate(oracle *o, u32 e, scope s, u8 want) {
+oracle_term *term_of(oracle *o, u32 e, scope s, u8 want) {
     const ast *t = o->tree;
-    u8 type = settle(infer(o, e, s.names), want);
+    u8 type = type_settle(type_of(o, e, s.names), want);
     oracle_term *r;
     switch (t->kind[e]) {
     case AST_INTEGER: return constant(o, type, TYPE_U64, t->integers[t->a[e]]);
@@ -361,26 +363,26 @@ oracle_term *elaborate(oracle *o, u32 e, scope s, u8 want) {
     case AST_PI: return constant(o, type, TYPE_F64, f64_bits(3.14159265358979323846));
     case AST_EPOCH: return term(o, T_EPOCH, TYPE_U64);
     case AST_NAME: return elaborate_name(o, e, s, want);
-    case AST_UNARY: return operation(o, t->op[e], type, elaborate(o, t->a[e], s, type), NULL, NULL);
+    case AST_UNARY: return operation(o, t->op[e], type, term_of(o, t->a[e], s, type), NULL, NULL);
     case AST_BINARY: return elaborate_binary(o, e, s, want);
     case AST_CALL: return elaborate_call(o, e, s, want);
     case AST_INDEX:
         r = read_term(o, t->a[e], s.names, T_READ);
         for (r->count = 0; r->count < t->c[e] && r->count < 4; r->count++)
-            r->kid[r->count] = elaborate(o, t->lists[t->b[e] + r->count], s, TYPE_NONE);
+            r->kid[r->count] = term_of(o, t->lists[t->b[e] + r->count], s, TYPE_NONE);
         return r;
     case AST_IF:
     case AST_INIT:
         r = term(o, t->kind[e] == AST_IF ? T_IF : T_INIT, type);
-        r->kid[0] = elaborate(o, t->a[e], s, t->kind[e] == AST_IF ? TYPE_BOOL : type);
-        r->kid[1] = elaborate(o, t->b[e], s, type);
-        if (t->kind[e] == AST_IF) r->kid[2] = elaborate(o, t->c[e], s, type);
+        r->kid[0] = term_of(o, t->a[e], s, t->kind[e] == AST_IF ? TYPE_BOOL : type);
+        r->kid[1] = term_of(o, t->b[e], s, type);
+        if (t->kind[e] == AST_IF) r->kid[2] = term_of(o, t->c[e], s, type);
         return r;
     case AST_LET:
-        s.names = bind(o, s.names, (binding){t->a[e], t->b[e], 0, TYPE_NONE, s.names, NULL});
-        return elaborate(o, t->c[e], s, want);
+        s.names = name_bind(o, s.names, (binding){t->a[e], t->b[e], 0, TYPE_NONE, s.names, NULL});
+        return term_of(o, t->c[e], s, want);
     default:
-        refuse(o, "an expression that the oracle does not know");
+        oracle_refuse(o, "an expression that the oracle does not know");
         return constant(o, type, TYPE_I64, 0);
     }
 }

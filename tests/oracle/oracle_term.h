@@ -74,14 +74,14 @@ typedef struct {
 } shape;
 
 /* Type of an expression: a type_id, or FREE_INTEGER, FREE_FLOAT, UNKNOWN. */
-u8 infer(oracle *o, u32 e, const binding *names);
+u8 type_of(oracle *o, u32 e, const binding *names);
 /* A free type becomes what is wanted, or its default. */
-u8 settle(u8 type, u8 want);
-oracle_term *elaborate(oracle *o, u32 e, scope s, u8 want);
+u8 type_settle(u8 type, u8 want);
+oracle_term *term_of(oracle *o, u32 e, scope s, u8 want);
 shape shape_of(oracle *o, u32 e, const binding *names);
 shape page_shape(oracle *o, u32 row);
-i64 constant_integer(oracle *o, u32 e);
-const binding *bind(oracle *o, const binding *next, binding b);
-void refuse(oracle *o, const char *why);
-u64 eval(oracle *o, oracle_term *t, const place *at);
+i64 integer_of(oracle *o, u32 e);
+const binding *name_bind(oracle *o, const binding *next, binding b);
+void oracle_refuse(oracle *o, const char *why);
+u64 term_value(oracle *o, oracle_term *t, const place *at);
 #endif
