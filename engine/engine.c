@@ -155,14 +155,15 @@ mmsb_status engine_first(engine *e, const u8 *skip, message *m) {
     return s == MMSB_REJECTED ? MMSB_WRONG : s;
 }
 
-static void canonicalise(engine *e, u32 page) {
-    page_state *p = &e->pages[page];
-    if (!type_is_float(p->row->type)) return;
-    for (u64 lane = 0; lane < p->lanes; lane++) {
+void engine_canonicalise(const image *i, u32 page, void *lanes) {
+    u8 type = i->pages[page].type, *at = lanes;
+    u32 width = type_bytes(type);
+    if (!type_is_float(type)) return;
+    for (u64 lane = 0; lane < i->shapes[i->pages[page].shape].lanes; lane++) {
         u64 bits = 0;
-        memcpy(&bits, p->value + lane * p->width, p->width);
-        bits = type_canonical(p->row->type, bits);
-        memcpy(p->value + lane * p->width, &bits, p->width);
+        memcpy(&bits, at + lane * width, width);
+        bits = type_canonical(type, bits);
+        memcpy(at + lane * width, &bits, width);
     }
 }
 
@@ -202,7 +203,7 @@ mmsb_status engine_epoch0(engine *e, message *m) {
     e->first_run = true;
     for (u32 k = 1; k < e->image->page_count; k++) {
         if (e->image->pages[k].kind != PAGE_SOURCE) continue;
-        canonicalise(e, k);
+        engine_canonicalise(e->image, k, e->pages[k].value);
         prev_copy(e, k);
     }
     for (u32 k = 0; s == MMSB_OK && k < e->image->epoch0_count; k++)
@@ -263,6 +264,24 @@ static u64 combine(u8 kind, u8 type, u64 old, u64 value) {
     return d[0];
 }
 
+/* The most frequent delta: values for a run of lanes. Equal ones change nothing. */
+static void apply_set(engine *e, u32 page, const delta *d) {
+    page_state *p = &e->pages[page];
+    const u8 *from = d->payload;
+    u8 *at = p->value + d->first * p->width;
+    u64 stride = d->broadcast ? 0 : p->width;
+    bool floats = type_is_float(p->row->type);
+    if (e->undo_on) undo_save(e, at, d->count * p->width);
+    for (u64 k = 0; k < d->count; k++, from += stride, at += p->width) {
+        u64 now = 0;
+        memcpy(&now, from, p->width);
+        if (floats) now = type_canonical(p->row->type, now);
+        if (memcmp(at, &now, p->width) == 0) continue;
+        memcpy(at, &now, p->width);
+        page_changed_lane(e, page, d->first + k);
+    }
+}
+
 void engine_apply(engine *e, const delta *d) {
     u32 page = (e->image->pages[d->page].flags & PAGE_STATE) != 0 ? e->image->pages[d->page].prev
                                                                   : d->page;
@@ -271,6 +290,11 @@ void engine_apply(engine *e, const delta *d) {
     u64 used = 0, before = kernels_fp_enter();
     ASSERT(page != 0);
     e->undo_on = e->layout.undo_at != 0;
+    if (d->kind == DELTA_SET && d->form == DELTA_RANGE) {
+        apply_set(e, page, d);
+        kernels_fp_leave(before);
+        return;
+    }
     for (u64 k = 0; k < d->count; k++) {
         if (d->form == DELTA_MASK && (d->mask[k / 8] >> (k & 7) & 1) == 0) continue;
         u64 old = 0, value = 0, lane = d->first + k;

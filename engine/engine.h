@@ -36,6 +36,8 @@ void *engine_page_bytes(engine *e, u32 page);
 mmsb_status engine_first(engine *e, const u8 *skip, message *m);
 /* Canonicalises NaNs of sources, evaluates EPOCH0 whole; PREV pages get the epoch's values. A fault or failed assert: MMSB_WRONG. */
 mmsb_status engine_epoch0(engine *e, message *m);
+/* Makes the NaNs of a page's lanes canonical, wherever they lie. */
+void engine_canonicalise(const image *i, u32 page, void *lanes);
 /* For recovery. The caller has filled sources and every page for which engine_is_saved() holds, as they were at the end of `epoch` (> 0).
  * Recomputes the rest whole; marks all of PREV dirty, so that the next epoch is right. */
 mmsb_status engine_restored(engine *e, u64 epoch, message *m);

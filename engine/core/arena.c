@@ -67,6 +67,19 @@ void arena_close(arena *a) {
     }
 }
 
+void arena_clear(arena *a) {
+    while (a->last->before != NULL) {
+        chunk *before = a->last->before;
+        a->bytes -= a->last->bytes;
+        munmap(a->last, a->last->bytes);
+        a->last = before;
+    }
+    u64 kept = ALIGN_UP(sizeof(chunk), _Alignof(arena)) + sizeof(arena);
+    memset((u8 *)a->last + kept, 0, a->last->used - kept);
+    a->last->used = kept;
+    a->chunk_bytes = CHUNK_BYTES_MIN;
+}
+
 void *arena_take(arena *a, u64 bytes, u64 align) {
     ASSERT(align != 0 && (align & (align - 1)) == 0 && align <= PAGE_BYTES);
     if (bytes > (u64)1 << 60) return NULL;

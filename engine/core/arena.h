@@ -10,6 +10,8 @@ typedef struct arena arena;
 /* A growing arena; bytes_max 0 means no limit. NULL when memory is short. */
 arena *arena_open(u64 bytes_max);
 void arena_close(arena *a); /* NULL is allowed */
+/* Takes everything back but the first chunk, which is zeroed where it was used. */
+void arena_clear(arena *a);
 /* Zeroed memory aligned to `align` (a power of two ≤ 4096), or NULL when the limit or memory is reached. */
 void *arena_take(arena *a, u64 bytes, u64 align);
 /* Copies count bytes and a closing NUL. */

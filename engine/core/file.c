@@ -4,6 +4,7 @@
  * descriptors 0 to 2. */
 #include "file.h"
 #include "arena.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -120,6 +121,24 @@ static int system_random(file_calls *self, void *to, u64 bytes) {
     return 0;
 }
 
+static int system_list(file_calls *self, int folder,
+                       void (*visit)(void *context, const char *name), void *context) {
+    (void)self;
+    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (d == NULL) {
+        int error = errno;
+        if (fd >= 0) close(fd);
+        return -error;
+    }
+    errno = 0;
+    for (struct dirent *x; (x = readdir(d)) != NULL;)
+        if (strcmp(x->d_name, ".") != 0 && strcmp(x->d_name, "..") != 0) visit(context, x->d_name);
+    int error = errno;
+    closedir(d);
+    return -error;
+}
+
 file_calls *file_system(void) {
     static file_calls calls = {
         .open_at = system_open_at,
@@ -137,6 +156,7 @@ file_calls *file_system(void) {
         .size = system_size,
         .clock_ns = system_clock_ns,
         .random = system_random,
+        .list = system_list,
     };
     return &calls;
 }

@@ -28,6 +28,9 @@ struct file_calls {
     i64 (*size)(file_calls *self, int fd); /* of a regular file, else -EINVAL */
     u64 (*clock_ns)(file_calls *self);     /* monotonic */
     int (*random)(file_calls *self, void *to, u64 bytes);
+    /* Calls visit with the name of each entry of a folder, but for "." and "..", in any order. */
+    int (*list)(file_calls *self, int folder, void (*visit)(void *context, const char *name),
+                void *context);
 };
 /* The system's own. Thread-safe. Its open_at never gives out descriptors 0 to 2; all of them
  * close on exec. */

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * checkpoint: see checkpoint.h for the format. */
+#include "checkpoint.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+typedef unsigned long long llu;
+
+static u64 page_bytes(const image *i, u32 page) {
+    return i->shapes[i->pages[page].shape].lanes * type_bytes(i->pages[page].type);
+}
+
+/* What is in the file: at epoch 0 the sources alone, since the rest follows from them. */
+static bool page_is_in(const engine *e, u32 page, u64 epoch) {
+    const image *i = engine_image(e);
+    return epoch == 0 ? i->pages[page].kind == PAGE_SOURCE : engine_is_saved(e, page);
+}
+
+static u64 parts_make(engine *e, arena *a, checkpoint_head *h, const checkpoint_request *requests,
+                      file_part *parts, checkpoint_page *rows) {
+    static const u8 zeros[64];
+    const image *i = engine_image(e);
+    u32 count = 3, row = 0;
+    u64 at = sizeof *h + h->request_count * sizeof *requests + h->page_count * sizeof *rows;
+    (void)a;
+    parts[0] = (file_part){h, sizeof *h};
+    parts[1] = (file_part){requests, h->request_count * sizeof *requests};
+    parts[2] = (file_part){rows, h->page_count * sizeof *rows};
+    for (u32 k = 1; k < i->page_count; k++) {
+        if (!page_is_in(e, k, h->epoch)) continue;
+        u64 aligned = ALIGN_UP(at, 64), bytes = page_bytes(i, k);
+        parts[count++] = (file_part){zeros, aligned - at};
+        parts[count++] = (file_part){engine_page(e, k), bytes};
+        rows[row++] = (checkpoint_page){.page = k, .at = aligned, .bytes = bytes};
+        at = aligned + bytes;
+    }
+    h->bytes = at;
+    return count;
+}
+
+static u64 parts_digest(const file_part *parts, u64 count, u64 seed) {
+    XXH3_state_t s;
+    XXH3_64bits_reset_withSeed(&s, seed);
+    XXH3_64bits_update(&s, (const u8 *)parts[0].from + 16, parts[0].bytes - 16);
+    for (u64 k = 1; k < count; k++)
+        if (parts[k].bytes != 0) XXH3_64bits_update(&s, parts[k].from, parts[k].bytes);
+    return XXH3_64bits_digest(&s);
+}
+
+mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid[16],
+                             const tlog_place *place, const checkpoint_request *requests,
+                             u32 request_count, message *m) {
+    const image *i = engine_image(e);
+    static const u8 magic[9] = CHECKPOINT_MAGIC;
+    checkpoint_head h = {.version = CHECKPOINT_VERSION, .math_version = MATH_VERSION,
+                         .root_version = ROOT_VERSION, .epoch = engine_epoch(e),
+                         .image_digest = i->head->digest, .root = engine_root(e),
+                         .segment = place->segment, .offset = place->offset,
+                         .digest_prev = place->digest_prev, .request_count = request_count};
+    memcpy(h.magic, magic, 8);
+    memcpy(h.uuid, uuid, 16);
+    for (u32 k = 1; k < i->page_count; k++) h.page_count += page_is_in(e, k, h.epoch);
+    arena *a = arena_open(0);
+    file_part *parts = a == NULL ? NULL : ARENA_ARRAY(a, file_part, 3 + 2ull * h.page_count);
+    checkpoint_page *rows = a == NULL ? NULL : ARENA_ARRAY(a, checkpoint_page, h.page_count + 1);
+    mmsb_status s = MMSB_OK;
+    if (parts == NULL || rows == NULL)
+        s = message_set(m, MMSB_OUT_OF_SPACE, "no memory for a checkpoint's table");
+    if (s == MMSB_OK) {
+        char name[48];
+        u64 count = parts_make(e, a, &h, requests, parts, rows);
+        h.digest = parts_digest(parts, count, tlog_seed(uuid));
+        snprintf(name, sizeof name, "checkpoint-%llu", (llu)h.epoch);
+        s = file_replace_parts(f, folder, name, parts, (u32)count, m);
+    }
+    arena_close(a);
+    return s;
+}
+
+static mmsb_status damaged(u64 epoch, const char *why, message *m) {
+    return message_set(m, MMSB_DAMAGED, "checkpoint-%llu: %s", (llu)epoch, why);
+}
+
+static mmsb_status rows_check(const checkpoint *c, const image *i, u64 epoch, message *m) {
+    const checkpoint_head *h = c->head;
+    u64 at = sizeof *h + (u64)h->request_count * sizeof(checkpoint_request) +
+             (u64)h->page_count * sizeof(checkpoint_page);
+    if (at > c->byte_count) return damaged(epoch, "its tables are cut off", m);
+    for (u32 k = 0; k < h->page_count; k++) {
+        checkpoint_page row;
+        memcpy(&row, &c->pages[k], sizeof row);
+        if (row.page == 0 || row.page >= i->page_count || row.bytes != page_bytes(i, row.page) ||
+            row.at != ALIGN_UP(at, 64) || row.at > c->byte_count ||
+            row.bytes > c->byte_count - row.at)
+            return damaged(epoch, "a page does not fit the graph", m);
+        at = row.at + row.bytes;
+    }
+    return at == c->byte_count ? MMSB_OK : damaged(epoch, "bytes follow the last page", m);
+}
+
+static mmsb_status head_check(const checkpoint *c, u64 epoch, const image *i, const u8 *uuid,
+                              message *m) {
+    const checkpoint_head *h = c->head;
+    if (c->byte_count < sizeof *h) return damaged(epoch, "it is shorter than its head", m);
+    if (memcmp(h->magic, CHECKPOINT_MAGIC, 8) != 0) return damaged(epoch, "not a checkpoint", m);
+    if (h->version != CHECKPOINT_VERSION || h->math_version != MATH_VERSION ||
+        h->root_version != ROOT_VERSION)
+        return message_set(m, MMSB_WRONG,
+                           "checkpoint-%llu: written with version %u, math %u, root %u, which this "
+                           "build does not read",
+                           (llu)epoch, h->version, h->math_version, h->root_version);
+    if (h->bytes != c->byte_count) return damaged(epoch, "its length is wrong", m);
+    if (h->digest != XXH3_64bits_withSeed(c->bytes + 16, c->byte_count - 16, tlog_seed(h->uuid)))
+        return damaged(epoch, "its digest is wrong", m);
+    if (h->epoch != epoch) return damaged(epoch, "it holds another epoch", m);
+    if (uuid != NULL && memcmp(uuid, h->uuid, 16) != 0)
+        return damaged(epoch, "it belongs to another log", m);
+    if (h->image_digest != i->head->digest)
+        return message_set(m, MMSB_WRONG,
+                           "checkpoint-%llu was made by another image than graph.mmsbx", (llu)epoch);
+    return MMSB_OK;
+}
+
+mmsb_status checkpoint_read(file_calls *f, int folder, u64 epoch, const image *i, const u8 *uuid,
+                            checkpoint *out, message *m) {
+    char name[48];
+    const void *bytes;
+    snprintf(name, sizeof name, "checkpoint-%llu", (llu)epoch);
+    memset(out, 0, sizeof *out);
+    TRY(file_map(f, folder, name, &bytes, &out->byte_count, m));
+    out->bytes = bytes;
+    out->head = bytes;
+    mmsb_status s = head_check(out, epoch, i, uuid, m);
+    if (s == MMSB_OK) {
+        out->requests = (const void *)(out->bytes + sizeof *out->head);
+        out->pages = (const void *)(out->requests + out->head->request_count);
+        s = rows_check(out, i, epoch, m);
+    }
+    if (s != MMSB_OK) checkpoint_free(out);
+    return s;
+}
+
+void checkpoint_free(checkpoint *c) {
+    file_unmap(c->bytes, c->byte_count);
+    memset(c, 0, sizeof *c);
+}
+
+mmsb_status checkpoint_restore(const checkpoint *c, engine *e, message *m) {
+    const checkpoint_head *h = c->head;
+    u32 row = 0;
+    for (u32 k = 1; k < engine_image(e)->page_count; k++) {
+        if (!page_is_in(e, k, h->epoch)) continue;
+        if (row == h->page_count || c->pages[row].page != k)
+            return damaged(h->epoch, "a page that the graph needs is missing", m);
+        memcpy(engine_page_bytes(e, k), c->bytes + c->pages[row].at, c->pages[row].bytes);
+        row++;
+    }
+    if (row != h->page_count) return damaged(h->epoch, "it holds pages that are not saved", m);
+    mmsb_status s = h->epoch == 0 ? engine_epoch0(e, m) : engine_restored(e, h->epoch, m);
+    if (s != MMSB_OK) return s;
+    if (engine_root(e) != h->root)
+        return message_set(m, MMSB_DAMAGED,
+                           "checkpoint-%llu: its root is 0x%016llx, but its pages give 0x%016llx",
+                           (llu)h->epoch, (llu)h->root, (llu)engine_root(e));
+    return MMSB_OK;
+}

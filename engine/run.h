@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run: what the parts of mmsb-run share. */
+#ifndef MMSB_RUN_H
+#define MMSB_RUN_H
+#include <signal.h>
+
+#include "session.h"
+
+#define RUN_LIST_MAX 256u
+
+typedef struct {
+    const char *items[RUN_LIST_MAX];
+    u32 count;
+} run_list;
+typedef struct {
+    bool given;
+    u64 value;
+} run_count;
+typedef struct {
+    const char *image_path;
+    const char *deltas, *until, *print, *state, *durability, *replay, *executor, *stats;
+    run_list in, out;
+    run_count ticks, checkpoint, audit, to, oracle, threads;
+    bool root, resume, strict, no_strict;
+    durability_mode mode;
+    image i;
+    session *s;
+    engine *e;     /* of the session */
+    bool rejected; /* some epoch was */
+} run;
+
+extern volatile sig_atomic_t run_stop; /* a signal asked for the end */
+
+/* run_options.c: 0, or the exit status of a usage error that was told. *ended: --help or --version was printed. */
+int options_read(run *r, int count, char **a, bool *ended);
+int options_usage(const char *what, const char *text);
+/* run_feed.c: --deltas. MMSB_REJECTED: told already. */
+mmsb_status feed_run(run *r, message *m);
+/* Ticks; tells a rejected one. */
+mmsb_status ticks_run(run *r, u64 n, const session_request *first, u64 *done, message *m);
+bool epoch_visit(void *context, session *s); /* prints the epoch's events; false to stop */
+#endif

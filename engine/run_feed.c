@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run_feed: delta lines into commits. Every commit of a file has an ordinal, accepted or not, which
+ * is its request number: --resume skips those that the log has. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "delta_text.h"
+#include "page_print.h"
+#include "run.h"
+
+typedef struct {
+    run *r;
+    arena *memory; /* of one line */
+    const char *name;
+    u64 line, ordinal, skip, stream;
+    u64 deltas; /* lines of the commit being made */
+    bool bad;   /* the commit has a bad line */
+    bool strict;
+    int folder;
+} feed;
+
+bool epoch_visit(void *context, session *s) {
+    (void)context;
+    print_events(session_engine(s));
+    return run_stop == 0;
+}
+
+static mmsb_status rejected(run *r, const message *m) {
+    fprintf(stderr, "%s\n", m->text);
+    r->rejected = true;
+    return MMSB_REJECTED;
+}
+
+mmsb_status ticks_run(run *r, u64 n, const session_request *first, u64 *done, message *m) {
+    mmsb_status s = session_ticks(r->s, n, first, epoch_visit, NULL, done, m);
+    return s == MMSB_REJECTED ? rejected(r, m) : s;
+}
+
+static mmsb_status feed_commit(feed *f, message *m) {
+    run *r = f->r;
+    bool bad = f->bad;
+    f->ordinal++;
+    f->bad = false, f->deltas = 0;
+    if (bad || f->ordinal <= f->skip) {
+        session_drop(r->s);
+        return bad ? MMSB_REJECTED : MMSB_OK;
+    }
+    session_request request = {f->stream, f->ordinal};
+    mmsb_status s = session_commit(r->s, &request, m);
+    if (s == MMSB_REJECTED) return rejected(r, m);
+    if (s == MMSB_OK) epoch_visit(NULL, r->s);
+    return s;
+}
+
+static mmsb_status feed_ticks(feed *f, u64 n, message *m) {
+    if (f->deltas != 0 || f->bad) TRY(feed_commit(f, m));
+    u64 first = f->ordinal + 1, skipped = f->skip > f->ordinal ? f->skip - f->ordinal : 0, done;
+    f->ordinal += n;
+    if (skipped >= n) return MMSB_OK;
+    session_request request = {f->stream, first + skipped};
+    return ticks_run(f->r, n - skipped, &request, &done, m);
+}
+
+static mmsb_status line_bad(feed *f, const message *m) {
+    fprintf(stderr, "%s:%llu: %s; its epoch %llu is rejected\n", f->name,
+            (unsigned long long)f->line, m->text,
+            (unsigned long long)engine_epoch(f->r->e) + 1);
+    f->bad = f->r->rejected = true;
+    return MMSB_REJECTED;
+}
+
+static mmsb_status feed_line(feed *f, const char *text, u64 bytes, message *m) {
+    delta_line l;
+    f->line++;
+    mmsb_status s = delta_text_line(&f->r->i, f->memory, f->folder, text, bytes, &l, m);
+    if (s == MMSB_OUT_OF_SPACE) return s;
+    if (s != MMSB_OK) return f->ordinal < f->skip ? MMSB_OK : line_bad(f, m);
+    if (l.kind == LINE_COMMIT) return feed_commit(f, m);
+    if (l.kind == LINE_TICK) return feed_ticks(f, l.ticks, m);
+    for (u32 k = 0; k < l.count; k++) {
+        f->deltas++;
+        if (f->bad || f->ordinal < f->skip) continue;
+        s = session_delta(f->r->s, &l.deltas[k], m);
+        if (s == MMSB_WRONG) return line_bad(f, m);
+        TRY(s);
+    }
+    return MMSB_OK;
+}
+
+static mmsb_status feed_open(run *r, feed *f, FILE **in, message *m) {
+    bool pipe = strcmp(r->deltas, "-") == 0;
+    char folder[4096];
+    const char *slash = pipe ? NULL : strrchr(r->deltas, '/');
+    const char *base = slash == NULL ? r->deltas : slash + 1;
+    *in = pipe ? stdin : fopen(r->deltas, "re");
+    if (*in == NULL)
+        return message_set(m, MMSB_IO, "%s cannot be opened: give a file of delta lines",
+                           r->deltas);
+    snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - r->deltas) + 1,
+             slash == NULL ? "." : r->deltas);
+    f->r = r, f->name = pipe ? "standard input" : r->deltas;
+    f->strict = r->strict || (!pipe && !r->no_strict);
+    f->stream = XXH3_64bits(base, strlen(base));
+    f->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    f->memory = arena_open(0);
+    if (r->resume) f->skip = session_last_request(r->s, f->stream);
+    if (r->resume)
+        fprintf(stderr, "mmsb-run: resuming %s after its commit %llu, at epoch %llu\n", r->deltas,
+                (unsigned long long)f->skip, (unsigned long long)engine_epoch(r->e));
+    return f->memory == NULL ? message_set(m, MMSB_OUT_OF_SPACE, "no memory for delta lines")
+                             : MMSB_OK;
+}
+
+mmsb_status feed_run(run *r, message *m) {
+    feed f = {.folder = -1};
+    FILE *in;
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t bytes;
+    TRY(feed_open(r, &f, &in, m));
+    mmsb_status s = MMSB_OK;
+    while (s == MMSB_OK && run_stop == 0 && (bytes = getline(&line, &room, in)) >= 0) {
+        if (bytes > 0 && line[bytes - 1] == '\n') bytes--;
+        s = feed_line(&f, line, (u64)bytes, m);
+        if (s == MMSB_REJECTED && !f.strict) s = MMSB_OK;
+        arena_clear(f.memory);
+    }
+    if (s == MMSB_OK && run_stop == 0 && (f.deltas != 0 || f.bad)) s = feed_commit(&f, m);
+    if (s == MMSB_REJECTED && !f.strict) s = MMSB_OK;
+    session_drop(r->s);
+    free(line);
+    arena_close(f.memory);
+    if (in != stdin) fclose(in);
+    if (f.folder >= 0) close(f.folder);
+    return s;
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * session: commits, ticks, closing. An epoch is logged after its last wave and before anybody hears
+ * of it; room for its record is reserved before anything changes. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/array_file.h"
+#include "session_state.h"
+
+#define RECORD_ROOM (64ull << 10)
+#define AUDIT_EPOCHS 64u
+/* Beside an epoch's record: ticks before it, root, seal. */
+#define RESERVE_EXTRA 512u
+
+engine *session_engine(session *s) { return s->e; }
+bool session_failed(const session *s) { return s->failed; }
+
+void session_note(session *s, const char *format, ...) {
+    char text[600];
+    va_list list;
+    if (s->o.note == NULL) return;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    s->o.note(s->o.note_context, text);
+}
+
+u64 session_last_request(const session *s, u64 stream) {
+    for (u32 k = 0; k < s->request_count; k++)
+        if (s->requests[k].stream == stream) return s->requests[k].number;
+    return 0;
+}
+
+mmsb_status session_request_set(session *s, u64 stream, u64 number, message *m) {
+    if (stream == 0) return MMSB_OK;
+    for (u32 k = 0; k < s->request_count; k++) {
+        if (s->requests[k].stream != stream) continue;
+        s->requests[k].number = u64_max(number, s->requests[k].number);
+        return MMSB_OK;
+    }
+    if (!arena_grow(s->tables, (void **)&s->requests, &s->request_capacity, s->request_count + 1,
+                    sizeof *s->requests))
+        return message_set(m, MMSB_OUT_OF_SPACE, "no memory for another request stream");
+    s->requests[s->request_count++] = (checkpoint_request){stream, number};
+    return MMSB_OK;
+}
+
+static mmsb_status record_grow(session *s, u64 bytes, message *m) {
+    u64 need = sizeof(tlog_head) + s->used + bytes;
+    if (need <= s->record_room) return MMSB_OK;
+    u64 room = u64_max(u64_max(need, s->record_room * 2), RECORD_ROOM);
+    u8 *more = region_take(room);
+    if (more == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "the commit needs %llu bytes", (unsigned long long)need);
+    if (s->record != NULL) memcpy(more, s->record, sizeof(tlog_head) + s->used);
+    region_give_back(s->record, s->record_room);
+    s->record = more, s->record_room = room;
+    return MMSB_OK;
+}
+
+/* ⊕ where it is cheapest: a set of the same lanes replaces the delta before. */
+static bool delta_absorbs(const session *s, const delta *d) {
+    delta before;
+    u64 used;
+    if (s->last == 0 || d->kind != DELTA_SET || d->form != DELTA_RANGE) return false;
+    const u8 *at = s->record + s->last;
+    if (delta_read(s->i, at, sizeof(tlog_head) + s->used - s->last, &before, &used, NULL) != MMSB_OK)
+        return false;
+    return before.page == d->page && before.first == d->first && before.count == d->count;
+}
+
+mmsb_status session_delta(session *s, const delta *d, message *m) {
+    TRY(delta_check(s->i, d, m));
+    u64 bytes = delta_bytes(d);
+    if (s->used + bytes > TLOG_BODY_MAX)
+        return message_set(m, MMSB_OUT_OF_SPACE,
+                           "a commit holds at most %llu bytes of deltas: split it",
+                           (unsigned long long)TLOG_BODY_MAX);
+    TRY(record_grow(s, bytes, m));
+    if (delta_absorbs(s, d)) s->used = s->last - sizeof(tlog_head);
+    s->last = sizeof(tlog_head) + s->used;
+    delta_write(d, s->record + s->last);
+    s->used += bytes;
+    return MMSB_OK;
+}
+
+void session_drop(session *s) { s->used = 0, s->last = 0; }
+
+mmsb_status session_apply(session *s, const u8 *body, u64 bytes, message *m) {
+    for (u64 at = 0, used; at < bytes; at += used) {
+        delta d;
+        TRY(delta_read(s->i, body + at, bytes - at, &d, &used, m));
+        engine_apply(s->e, &d);
+    }
+    return MMSB_OK;
+}
+
+static mmsb_status failed_words(message *m) {
+    return message_set(m, MMSB_IO, "the log failed before: nothing more is taken");
+}
+
+static mmsb_status log_small(session *s, tlog_kind kind, u64 epoch, u64 value, u64 stream,
+                             u64 number, message *m) {
+    struct {
+        tlog_head head;
+        u64 value;
+    } r = {.head = {.epoch = epoch, .stream = stream, .number = number, .kind = (u16)kind,
+                    .body_bytes = kind == TLOG_SEAL ? 0 : 8},
+           .value = value};
+    mmsb_status status = tlog_append(s->log, &r.head, m);
+    if (status != MMSB_OK) s->failed = true;
+    return status;
+}
+
+/* After an epoch's record: synced as the mode says. */
+static mmsb_status log_publish(session *s, u64 epoch, message *m) {
+    if (s->o.durability != DURABILITY_EPOCH && s->o.durability != DURABILITY_SEALED) return MMSB_OK;
+    mmsb_status status = tlog_sync(s->log, m);
+    if (status == MMSB_OK && s->o.durability == DURABILITY_SEALED) {
+        status = log_small(s, TLOG_SEAL, epoch, 0, 0, 0, m);
+        if (status == MMSB_OK) status = tlog_sync(s->log, m);
+    }
+    if (status != MMSB_OK) s->failed = true;
+    return status;
+}
+
+static bool root_is_due(const session *s, u64 epoch) {
+    return epoch % (s->o.audit_epochs == 0 ? AUDIT_EPOCHS : s->o.audit_epochs) == 0;
+}
+
+static bool checkpoint_is_due(const session *s, u64 epoch) {
+    return s->o.checkpoint_epochs != 0 && epoch % s->o.checkpoint_epochs == 0;
+}
+
+/* Roots and checkpoints of the epoch that was just accepted. */
+static mmsb_status accepted(session *s, message *m) {
+    u64 epoch = engine_epoch(s->e);
+    s->moved = true;
+    if (s->log == NULL) return MMSB_OK;
+    if (root_is_due(s, epoch))
+        TRY(log_small(s, TLOG_ROOT, epoch, engine_root(s->e), 0, 0, m));
+    return checkpoint_is_due(s, epoch) ? session_checkpoint(s, m) : MMSB_OK;
+}
+
+static mmsb_status epoch_run(session *s, message *m) {
+    u64 next = engine_epoch(s->e) + 1;
+    mmsb_status status = engine_run(s->e, m);
+    if (status == MMSB_OK && s->o.oracle_epochs != 0 && next % s->o.oracle_epochs == 0)
+        status = engine_check(s->e, m);
+    if (status == MMSB_REJECTED) engine_reject(s->e);
+    if (status != MMSB_OK && status != MMSB_REJECTED) s->failed = true;
+    return status;
+}
+
+mmsb_status session_commit(session *s, const session_request *r, message *m) {
+    u64 used = s->used, epoch = engine_epoch(s->e) + 1;
+    session_request request = r == NULL ? (session_request){0, 0} : *r;
+    session_drop(s);
+    if (s->failed) return failed_words(m);
+    TRY(record_grow(s, used, m));
+    if (s->log != NULL) TRY(tlog_reserve(s->log, sizeof(tlog_head) + used + RESERVE_EXTRA, m));
+    if (s->log != NULL) TRY(session_request_set(s, request.stream, 0, m));
+    TRY(session_apply(s, s->record + sizeof(tlog_head), used, m));
+    TRY(epoch_run(s, m));
+    if (s->log != NULL) {
+        tlog_head *h = (tlog_head *)s->record;
+        *h = (tlog_head){.epoch = epoch, .stream = request.stream, .number = request.number,
+                         .body_bytes = (u32)used, .kind = TLOG_EPOCH};
+        mmsb_status status = tlog_append(s->log, h, m);
+        if (status != MMSB_OK) s->failed = true;
+        TRY(status);
+        TRY(session_request_set(s, request.stream, request.number, m));
+        TRY(log_publish(s, epoch, m));
+    }
+    engine_accept(s->e);
+    return accepted(s, m);
+}
+
+/* Writes the record of ticks that were run but not logged. */
+static mmsb_status ticks_flush(session *s, u64 *pending, const session_request *r, message *m) {
+    u64 count = *pending, epoch = engine_epoch(s->e);
+    *pending = 0;
+    if (count == 0 || s->log == NULL) return MMSB_OK;
+    TRY(log_small(s, TLOG_TICKS, epoch, count, r->stream, r->number, m));
+    TRY(session_request_set(s, r->stream, r->number, m));
+    return log_publish(s, epoch, m);
+}
+
+mmsb_status session_ticks(session *s, u64 n, const session_request *first,
+                          bool (*visit)(void *context, session *s), void *context, u64 *done,
+                          message *m) {
+    session_request r = first == NULL ? (session_request){0, 0} : *first;
+    u64 pending = 0;
+    *done = 0;
+    if (s->failed) return failed_words(m);
+    if (s->log != NULL) TRY(session_request_set(s, r.stream, 0, m));
+    r.number -= 1;
+    while (*done < n) {
+        if (s->log != NULL && pending == 0) TRY(tlog_reserve(s->log, RESERVE_EXTRA, m));
+        mmsb_status status = epoch_run(s, m);
+        if (status != MMSB_OK) {
+            message words = *m;
+            TRY(ticks_flush(s, &pending, &r, m));
+            *m = words;
+            return status;
+        }
+        engine_accept(s->e);
+        ++*done, pending++;
+        r.number++;
+        u64 epoch = engine_epoch(s->e);
+        bool due = root_is_due(s, epoch) || checkpoint_is_due(s, epoch);
+        if (engine_fired(s->e, NULL, 0) != 0 || due || *done == n)
+            TRY(ticks_flush(s, &pending, &r, m));
+        TRY(accepted(s, m));
+        if (visit != NULL && !visit(context, s)) break;
+    }
+    return ticks_flush(s, &pending, &r, m);
+}
+
+u64 session_durable_epoch(const session *s) {
+    return s->log == NULL ? 0 : tlog_durable_epoch(s->log);
+}
+
+mmsb_status session_sync(session *s, message *m) {
+    if (s->failed) return failed_words(m);
+    if (s->log == NULL) return MMSB_OK;
+    mmsb_status status = tlog_sync(s->log, m);
+    if (status != MMSB_OK) s->failed = true;
+    return status;
+}
+
+mmsb_status session_checkpoint(session *s, message *m) {
+    TRY(session_sync(s, m));
+    if (s->log == NULL) return MMSB_OK;
+    tlog_place place = tlog_at(s->log);
+    return checkpoint_write(s->files, s->folder, s->e, s->uuid, &place, s->requests,
+                            s->request_count, m);
+}
+
+/* The log's end is synced before the checkpoint, the close record after it. */
+static mmsb_status close_log(session *s, message *m) {
+    if (s->log == NULL || s->failed || (!s->moved && s->closed_clean)) return MMSB_OK;
+    u64 epoch = engine_epoch(s->e), root = engine_root(s->e);
+    TRY(tlog_reserve(s->log, RESERVE_EXTRA, m));
+    TRY(session_checkpoint(s, m));
+    TRY(log_small(s, TLOG_CLOSE, epoch, root, 0, 0, m));
+    return tlog_sync(s->log, m);
+}
+
+mmsb_status session_close(session *s, message *m) {
+    if (s == NULL) return MMSB_OK;
+    mmsb_status status = close_log(s, m);
+    tlog_close(s->log);
+    folder_close(s);
+    engine_close(s->e);
+    region_give_back(s->record, s->record_room);
+    arena_close(s->tables);
+    return status;
+}
+
+/* First contents: --in, then `from` files, then expressions. */
+static mmsb_status first_contents(session *s, message *m) {
+    const image *i = s->i;
+    u8 *skip = arena_take(s->tables, i->page_count + 1u, 1);
+    if (skip == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory");
+    for (u32 k = 0; k < s->o.input_count; k++) {
+        const session_input *in = &s->o.inputs[k];
+        u32 page = image_find_page(i, in->page, in->page_bytes);
+        if (page == 0 || i->pages[page].kind != PAGE_SOURCE)
+            return message_set(m, MMSB_USAGE, "--in %.*s=%s: there is no source of that name",
+                               (int)in->page_bytes, in->page, in->path);
+        skip[page] = 1;
+        TRY(array_file_read(s->files, AT_FDCWD, in->path, false, i->pages[page].type,
+                            &i->shapes[i->pages[page].shape], engine_page_bytes(s->e, page), m));
+    }
+    int folder = -1;
+    const char *path = s->o.image_path == NULL ? "." : s->o.image_path;
+    if (i->file_count != 0) TRY(file_open_folder_of(s->files, AT_FDCWD, path, &folder, m));
+    mmsb_status status = MMSB_OK;
+    for (u32 k = 0; status == MMSB_OK && k < i->file_count; k++) {
+        const image_file *f = &i->files[k];
+        if (skip[f->page]) continue;
+        status = array_file_read(s->files, folder, image_string(i, f->path), true,
+                                 i->pages[f->page].type, &i->shapes[i->pages[f->page].shape],
+                                 engine_page_bytes(s->e, f->page), m);
+    }
+    if (folder >= 0) s->files->close(s->files, folder);
+    if (status == MMSB_OK) status = engine_first(s->e, skip, m);
+    return status == MMSB_OK ? engine_epoch0(s->e, m) : status;
+}
+
+static mmsb_status directory_make(session *s, message *m) {
+    tlog_place start = {0};
+    int random = s->files->random(s->files, s->uuid, sizeof s->uuid);
+    if (random < 0) return file_failed(m, "draw the log's UUID for", s->o.state, random);
+    TRY(file_replace(s->files, s->folder, "graph.mmsbx", s->i->bytes, s->i->byte_count, m));
+    tlog_options o = {.files = s->files, .folder = s->folder, .mode = s->o.durability,
+                      .segment_bytes = s->o.segment_bytes, .image_digest = s->i->head->digest};
+    memcpy(o.uuid, s->uuid, 16);
+    TRY(tlog_open(&o, &start, &s->log, m));
+    start = tlog_at(s->log);
+    return checkpoint_write(s->files, s->folder, s->e, s->uuid, &start, NULL, 0, m);
+}
+
+/* --in on a directory that is there already: it must say what checkpoint 0 says. */
+static mmsb_status inputs_compare(session *s, message *m) {
+    checkpoint c;
+    if (s->o.input_count == 0) return MMSB_OK;
+    TRY(checkpoint_read(s->files, s->folder, 0, s->i, s->uuid, &c, m));
+    mmsb_status status = MMSB_OK;
+    for (u32 k = 0; status == MMSB_OK && k < s->o.input_count; k++) {
+        const session_input *in = &s->o.inputs[k];
+        u32 page = image_find_page(s->i, in->page, in->page_bytes), row = 0;
+        while (page != 0 && row < c.head->page_count && c.pages[row].page != page) row++;
+        void *copy = row < c.head->page_count && page != 0
+                         ? arena_take(s->tables, c.pages[row].bytes, 64) : NULL;
+        if (copy == NULL)
+            status = message_set(m, MMSB_USAGE, "--in %.*s=%s: there is no source of that name",
+                                 (int)in->page_bytes, in->page, in->path);
+        if (status == MMSB_OK)
+            status = array_file_read(s->files, AT_FDCWD, in->path, false, s->i->pages[page].type,
+                                     &s->i->shapes[s->i->pages[page].shape], copy, m);
+        if (status == MMSB_OK) engine_canonicalise(s->i, page, copy);
+        if (status == MMSB_OK && memcmp(copy, c.bytes + c.pages[row].at, c.pages[row].bytes) != 0)
+            status = message_set(m, MMSB_WRONG,
+                                 "--in %.*s=%s differs from what %s began with: leave it out to go "
+                                 "on, or use a new directory",
+                                 (int)in->page_bytes, in->page, in->path, s->o.state);
+    }
+    checkpoint_free(&c);
+    return status;
+}
+
+static mmsb_status directory_recover(session *s, const folder_list *l, message *m) {
+    recovery r = {.most = UINT64_MAX, .to = UINT64_MAX, .repair = true};
+    TRY(folder_graph_check(s, m));
+    TRY(session_restore(s, l, &r, m));
+    TRY(inputs_compare(s, m));
+    tlog_options o = {.files = s->files, .folder = s->folder, .mode = s->o.durability,
+                      .segment_bytes = s->o.segment_bytes, .image_digest = s->i->head->digest};
+    memcpy(o.uuid, s->uuid, 16);
+    return tlog_open(&o, &r.end, &s->log, m);
+}
+
+static mmsb_status directory_open(session *s, message *m) {
+    folder_list l = {.memory = s->tables};
+    TRY(folder_open(s, true, m));
+    TRY(folder_read(s, &l, m));
+    if (l.checkpoint_count != 0) return directory_recover(s, &l, m);
+    if (l.segment_last > 1)
+        return message_set(m, MMSB_DAMAGED, "%s: there is a log but no checkpoint", s->o.state);
+    if (l.segment_last == 1) { /* made in part: nothing was acknowledged, unless records follow */
+        tlog_reader reader = {.files = s->files, .folder = s->folder, .last_segment = 1};
+        tlog_segment head;
+        const void *bytes;
+        u64 count;
+        const tlog_head *record = NULL;
+        TRY(file_map(s->files, s->folder, "log-1", &bytes, &count, m));
+        mmsb_status status = tlog_segment_check(bytes, count, 1, &head, m);
+        file_unmap(bytes, count);
+        TRY(status);
+        reader.uuid = head.uuid, reader.image_digest = head.image_digest;
+        TRY(tlog_read_open(&reader, m));
+        status = tlog_read_next(&reader, &record, m);
+        bool holds = record != NULL;
+        tlog_read_close(&reader);
+        TRY(status);
+        if (holds)
+            return message_set(m, MMSB_DAMAGED, "%s: the log has records, but checkpoint-0 is missing",
+                               s->o.state);
+    }
+    TRY(first_contents(s, m));
+    return directory_make(s, m);
+}
+
+static session *session_new(const image *i, const session_options *options) {
+    arena *a = arena_open(0);
+    session *s = a == NULL ? NULL : arena_take(a, sizeof *s, _Alignof(session));
+    if (s == NULL) {
+        arena_close(a);
+        return NULL;
+    }
+    s->o = *options, s->i = i, s->tables = a, s->folder = s->lock = -1;
+    s->files = options->files == NULL ? file_system() : options->files;
+    return s;
+}
+
+mmsb_status session_open(const image *i, const session_options *options, session **out,
+                         message *m) {
+    session *s = session_new(i, options);
+    *out = NULL;
+    if (s == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a session");
+    mmsb_status status = engine_open(i, &options->engine, &s->e, m);
+    if (status == MMSB_OK)
+        status = options->state == NULL ? first_contents(s, m) : directory_open(s, m);
+    if (status == MMSB_OK) status = record_grow(s, 0, m);
+    if (status != MMSB_OK) {
+        s->failed = true;
+        session_close(s, NULL);
+        return status;
+    }
+    *out = s;
+    return MMSB_OK;
+}
+
+mmsb_status session_replay(const image *i, const session_options *options,
+                           const session_replay_options *replay, session **out, message *m) {
+    session *s = session_new(i, options);
+    *out = NULL;
+    if (s == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a session");
+    folder_list l = {.memory = s->tables};
+    recovery r = {.most = replay->from_most, .to = replay->to, .visit = replay->visit,
+                  .record = replay->record, .context = replay->context};
+    mmsb_status status = engine_open(i, &options->engine, &s->e, m);
+    if (status == MMSB_OK) status = folder_open(s, false, m);
+    if (status == MMSB_OK) status = folder_read(s, &l, m);
+    if (status == MMSB_OK && l.checkpoint_count == 0)
+        status = message_set(m, MMSB_WRONG, "%s is not a state directory: it has no checkpoint",
+                             options->state);
+    if (status == MMSB_OK) status = folder_graph_check(s, m);
+    if (status != MMSB_OK) {
+        session_close(s, NULL);
+        return status;
+    }
+    *out = s;
+    return session_restore(s, &l, &r, m);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * session_folder: what a state directory holds, its lock, its copy of the graph. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "session_state.h"
+
+mmsb_status folder_open(session *s, bool write, message *m) {
+    file_calls *f = s->files;
+    if (write) {
+        int made = f->make_folder_at(f, AT_FDCWD, s->o.state, 0777);
+        if (made < 0 && made != -EEXIST) return file_failed(m, "make the folder", s->o.state, made);
+        if (made == 0) { /* its own name must survive, too */
+            int outside = -1;
+            TRY(file_open_folder_of(f, AT_FDCWD, s->o.state, &outside, m));
+            int synced = f->sync(f, outside);
+            f->close(f, outside);
+            if (synced < 0) return file_failed(m, "sync the folder of", s->o.state, synced);
+        }
+    }
+    s->folder = f->open_at(f, AT_FDCWD, s->o.state, O_RDONLY | O_DIRECTORY, 0);
+    if (s->folder < 0) return file_failed(m, "open the state directory", s->o.state, s->folder);
+    if (!write) return MMSB_OK;
+    s->lock = f->open_at(f, s->folder, "lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0666);
+    if (s->lock < 0) return file_failed(m, "open the lock of", s->o.state, s->lock);
+    int locked = f->lock(f, s->lock);
+    if (locked == -EAGAIN)
+        return message_set(m, MMSB_BUSY,
+                           "%s is in use by another process: a state directory has one writer",
+                           s->o.state);
+    return locked < 0 ? file_failed(m, "lock", s->o.state, locked) : MMSB_OK;
+}
+
+void folder_close(session *s) {
+    if (s->lock >= 0) s->files->close(s->files, s->lock);
+    if (s->folder >= 0) s->files->close(s->files, s->folder);
+    s->lock = s->folder = -1;
+}
+
+/* The number behind a prefix, written as we write it. */
+static bool number_after(const char *name, const char *prefix, u64 *number) {
+    size_t bytes = strlen(prefix);
+    char again[64], *end;
+    if (strncmp(name, prefix, bytes) != 0 || name[bytes] < '0' || name[bytes] > '9') return false;
+    *number = strtoull(name + bytes, &end, 10);
+    snprintf(again, sizeof again, "%s%llu", prefix, (unsigned long long)*number);
+    return strcmp(again, name) == 0;
+}
+
+static void folder_visit(void *context, const char *name) {
+    folder_list *l = context;
+    u64 number;
+    if (number_after(name, "checkpoint-", &number)) {
+        if (!arena_grow(l->memory, (void **)&l->checkpoints, &l->checkpoint_capacity,
+                        l->checkpoint_count + 1, sizeof(u64))) {
+            l->short_memory = true;
+            return;
+        }
+        u32 k = l->checkpoint_count++;
+        for (; k > 0 && l->checkpoints[k - 1] > number; k--)
+            l->checkpoints[k] = l->checkpoints[k - 1];
+        l->checkpoints[k] = number;
+    } else if (number_after(name, "log-", &number)) {
+        l->segment_last = u64_max(l->segment_last, number);
+        l->segment_count++;
+    } else if (strcmp(name, "graph.mmsbx") == 0) {
+        l->graph = true;
+    } else if (strcmp(name, "lock") != 0 && strstr(name, ".new") == NULL && !l->foreign) {
+        l->foreign = true;
+        snprintf(l->foreign_name, sizeof l->foreign_name, "%s", name);
+    }
+}
+
+mmsb_status folder_read(session *s, folder_list *l, message *m) {
+    int listed = s->files->list(s->files, s->folder, folder_visit, l);
+    if (listed < 0) return file_failed(m, "list", s->o.state, listed);
+    if (l->short_memory) return message_set(m, MMSB_OUT_OF_SPACE, "too many checkpoints");
+    if (l->foreign && l->checkpoint_count == 0 && l->segment_last == 0 && !l->graph)
+        return message_set(m, MMSB_WRONG,
+                           "%s holds %s, which is not of a state directory: name an empty or new one",
+                           s->o.state, l->foreign_name);
+    return MMSB_OK;
+}
+
+mmsb_status folder_graph_check(session *s, message *m) {
+    const void *bytes;
+    u64 count;
+    TRY(file_map(s->files, s->folder, "graph.mmsbx", &bytes, &count, m));
+    bool same = count == s->i->byte_count && memcmp(bytes, s->i->bytes, count) == 0;
+    mmsb_status status = MMSB_OK;
+    if (!same) {
+        image other;
+        status = image_verify(bytes, count, &other, m);
+        if (status == MMSB_OK)
+            status = message_set(m, MMSB_WRONG,
+                                 "%s was made with another image (its graph.mmsbx has digest "
+                                 "0x%016llx, this one 0x%016llx): run that one, or use a new directory",
+                                 s->o.state, (unsigned long long)other.head->digest,
+                                 (unsigned long long)s->i->head->digest);
+    }
+    file_unmap(bytes, count);
+    return status;
+}

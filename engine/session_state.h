@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * session_state: the table of a session, shared by session*.c. Private to engine/. */
+#ifndef MMSB_SESSION_STATE_H
+#define MMSB_SESSION_STATE_H
+#include "checkpoint.h"
+#include "session.h"
+
+struct session {
+    session_options o;
+    const image *i;
+    engine *e;
+    file_calls *files;
+    int folder, lock; /* of the state directory; -1: none */
+    u8 uuid[16];
+    tlog *log;         /* NULL: nothing is kept, or replay */
+    bool failed;       /* the log cannot be trusted any more */
+    bool moved;        /* epochs were made since it was opened */
+    bool closed_clean; /* the log ends with a close record */
+    /* The commit being made: room for a record's head, then deltas as bytes. */
+    u8 *record;
+    u64 record_room, used, last; /* last: where the delta before begins; 0: none */
+    checkpoint_request *requests;
+    u32 request_count, request_capacity;
+    arena *tables;
+};
+
+void session_note(session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+mmsb_status session_request_set(session *s, u64 stream, u64 number, message *m);
+/* Applies the deltas of a record's body to the epoch in the making. */
+mmsb_status session_apply(session *s, const u8 *body, u64 bytes, message *m);
+/* session_folder.c: what stands in a state directory. */
+typedef struct {
+    u64 *checkpoints; /* epochs, ascending */
+    u32 checkpoint_count, checkpoint_capacity;
+    u64 segment_last; /* 0: no log */
+    u32 segment_count;
+    bool graph, foreign;
+    char foreign_name[64];
+    arena *memory;
+    bool short_memory;
+} folder_list;
+mmsb_status folder_open(session *s, bool write, message *m);
+mmsb_status folder_read(session *s, folder_list *l, message *m);
+mmsb_status folder_graph_check(session *s, message *m);
+void folder_close(session *s);
+/* session_recover.c: the log from the newest good checkpoint ≤ most on. */
+typedef struct {
+    u64 most, to;
+    bool repair;  /* recovery: cuts a torn tail, starts nothing that replay prints */
+    bool (*visit)(void *context, session *s);
+    void (*record)(void *context, const session_record *r);
+    void *context;
+    tlog_place end; /* out: where the log goes on */
+} recovery;
+mmsb_status session_restore(session *s, const folder_list *l, recovery *r, message *m);
+#endif
