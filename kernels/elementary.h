@@ -406,12 +406,17 @@ ELEMENTARY f64 elementary_remainder(f64 a, f64 b) {
     u64 mx = ex == 0 ? x : (x & 0xfffffffffffffu) | (u64)1 << 52;
     u64 my = ey == 0 ? y : (y & 0xfffffffffffffu) | (u64)1 << 52;
     ex += ex == 0, ey += ey == 0;
+    /* Denormal numbers are brought to 53 bits first: each step below subtracts at most once. */
+    for (; mx < (u64)1 << 52; ex--) mx <<= 1;
+    for (; my < (u64)1 << 52; ey--) my <<= 1;
     for (; ex > ey; ex--) {
         mx = mx >= my ? mx - my : mx;
         mx <<= 1;
     }
     mx = mx >= my ? mx - my : mx;
     while (mx != 0 && mx < (u64)1 << 52 && ex > 1) mx <<= 1, ex--;
+    mx >>= ex < 1 && mx != 0 ? 1 - ex : 0; /* exact: a remainder is a multiple of the least number */
+    ex = ex < 1 ? 1 : ex;
     u64 bits = mx >= (u64)1 << 52 ? (mx & 0xfffffffffffffu) | (u64)ex << 52 : mx;
     return mm_sign_of(from_f64(bits), a);
 }
