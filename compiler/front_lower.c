@@ -97,6 +97,12 @@ static u32 lower_power(front *f, const term *t, const context *c) {
                      place);
     }
     u32 r = n == 0 ? one_of(f, type) : x;
+    if (n == 0 && (f->ir->exprs[x].reads || f->ir->exprs[x].can_fault)) {
+        /* x ** 0 is 1, but what x reads stays live, and its faults count. */
+        u32 whatever = ir_oror(f->ir, ir_op(f->ir, OP_EQ, type, x, x, 0, place),
+                               ir_const(f->ir, TYPE_BOOL, 1));
+        r = ir_op(f->ir, OP_SELECT, type, whatever, r, r, place);
+    }
     u32 top = n == 0 ? 0 : 63 - (u32)__builtin_clzll(n);
     for (u32 bit = top; bit > 0 && n != 0; bit--) {
         r = ir_op(f->ir, OP_MUL, type, r, r, 0, place);
