@@ -78,7 +78,7 @@ static mmsb_status segment_create(tlog *t, u64 record_bytes, message *m) {
     file_calls *f = t->o.files;
     char beside[64], name[40];
     u64 number = t->place.segment + 1;
-    u64 limit = u64_max(t->o.segment_bytes, TLOG_START + ALIGN_UP(record_bytes, 4096));
+    u64 limit = u64_max(t->o.segment_bytes, TLOG_START + ALIGN_UP(record_bytes, 64));
     u64 zeroed = u64_min(limit, TLOG_START + u64_max(AHEAD_FIRST, ALIGN_UP(record_bytes, 4096)));
     tlog_segment_name(number, name);
     snprintf(beside, sizeof beside, "%s.new", name);

@@ -94,9 +94,9 @@ static bool record_is_whole(const tlog_reader *r, u64 at, u64 seed) {
 
 static mmsb_status damage(const tlog_reader *r, u64 last, message *m) {
     return message_set(m, MMSB_DAMAGED,
-                       "log-%llu: offset %llu: damaged; epochs %llu to %llu were durable and cannot "
-                       "be read. Restore the file from a copy; nothing was changed",
-                       (llu)r->place.segment, (llu)r->place.offset, (llu)r->place.epoch + 1,
+                       "log-%llu: offset %llu: damaged behind epoch %llu; what was durable up to epoch "
+                       "%llu cannot be read. Restore the file from a copy; nothing was changed",
+                       (llu)r->place.segment, (llu)r->place.offset, (llu)r->place.epoch,
                        (llu)last);
 }
 
@@ -106,17 +106,18 @@ static mmsb_status end_classify(tlog_reader *r, message *m) {
     u64 rest = r->byte_count > at ? r->byte_count - at : 0;
     bool clean = bytes_are_zero(r->bytes + u64_min(at, r->byte_count), rest);
     u64 durable = r->known_durable;
-    bool later = r->place.segment < r->last_segment;
+    bool later = r->place.segment < r->last_segment, sealed = false;
     for (u64 k = at + 8; !clean && k + sizeof(tlog_head) <= r->byte_count; k += 8) {
         if (!record_is_whole(r, k, seed)) continue;
         tlog_head h;
         memcpy(&h, r->bytes + k, sizeof h);
         durable = u64_max(durable, h.durable);
-        if (h.kind == TLOG_SEAL || h.kind == TLOG_CLOSE) durable = u64_max(durable, h.epoch);
+        /* These two are written after all before them was synced. */
+        sealed = sealed || h.kind == TLOG_SEAL || h.kind == TLOG_CLOSE;
     }
     if (later && clean) return segment_load(r, r->place.segment + 1, m);
-    if (later || durable > r->place.epoch)
-        return damage(r, u64_max(durable, r->place.epoch + 1), m);
+    if (later || sealed || durable > r->place.epoch)
+        return damage(r, u64_max(durable, r->place.epoch), m);
     for (u64 k = rest; k > 0 && r->torn_bytes == 0; k--)
         if (r->bytes[at + k - 1] != 0) r->torn_bytes = k;
     return MMSB_OK;

@@ -3,7 +3,7 @@
 # Installs what is missing (as root), builds, runs all tests; closes with `N passed, N failed`, status 1 if any failed.
 set -u
 cd "$(dirname "$0")/.."
-packages="gcc clang cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev python3"
+packages="gcc clang cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev python3 strace"
 missing=
 for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || missing="$missing $p"; done
 if [ -n "$missing" ]; then
@@ -60,6 +60,10 @@ else
 fi
 check "incremental equals from scratch; one root from every level" sh tests/incremental.sh build/bin
 check "the same, sanitized" sh tests/incremental.sh build-asan/bin
+check "2,000 random graphs: engine, recovery and replay equal the oracle" build/tests/oracle_compare --seed 1 --count 2000 --jobs 2 --keep build
+check "300 more, sanitized" build-asan/tests/oracle_compare --seed 50000 --count 300 --jobs 2 --keep build-asan
+check "killed, resumed and replayed: one root" sh tests/recovery.sh build/bin 40
+check "the same, sanitized" sh tests/recovery.sh build-asan/bin 4
 check "every graph block of the docs" python3 tests/docs_blocks.py build/bin docs/Language.md
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
