@@ -89,6 +89,15 @@ static void page_nodes(back *b, u32 row, u32 *memo0, u32 *memo1) {
         b->nodes[b->nodes_count - 1].flags |= NODE_IN_EPOCH0 | NODE_IN_LATER;
         return;
     }
+    if (q.kind == EQUATION_WHOLE) {
+        ir_equation start = q, later = q;
+        start.expr = resolve(b, q.expr, false, memo0), later.expr = resolve(b, q.expr, true, memo1);
+        start.key = resolve(b, q.key, false, memo0), later.key = resolve(b, q.key, true, memo1);
+        bool same = start.expr == later.expr && start.key == later.key;
+        whole_equation(b, row, start, same ? NODE_IN_EPOCH0 | NODE_IN_LATER : NODE_IN_EPOCH0);
+        if (!same) whole_equation(b, row, later, NODE_IN_LATER);
+        return;
+    }
     for (u32 d = 0; d < 32; d++) b->g->extents[d] = d < p.rank ? p.dims[d] : 0;
     if (p.kind == PAGE_SOURCE) {
         map_node(b, q.expr, 0, p.dims, p.rank, b->page_of[row], NODE_IN_FIRST);

@@ -100,6 +100,9 @@ u32 value_page(back *b, u32 page, u32 mask, const u64 *dims, u32 axes);
 u32 lower_reduction(back *b, u32 expr, u32 guard);
 void keyed_equation(back *b, u32 ir_page_row);
 bool keyed_prepare(back *b);
+u32 element_page(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, const char *name);
+/* back_whole.c */
+void whole_equation(back *b, u32 ir_page_row, ir_equation q, u8 flags);
 /* back_image.c */
 mmsb_status back_write(back *b, void **image_bytes, u64 *bytes, message *m);
 #endif

@@ -117,7 +117,7 @@ static u32 plain_page(const back *b, u32 expr, const u64 *dims, u32 axes) {
     return e->prev ? b->prev_of[e->page] : b->page_of[e->page];
 }
 
-static u32 element_page(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, const char *name) {
+u32 element_page(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, const char *name) {
     u32 page = plain_page(b, expr, dims, axes);
     if (page != 0) return page;
     page = back_page(b, name, b->g->exprs[expr].type, dims, axes, PAGE_HIDDEN, 0);

@@ -77,7 +77,7 @@ static void emit_plan(const image *i, FILE *to) {
         (unsigned long long)p->partials_bytes, (unsigned long long)p->index_bytes,
         (unsigned long long)p->undo_bytes, (unsigned long long)p->scratch_bytes);
     for (u32 k = 0; k < i->later_count; k++) {
-        static const char *const kinds[] = {"map", "reduce", "keyed"};
+        static const char *const kinds[] = {"map", "reduce", "keyed", "whole"};
         const image_node *n = &i->nodes[i->later[k]];
         fprintf(to, "wave %u %s over %llu lanes:", n->wave1, kinds[n->kind],
                 (unsigned long long)i->shapes[n->shape].lanes);

@@ -24,9 +24,6 @@ static const struct {
     {"fma", OP_FMA, 3, 3},           {"min", OP_MIN, 2, 255},         {"max", OP_MAX, 2, 255}};
 static const char *const reductions[IR_REDUCTION_COUNT] = {
     "sum", "prod", "min", "max", "any", "all", "count", "mean", "argmin", "argmax"};
-static const char *const waiting[] = {"dot",  "matmul",  "cumsum", "cumprod",  "cummin", "cummax",
-                                      "sort", "argsort", "topk",   "quantile", "median"};
-
 static u32 arity(front *f, u32 expr, const char *name, const char *wanted) {
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     diag_row *d = diag_add(f->diags, DIAG_ARITY, f->tree->place[expr], "`%s` takes %s, not %u",
@@ -431,8 +428,8 @@ u32 elaborate_call(front *f, u32 expr) {
     for (u32 k = 0; k < ARRAY_COUNT(builtins); k++)
         if (strcmp(name, builtins[k].name) == 0 && call->form == CALL_PLAIN)
             return builtin(f, expr, k);
-    for (u32 k = 0; k < ARRAY_COUNT(waiting); k++)
-        if (strcmp(name, waiting[k]) == 0) return waits(f, expr, waiting[k]);
+    u32 which;
+    if (whole_is_function(name, &which)) return elaborate_whole(f, expr, which);
     if (strcmp(name, "history") == 0 || strcmp(name, "transpose") == 0) {
         bool unknown = false;
         u32 page = elaborate_function_page(f, expr, &unknown);

@@ -5,6 +5,7 @@
 #include "front_state.h"
 
 #include "../engine/core/number.h"
+#include "../kernels/whole_sizes.h"
 
 u16 op_for_type(u16 op, u8 type);
 
@@ -330,11 +331,40 @@ static void lower_keyed(front *f, u32 page) {
     f->ir->pages[page].equation = equation_add(f, e);
 }
 
+/* A scan, sort, product ...: each operand over its own indices. */
+static void lower_whole_function(front *f, u32 page) {
+    const front_page *p = &f->pages[page];
+    const front_shape *domain = &f->shapes[p->domain_shape];
+    ir_equation e = {.page = page, .kind = EQUATION_WHOLE, .reduction = (u8)(p->whole - 1),
+                     .domain_rank = (u8)domain->axis_count};
+    if (!whole_check(f, page)) return;
+    memcpy(e.domain, domain->dims, domain->axis_count * sizeof(u64));
+    context c = context_first(f, domain->dims, domain->axis_count);
+    e.expr = lower(f, p->term, &c);
+    if (e.expr == 0) return;
+    if (p->key_term != 0) {
+        u32 shape = f->terms[p->key_term].shape;
+        e.key_rank = shape == 0 ? 0 : (u8)f->shapes[shape].axis_count;
+        for (u32 k = 0; k < e.key_rank; k++) e.key_domain[k] = f->shapes[shape].dims[k];
+        context second = context_first(f, e.key_domain, e.key_rank);
+        e.key = lower(f, p->key_term, &second);
+        if (e.key == 0) return;
+    } else if (e.reduction == WHOLE_QUANTILE) {
+        u8 type = f->ir->pages[page].type;
+        f64 half = 0.5;
+        f32 narrow = 0.5f;
+        u64 bits = 0;
+        memcpy(&bits, type == TYPE_F64 ? (void *)&half : (void *)&narrow, type_bytes(type));
+        e.key = ir_const(f->ir, type, bits);
+    }
+    f->ir->pages[page].equation = equation_add(f, e);
+}
+
 static void page_lower(front *f, u32 page) {
     front_page *p = &f->pages[page];
     ir_page *out = &f->ir->pages[page];
-    if (p->keyed != 0) {
-        lower_keyed(f, page);
+    if (p->keyed != 0 || p->whole != 0) {
+        (p->keyed != 0 ? lower_keyed : lower_whole_function)(f, page);
         return;
     }
     if (p->term == 0) return;

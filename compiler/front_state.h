@@ -100,6 +100,7 @@ typedef struct {
     u32 prev_of;      /* hidden page prev(page): that page, else 0 */
     u32 prev_page;    /* the hidden page that is prev(this), once asked for */
     u8 keyed;         /* 1 + ir_reduction: a hidden keyed page */
+    u8 whole;         /* 1 + whole_kind: a hidden page of a scan, sort, product ... of term and key_term */
     u32 argument;     /* hidden page of a node's argument: its expression */
     u8 argument_type; /* stated by the node, or TYPE_NONE */
 } front_page;
@@ -214,6 +215,10 @@ u32 term_operate(front *f, u16 op, const u32 *in, u32 count, u32 expr);
 /* front_functions.c: history and transpose as hidden pages; 0 after an error or where a shape is
  * unknown. */
 u32 elaborate_function_page(front *f, u32 expr, bool *unknown);
+/* front_whole.c: scans, sorts, products. */
+bool whole_is_function(const char *name, u32 *which);
+u32 elaborate_whole(front *f, u32 expr, u32 which);
+bool whole_check(front *f, u32 page);
 /* front_random.c */
 u32 elaborate_random(front *f, u32 expr);
 u32 lagged_page(front *f, u32 expr, bool *unknown);

@@ -77,11 +77,13 @@ typedef struct {
     u32 equation;     /* row of equations; sources: the initialiser's, or 0 */
     const char *file; /* source: `from` path, or NULL */
 } ir_page;
-typedef enum { EQUATION_MAP, EQUATION_KEYED } equation_kind;
+/* WHOLE: a function of whole rows or matrices (kernels/whole_sizes.h) of expr over `domain` and, where there are two
+ * operands, of key over `key_domain`. */
+typedef enum { EQUATION_MAP, EQUATION_KEYED, EQUATION_WHOLE } equation_kind;
 typedef struct {
     u32 page;
     u8 kind;      /* equation_kind. A source's MAP runs once, before epoch 0 */
-    u8 reduction; /* KEYED: ir_reduction */
+    u8 reduction; /* KEYED: ir_reduction; WHOLE: whole_kind */
     u8 key_rank;  /* KEYED: leading axes that the key has */
     u32 expr;     /* MAP: over variables 0 .. rank-1. KEYED: element over the domain's variables (0:
                      count(by k)) */
@@ -89,6 +91,7 @@ typedef struct {
                         domain, 0: none */
     u8 domain_rank;  /* KEYED: rank and dims of what is reduced */
     u64 domain[PAGE_AXES_MAX];
+    u64 key_domain[PAGE_AXES_MAX]; /* WHOLE: of key, key_rank axes */
 } ir_equation;
 typedef struct {
     span at;

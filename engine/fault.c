@@ -83,7 +83,21 @@ static void words(engine *e, const fault_record *f, message *m) {
     place_add(e, r->position, m);
 }
 
+/* The only fault of a WHOLE node: a quantile outside 0 to 1. */
+static mmsb_status quantile_word(engine *e, const node_state *n, message *m) {
+    char q[NUMBER_TEXT_MAX];
+    const image_position *p = &e->image->positions[n->row->position];
+    number_format(n->row->type, number_word(n->row->type, e->pages[n->row->present].value), q);
+    const char *page = image_string(e->image, p->page_name), *dot = strrchr(page, '.');
+    int bytes = dot != NULL ? (int)(dot - page) : (int)strlen(page); /* hidden: PAGE.quantileN */
+    message_set(m, MMSB_REJECTED, "epoch %llu rejected: %.*s: the quantile %s is outside 0 to 1",
+                (unsigned long long)(e->first_run ? 0 : e->epoch + 1), bytes, page, q);
+    place_add(e, n->row->position, m);
+    return MMSB_REJECTED;
+}
+
 mmsb_status fault_word(engine *e, node_state *n, bool whole, message *m) {
+    if (n->row->kind == NODE_WHOLE) return quantile_word(e, n, m);
     fault_record f = {.node = n};
     e->probe = &f;
     vm_uniform(e, n);

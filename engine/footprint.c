@@ -153,7 +153,11 @@ static void gather_scan(engine *e, const node_state *n, const page_state *offset
     }
 }
 
-static void element_lane(engine *e, const node_state *n, u64 lane) {
+static void element_lane(engine *e, const node_state *n, u32 page, u64 lane) {
+    if (n->row->kind == NODE_WHOLE) {
+        rows_mark(e, n, page, lane);
+        return;
+    }
     if (n->row->kind == NODE_REDUCE) {
         set_add(&e->work, work_unit(n, lane));
         return;
@@ -169,7 +173,7 @@ static void lane_visit(engine *e, const node_state *n, const image_read *r, u64 
     switch (r->kind) {
     case READ_AFFINE: affine_lane(e, n, &e->affines[r->arg], lane); return;
     case READ_GATHER: gather_lane(e, n, &e->pages[r->arg], lane); return;
-    case READ_ELEMENT: element_lane(e, n, lane); return;
+    case READ_ELEMENT: element_lane(e, n, r->page, lane); return;
     default: set_add(&e->work, work_unit(n, lane));
     }
 }

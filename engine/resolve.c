@@ -116,6 +116,14 @@ static void keyed_resolve(engine *e, node_state *n, u32 row) {
     n->leaf_group = n->tree_base + n->groups + 1;
 }
 
+static void whole_resolve(engine *e, node_state *n, u32 row) {
+    n->outer = layout_outer_lanes(e->image, row), n->inner = n->shape->lanes / n->outer;
+    n->leaves = layout_scan_blocks(n->inner);
+    if (type_is_float(n->row->type)) n->join = kernel_join(REDUCE_SUM, n->row->type);
+    if (e->layout.nodes[row].partials_at != 0)
+        n->partials = e->memory + e->layout.nodes[row].partials_at;
+}
+
 static void node_resolve(engine *e, u32 row, step **steps, u32 *spreads) {
     node_state *n = &e->nodes[row];
     const image_node *r = &e->image->nodes[row];
@@ -130,6 +138,10 @@ static void node_resolve(engine *e, u32 row, step **steps, u32 *spreads) {
     *steps += r->uniform_count + r->tile_count;
     *spreads += n->spread_count;
     if (r->kind == NODE_MAP) return;
+    if (r->kind == NODE_WHOLE) {
+        whole_resolve(e, n, row);
+        return;
+    }
     n->leaves_of = kernel_leaves(r->reduce, r->type), n->join = kernel_join(r->reduce, r->type);
     ASSERT(n->leaves_of != NULL && n->join != NULL);
     n->outer = layout_outer_lanes(e->image, row), n->inner = n->shape->lanes / n->outer;

@@ -30,7 +30,7 @@ typedef struct node_state {
     bool iota;
     bool forced;      /* in LATER, not in EPOCH0: whole in epoch 1 */
     u64 outer, inner; /* REDUCE */
-    u64 leaves;       /* per outer lane */
+    u64 leaves;       /* per outer lane; WHOLE scans: blocks */
     u64 tree;         /* partials per outer lane */
     u32 place;        /* in LATER */
     u32 first_assert, assert_count;
@@ -179,6 +179,9 @@ void inverse_move(engine *e, page_state *p, u64 lane, i64 from, i64 to);
 void reduce_run(engine *e, node_state *n);
 void group_index(engine *e, node_state *n);
 void group_run(engine *e, node_state *n, bool index_changed);
+/* rows.c: WHOLE nodes */
+void rows_run(engine *e, node_state *n);
+void rows_mark(engine *e, const node_state *n, u32 page, u64 lane);
 /* The tree over `count` leaves at partials (index for ARG): levels above the leaves, all of them or
  * above some. */
 void tree_above_all(const node_state *n, u8 *partials, i64 *index, u64 leaves);

@@ -79,6 +79,8 @@ mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
     } else if (n->row->kind == NODE_REDUCE) {
         vm_uniform(e, n);
         reduce_run(e, n);
+    } else if (n->row->kind == NODE_WHOLE) {
+        rows_run(e, n);
     } else {
         group_run(e, n, groups);
     }

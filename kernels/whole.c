@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * whole: picks the level's scans and products, and says how much scratch each call needs. */
+ * whole: picks the level's scans and products. */
 #include "whole_level.h"
 
 #include "kernels.h"
@@ -16,20 +16,6 @@ static const whole_table *table(void) {
     }
 }
 
-u64 whole_scratch_bytes(u8 kind, u8 type, u64 n, u64 columns) {
-    switch (kind) {
-    case WHOLE_SORT:
-    case WHOLE_TOPK: return 16 * n;
-    case WHOLE_ARGSORT: return 40 * n;
-    case WHOLE_QUANTILE: return 8 * n;
-    case WHOLE_MATMUL:
-        if (!type_is_float(type)) return 0;
-        return type_bytes(type) * ((MATMUL_LEVELS + 1) * 8 * MATMUL_ROWS * MATMUL_COLUMNS +
-                                   n * (columns + MATMUL_COLUMNS));
-    default: return 0;
-    }
-}
-
 void whole_scan(u8 kind, u8 type, const void *row, u64 n, u64 first, void *carry, void *out) {
     ASSERT(first % SCAN_BLOCK == 0 && first < n);
     table()->scan(kind, type, row, n, first, carry, out);
@@ -38,7 +24,7 @@ void whole_scan(u8 kind, u8 type, const void *row, u64 n, u64 first, void *carry
 void whole_matmul(u8 type, const void *a, const void *b, void *out, u64 m, u64 k, u64 n,
                   u64 row_first, u64 row_end, u64 column_first, u64 column_end, void *scratch) {
     ASSERT(row_first <= row_end && row_end <= m && column_first <= column_end && column_end <= n);
-    ASSERT(k > 0 && k <= (u64)SCAN_BLOCK << 21);
+    ASSERT(k > 0 && k <= MATMUL_K_MAX);
     u64 rows[2] = {row_first, row_end}, columns[2] = {column_first, column_end};
     table()->matmul(type, a, b, out, k, n, rows, columns, scratch);
 }

@@ -4,27 +4,7 @@
  * alone. Allocates nothing: the caller gives scratch. */
 #ifndef MMSB_WHOLE_H
 #define MMSB_WHOLE_H
-#include "../engine/core/base.h"
-
-typedef enum {
-    WHOLE_CUMSUM,
-    WHOLE_CUMPROD,
-    WHOLE_CUMMIN,
-    WHOLE_CUMMAX,
-    WHOLE_SORT,
-    WHOLE_ARGSORT,
-    WHOLE_TOPK,
-    WHOLE_QUANTILE,
-    WHOLE_MATMUL,
-    WHOLE_DOT,
-    WHOLE_COUNT
-} whole_kind;
-
-#define SCAN_BLOCK 512u /* lanes of a scan's block, and k of a matrix product's chunk */
-
-/* Scratch that the calls below need, 64-aligned, for rows of n elements (MATMUL: n = K, columns =
- * N). */
-u64 whole_scratch_bytes(u8 kind, u8 type, u64 n, u64 columns);
+#include "whole_sizes.h"
 
 /* Running fold of one row of n elements, from lane `first` (a multiple of SCAN_BLOCK) on: carry[b]
  * holds, per block b, the fold of the blocks before it; entries up to first / SCAN_BLOCK are read,

@@ -16,10 +16,4 @@ typedef struct {
 } whole_table;
 extern const whole_table whole_table_portable, whole_table_v3, whole_table_v4;
 
-/* A matrix product works on tiles of at most MATMUL_ROWS x MATMUL_COLUMNS outputs and joins at most
- * MATMUL_LEVELS levels of chunks. */
-#define MATMUL_ROWS 8u
-#define MATMUL_COLUMNS 48u
-#define MATMUL_LEVELS 8u
-#define MATMUL_BLOCK_ROWS 64u
 #endif

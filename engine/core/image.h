@@ -11,6 +11,10 @@
  *           element is 0, what the program leaves in its FEED instruction.
  *   KEYED   domain = shape of `element`; its first key_axes axes are those of page `group` (i32: the group, or -1 for "no rank").
  *           output is [G, remaining axes]; each of its lanes reduces the elements of its group in index order.
+ *   WHOLE   a function of whole rows or matrices: `reduce` is a whole_kind of kernels/whole_sizes.h, `element` its operand, whose
+ *           shape is the domain. Scans, sorts, topk, quantile work along the last axis (outer_axes = the others). MATMUL: domain
+ *           [m, K], `present` is the right operand of K * n lanes, output m * n lanes. DOT: `present` is the other operand.
+ *           QUANTILE: q is CONSTANTS[group], in 0 to 1, or the scalar page `present`, which faults where it is outside.
  * A page read by prev() has a PREV page (`prev`): the value at the end of the last accepted epoch, an array of its own that the
  * engine brings up to date from changed lanes when an epoch is accepted. Deltas to a state page replace lanes of its PREV page.
  * Command lists hold node rows in dependency order: FIRST fills sources that start as an expression; EPOCH0 is epoch 0; LATER is
@@ -111,7 +115,7 @@ typedef struct {
     u64 fill[PAGE_AXES_MAX]; /* bits of EDGE_FILL's constant */
 } image_page;
 
-typedef enum { NODE_MAP, NODE_REDUCE, NODE_KEYED, NODE_KIND_COUNT } node_kind;
+typedef enum { NODE_MAP, NODE_REDUCE, NODE_KEYED, NODE_WHOLE, NODE_KIND_COUNT } node_kind;
 typedef enum { REDUCE_SUM, REDUCE_PROD, REDUCE_MIN, REDUCE_MAX, REDUCE_ARGMIN, REDUCE_ARGMAX, REDUCE_COUNT } reduce_kind;
 enum {
     NODE_IN_FIRST = 1,
@@ -126,7 +130,7 @@ enum {
 typedef struct {
     u8 kind;          /* node_kind */
     u8 flags;         /* NODE_ bits */
-    u8 reduce;        /* reduce_kind */
+    u8 reduce;        /* reduce_kind; WHOLE: whole_kind */
     u8 type;          /* REDUCE, KEYED: element type; the result's is the same, i64 for ARG */
     u32 shape;        /* domain */
     u32 outer_axes;   /* REDUCE: leading axes kept; KEYED: key_axes */

@@ -48,6 +48,10 @@ mmsb_status verify_tables(verify *v);
 mmsb_status verify_names(verify *v, arena *scratch);
 /* One node: kind, shapes, pages it writes, its reads and its program. */
 mmsb_status verify_node(verify *v, u32 node);
+/* A WHOLE node. */
+mmsb_status verify_whole(verify *v, u32 node);
+/* Marks a node's output as written in its modes, and its type as checked. */
+mmsb_status verify_output_of(verify *v, u32 node, u8 type);
 /* A node's program; its reads are marked. Sets origins of the pages it stores. */
 mmsb_status verify_program(verify *v, u32 node);
 /* Bounds of an affine row over a domain: terms inside, no overflow, proved inside where it says. */

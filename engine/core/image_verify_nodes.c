@@ -60,14 +60,14 @@ static bool node_is_arg(const image_node *n) {
     return n->reduce == REDUCE_ARGMIN || n->reduce == REDUCE_ARGMAX;
 }
 
-static mmsb_status verify_output(verify *v, u32 node) {
+mmsb_status verify_output_of(verify *v, u32 node, u8 type) {
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     NEED(n->output > 0 && n->output < i->page_count, "node", node, "it has no output");
     const image_page *p = &i->pages[n->output];
     NEED(p->kind == PAGE_DERIVED && (p->flags & PAGE_OFFSETS) == 0, "node", node,
          "its output is a page that is given");
-    NEED(p->type == (node_is_arg(n) ? TYPE_I64 : n->type), "node", node,
+    NEED(p->type == type, "node", node,
          "its output has another type");
     for (u32 mode = 0; mode < MODE_COUNT; mode++) {
         if ((n->flags & (1u << mode)) == 0) continue;
@@ -76,6 +76,11 @@ static mmsb_status verify_output(verify *v, u32 node) {
     }
     v->origins[n->output].kind = ORIGIN_OTHER;
     return MMSB_OK;
+}
+
+static mmsb_status verify_output(verify *v, u32 node) {
+    const image_node *n = &v->i->nodes[node];
+    return verify_output_of(v, node, node_is_arg(n) ? TYPE_I64 : n->type);
 }
 
 static mmsb_status verify_element(verify *v, u32 node) {
@@ -141,11 +146,12 @@ static mmsb_status verify_node_fields(verify *v, u32 node) {
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     u8 modes = NODE_IN_FIRST | NODE_IN_EPOCH0 | NODE_IN_LATER;
-    NEED(n->kind < NODE_KIND_COUNT && n->reduce < REDUCE_COUNT && n->zero == 0 &&
+    NEED(n->kind < NODE_KIND_COUNT && (n->kind == NODE_WHOLE || n->reduce < REDUCE_COUNT) && n->zero == 0 &&
              (n->flags & ~(modes | NODE_PARTIALS)) == 0 && (n->flags & modes) != 0,
          "node", node, "it has unknown fields");
     NEED(n->shape < i->shape_count && n->position < i->position_count, "node", node,
          "it refers to a row that is not there");
+    if (n->kind == NODE_WHOLE) return MMSB_OK;
     NEED(n->kind == NODE_MAP || (n->type < TYPE_COUNT && reduce_takes(n->reduce, n->type)), "node",
          node, "its reduction does not take its type");
     bool others = n->element == 0 && n->present == 0 && n->group == 0 && n->output == 0;
@@ -160,6 +166,7 @@ mmsb_status verify_node(verify *v, u32 node) {
     for (u32 r = 0; r < n->read_count; r++) TRY(verify_read(v, node, n->read_at + r));
     if (n->kind == NODE_REDUCE) TRY(verify_reduce(v, node));
     if (n->kind == NODE_KEYED) TRY(verify_keyed(v, node));
+    if (n->kind == NODE_WHOLE) TRY(verify_whole(v, node));
     bool program = n->kind == NODE_MAP || (n->kind == NODE_REDUCE && n->element == 0);
     if (program) return verify_program(v, node);
     NEED((n->uniform_count | n->tile_count) == 0, "node", node, "it has a program without need");

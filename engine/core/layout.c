@@ -3,6 +3,8 @@
  * range; never reads page contents. Sums are checked: no size passes 2^46 bytes. */
 #include "layout.h"
 
+#include "../../kernels/whole_sizes.h"
+
 #define LAYOUT_BYTES_MAX (1ull << 46)
 #define LAYOUT_PART_ALIGN 4096u
 
@@ -61,6 +63,18 @@ u64 layout_outer_lanes(const image *i, u32 node) {
     return lanes;
 }
 
+u64 layout_scan_blocks(u64 inner) { return inner / SCAN_BLOCK + (inner % SCAN_BLOCK != 0); }
+
+static u64 page_lanes(const image *i, u32 page) { return i->shapes[i->pages[page].shape].lanes; }
+
+u64 layout_whole_output(const image *i, u32 node) {
+    const image_node *n = &i->nodes[node];
+    u64 inner = i->shapes[n->shape].lanes / layout_outer_lanes(i, node);
+    if (n->reduce == WHOLE_MATMUL) return ALIGN_UP(product(page_lanes(i, n->output), 8), 64);
+    if (n->reduce == WHOLE_DOT) return ALIGN_UP((inner / LEAF_LANES + 2) * 8, 64);
+    return ALIGN_UP(inner * 8, 64);
+}
+
 u64 layout_keyed_rest(const image *i, u32 node) {
     return i->shapes[i->nodes[node].shape].lanes / layout_outer_lanes(i, node);
 }
@@ -82,19 +96,22 @@ static bool instruction_can_fault(const image *i, const image_instruction *n) {
     return n->op == IN_GROUP;
 }
 
+static bool node_can_fault(const image_node *n) {
+    return n->kind == NODE_WHOLE && n->reduce == WHOLE_QUANTILE && n->present != 0;
+}
+
 bool layout_can_reject(const image *i) {
     bool can = i->assert_count > 0;
     for (u32 n = 0; n < i->node_count && !can; n++) {
         const image_node *node = &i->nodes[n];
         if ((node->flags & NODE_IN_LATER) == 0) continue;
+        can = can || node_can_fault(node);
         for (u32 k = 0; k < node->uniform_count + node->tile_count; k++) {
             can = can || instruction_can_fault(i, &i->instructions[node->program_at + k]);
         }
     }
     return can;
 }
-
-static u64 page_lanes(const image *i, u32 page) { return i->shapes[i->pages[page].shape].lanes; }
 
 /* Values of all pages of one sort: PREV pages, or the others. */
 static u64 layout_values(const image *i, layout *l, cursor *c, bool prev) {
@@ -112,7 +129,7 @@ static u64 layout_values(const image *i, layout *l, cursor *c, bool prev) {
 }
 
 static bool node_is_arg(const image_node *n) {
-    return n->reduce == REDUCE_ARGMIN || n->reduce == REDUCE_ARGMAX;
+    return n->kind != NODE_WHOLE && (n->reduce == REDUCE_ARGMIN || n->reduce == REDUCE_ARGMAX);
 }
 
 static u64 node_partials(const image *i, u32 node) {
@@ -121,6 +138,8 @@ static u64 node_partials(const image *i, u32 node) {
     if (n->kind == NODE_KEYED) {
         return product(layout_keyed_partials(outer, layout_keyed_groups(i, node)), lanes / outer);
     }
+    if (n->kind == NODE_WHOLE)
+        return whole_is_scan(n->reduce) ? product(layout_scan_blocks(lanes / outer), outer) : 0;
     bool keeps = n->kind == NODE_REDUCE && (n->flags & NODE_PARTIALS) != 0;
     return keeps ? product(layout_tree_partials(lanes / outer), outer) : 0;
 }
@@ -192,6 +211,8 @@ static u64 node_work_lanes(const image *i, u32 node) {
     if (n->kind == NODE_REDUCE && n->element == 0) {
         return (n->flags & NODE_PARTIALS) != 0 ? outer * leaves : outer;
     }
+    if (n->kind == NODE_WHOLE && n->reduce == WHOLE_MATMUL)
+        return u64_max(lanes, outer + page_lanes(i, n->output) / outer);
     if (n->kind != NODE_KEYED) return lanes;
     return u64_max(lanes, layout_keyed_leaves(outer, layout_keyed_groups(i, node)) * inner);
 }
@@ -206,12 +227,22 @@ static u64 layout_scratch(const image *i, layout *l, cursor *c) {
             node->uniform_slots > l->uniform_slots ? node->uniform_slots : l->uniform_slots;
         l->work_lanes = u64_max(l->work_lanes, node_work_lanes(i, n));
     }
+    u64 whole = 0;
+    for (u32 n = 0; n < i->node_count; n++) {
+        const image_node *node = &i->nodes[n];
+        if (node->kind != NODE_WHOLE) continue;
+        u64 outer = layout_outer_lanes(i, n), inner = i->shapes[node->shape].lanes / outer;
+        u64 columns = node->reduce == WHOLE_MATMUL ? page_lanes(i, node->output) / outer : 0;
+        u64 needed = whole_scratch_bytes(node->reduce, node->type, inner, columns);
+        whole = u64_max(whole, u64_min(needed, UINT64_MAX / 4) + layout_whole_output(i, n));
+    }
     if (l->work_lanes > LAYOUT_BYTES_MAX) c->over = true;
     l->slots_at = l->scratch_at = cursor_take(c, l->tile_slots * tile, 64);
     l->spread_at = cursor_take(c, l->uniform_slots * tile, 64);
     l->coordinates_at = cursor_take(c, AXES_MAX * tile, 64);
     l->buffers_at = cursor_take(c, LAYOUT_TILE_BUFFERS * tile, 64);
     l->cells_at = cursor_take(c, (u64)l->uniform_slots * LAYOUT_CELL_BYTES + tile, 64);
+    l->whole_at = cursor_take(c, whole, 64);
     if (!c->over) l->work_at = cursor_take(c, layout_set_bytes(l->work_lanes), 64);
     cursor_take(c, 0, LAYOUT_PART_ALIGN);
     return c->at - before;

@@ -47,6 +47,7 @@ typedef struct {
     u64 coordinates_at; /* a tile of i64 per domain axis */
     u64 buffers_at;     /* LAYOUT_TILE_BUFFERS tiles */
     u64 cells_at;       /* uniform slots, a cell each */
+    u64 whole_at;       /* of the largest WHOLE node: its output, then what its kernel needs */
     u64 work_at;        /* set of work_lanes */
     u64 work_lanes;     /* of the largest domain, or count of its leaves */
     u64 pending_at;     /* set of places in LATER */
@@ -71,6 +72,10 @@ u64 layout_set_bytes(u64 lanes);
 /* Lanes per key lane, and groups, of a KEYED node. */
 u64 layout_keyed_rest(const image *i, u32 node);
 u64 layout_keyed_groups(const image *i, u32 node);
+/* Blocks of a scan's row: carries that a WHOLE scan keeps. */
+u64 layout_scan_blocks(u64 inner);
+/* Bytes that a WHOLE node's output takes in scratch. */
+u64 layout_whole_output(const image *i, u32 node);
 /* Lanes of a node's leading outer_axes. */
 u64 layout_outer_lanes(const image *i, u32 node);
 #endif
