@@ -96,7 +96,8 @@ static f64 ours_replay(const image *i, const char *state) {
     session *s = NULL;
     session_options o = {.state = state, .image_path = "bench.mmsbx"};
     u64 start = bench_ns();
-    bench_try(session_replay(i, &o, UINT64_MAX, NULL, NULL, &s, &m), &m);
+    session_replay_options all = {.to = UINT64_MAX};
+    bench_try(session_replay(i, &o, &all, &s, &m), &m);
     u64 end = bench_ns();
     if (engine_epoch(session_engine(s)) != DELTAS / GROUP) exit(70);
     bench_try(session_close(s, &m), &m);

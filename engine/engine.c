@@ -264,37 +264,84 @@ static u64 combine(u8 kind, u8 type, u64 old, u64 value) {
     return d[0];
 }
 
-/* The most frequent delta: values for a run of lanes. Equal ones change nothing. */
-static void apply_set(engine *e, u32 page, const delta *d) {
-    page_state *p = &e->pages[page];
-    const u8 *from = d->payload;
-    u8 *at = p->value + d->first * p->width;
-    u64 stride = d->broadcast ? 0 : p->width;
-    bool floats = type_is_float(p->row->type);
-    if (e->undo_on) undo_save(e, at, d->count * p->width);
-    for (u64 k = 0; k < d->count; k++, from += stride, at += p->width) {
-        u64 now = 0;
-        memcpy(&now, from, p->width);
-        if (floats) now = type_canonical(p->row->type, now);
-        if (memcmp(at, &now, p->width) == 0) continue;
-        memcpy(at, &now, p->width);
-        page_changed_lane(e, page, d->first + k);
+/* Sets `count` lanes from a word's border at most to the next; bit k of the result: lane k changed. Values
+ * whose bits are equal change nothing. */
+#define SET_LANES(width_type)                                                                      \
+    static u64 set_lanes_##width_type(width_type *at, const u8 *from, u64 stride, u32 count) {     \
+        u64 changed = 0;                                                                           \
+        for (u32 k = 0; k < count; k++, from += stride) {                                          \
+            width_type now;                                                                        \
+            memcpy(&now, from, sizeof now);                                                        \
+            changed |= (u64)(at[k] != now) << k;                                                   \
+            at[k] = now;                                                                           \
+        }                                                                                          \
+        return changed;                                                                            \
+    }
+SET_LANES(u8)
+SET_LANES(u16)
+SET_LANES(u32)
+SET_LANES(u64)
+
+static u64 set_lanes(u32 width, u8 *at, const u8 *from, u64 stride, u32 count) {
+    switch (width) {
+    case 1: return set_lanes_u8(at, from, stride, count);
+    case 2: return set_lanes_u16((u16 *)at, from, stride, count);
+    case 4: return set_lanes_u32((u32 *)at, from, stride, count);
+    default: return set_lanes_u64((u64 *)at, from, stride, count);
     }
 }
 
-void engine_apply(engine *e, const delta *d) {
-    u32 page = (e->image->pages[d->page].flags & PAGE_STATE) != 0 ? e->image->pages[d->page].prev
-                                                                  : d->page;
+/* The most frequent delta: values for a run of lanes, a word of the dirty set at a time. */
+static void apply_set(engine *e, u32 page, const delta *d) {
     page_state *p = &e->pages[page];
     const u8 *from = d->payload;
-    u64 used = 0, before = kernels_fp_enter();
+    u64 stride = d->broadcast ? 0 : p->width, end = d->first + d->count;
+    _Alignas(64) u8 canonical[64 * 8];
+    if (e->undo_on) undo_save(e, p->value + d->first * p->width, d->count * p->width);
+    for (u64 lane = d->first; lane < end;) {
+        u32 count = (u32)(u64_min(end, (lane | 63) + 1) - lane);
+        const u8 *source = from;
+        if (type_is_float(p->row->type)) {
+            for (u32 k = 0; k < count; k++) {
+                u64 bits = number_word(p->row->type, from + k * stride);
+                bits = type_canonical(p->row->type, bits);
+                memcpy(canonical + k * p->width, &bits, p->width);
+            }
+            source = canonical;
+        }
+        u64 changed = set_lanes(p->width, p->value + lane * p->width, source,
+                                source == from ? stride : p->width, count);
+        if (changed != 0) {
+            set_add_mask(&p->dirty, lane / 64, changed << (lane & 63));
+            e->stats.lanes_changed += (u64)__builtin_popcountll(changed);
+            page_touch(e, page);
+        }
+        from += count * stride, lane += count;
+    }
+}
+
+static u32 delta_page(const engine *e, const delta *d) {
+    bool state = (e->image->pages[d->page].flags & PAGE_STATE) != 0;
+    return state ? e->image->pages[d->page].prev : d->page;
+}
+
+void engine_prefetch(const engine *e, const delta *d) {
+    const page_state *p = &e->pages[delta_page(e, d)];
+    __builtin_prefetch(p->value + d->first * p->width, 1);
+    __builtin_prefetch(&p->dirty.leaf[d->first / 64], 1);
+}
+
+void engine_apply(engine *e, const delta *d) {
+    u32 page = delta_page(e, d);
+    page_state *p = &e->pages[page];
+    const u8 *from = d->payload;
     ASSERT(page != 0);
     e->undo_on = e->layout.undo_at != 0;
     if (d->kind == DELTA_SET && d->form == DELTA_RANGE) {
         apply_set(e, page, d);
-        kernels_fp_leave(before);
         return;
     }
+    u64 used = 0, before = kernels_fp_enter();
     for (u64 k = 0; k < d->count; k++) {
         if (d->form == DELTA_MASK && (d->mask[k / 8] >> (k & 7) & 1) == 0) continue;
         u64 old = 0, value = 0, lane = d->first + k;

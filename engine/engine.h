@@ -46,6 +46,8 @@ bool engine_is_saved(const engine *e, u32 page);
 
 /* Applies one delta that delta_check accepted to the epoch that is being made. Order counts. Never fails. */
 void engine_apply(engine *e, const delta *d);
+/* Brings the first lines that the delta will touch near: a hint, worth it a few deltas ahead. */
+void engine_prefetch(const engine *e, const delta *d);
 /* Runs the waves. MMSB_OK, or MMSB_REJECTED (a fault or failed assert; the words name page, index, values, source line): then call engine_reject. */
 mmsb_status engine_run(engine *e, message *m);
 /* Makes the epoch the current one: epoch + 1, PREV pages brought up to date, dirty sets cleared. */

@@ -10,6 +10,7 @@
 
 #define RECORD_ROOM (64ull << 10)
 #define AUDIT_EPOCHS 64u
+#define APPLY_AHEAD 16u /* deltas whose lines are fetched before the first is applied */
 /* Beside an epoch's record: ticks before it, root, seal. */
 #define RESERVE_EXTRA 512u
 
@@ -58,15 +59,15 @@ static mmsb_status record_grow(session *s, u64 bytes, message *m) {
     return MMSB_OK;
 }
 
-/* ⊕ where it is cheapest: a set of the same lanes replaces the delta before. */
+/* ⊕ where it is cheapest: a set of the same lanes replaces the delta before (delta.h says where its
+ * fields lie). */
 static bool delta_absorbs(const session *s, const delta *d) {
-    delta before;
-    u64 used;
+    u32 page;
+    u64 first, count;
     if (s->last == 0 || d->kind != DELTA_SET || d->form != DELTA_RANGE) return false;
     const u8 *at = s->record + s->last;
-    if (delta_read(s->i, at, sizeof(tlog_head) + s->used - s->last, &before, &used, NULL) != MMSB_OK)
-        return false;
-    return before.page == d->page && before.first == d->first && before.count == d->count;
+    memcpy(&page, at, 4), memcpy(&first, at + 8, 8), memcpy(&count, at + 16, 8);
+    return page == d->page && first == d->first && count == d->count;
 }
 
 mmsb_status session_delta(session *s, const delta *d, message *m) {
@@ -87,10 +88,14 @@ mmsb_status session_delta(session *s, const delta *d, message *m) {
 void session_drop(session *s) { s->used = 0, s->last = 0; }
 
 mmsb_status session_apply(session *s, const u8 *body, u64 bytes, message *m) {
-    for (u64 at = 0, used; at < bytes; at += used) {
-        delta d;
-        TRY(delta_read(s->i, body + at, bytes - at, &d, &used, m));
-        engine_apply(s->e, &d);
+    delta ahead[APPLY_AHEAD];
+    for (u64 at = 0, used; at < bytes;) {
+        u32 count = 0;
+        for (; count < APPLY_AHEAD && at < bytes; count++, at += used) {
+            TRY(delta_read(s->i, body + at, bytes - at, &ahead[count], &used, m));
+            engine_prefetch(s->e, &ahead[count]);
+        }
+        for (u32 k = 0; k < count; k++) engine_apply(s->e, &ahead[k]);
     }
     return MMSB_OK;
 }

@@ -45,6 +45,13 @@ static inline void set_add(lane_set *s, u64 lane) {
     s->count += (before & bit) == 0;
     if (before == 0) set_mark_tile(s, lane / TILE_LANES);
 }
+/* Adds the lanes of leaf word `word` whose bits are set in `mask`, which is not 0. */
+static inline void set_add_mask(lane_set *s, u64 word, u64 mask) {
+    u64 before = s->leaf[word];
+    s->leaf[word] = before | mask;
+    s->count += (u64)__builtin_popcountll(mask & ~before);
+    if (before == 0) set_mark_tile(s, word / SET_TILE_WORDS);
+}
 /* Adds the lanes of a tile whose bits are set in `count` ≤ 8 words. */
 void set_add_words(lane_set *s, u64 tile, const u64 *words, u32 count);
 /* Adds lanes [first, first + count). */
