@@ -5,6 +5,7 @@
 
 #include "../dsl/parse.h"
 #include "back.h"
+#include "emit_plan.h"
 #include "front.h"
 
 struct mmsbc_result {
@@ -65,31 +66,6 @@ const void *mmsbc_image(const mmsbc_result *r, size_t *bytes) {
     return r->image;
 }
 
-static void emit_plan(const image *i, FILE *to) {
-    const image_plan *p = i->plan;
-    fprintf(to, "graph %s: %u pages, %u nodes\n", image_string(i, i->head->name), i->page_count - 1,
-            i->node_count);
-    fprintf(
-        to,
-        "memory %llu bytes: pages %llu, prev %llu, dirty sets %llu, partials %llu, indexes %llu, undo %llu, scratch %llu\n",
-        (unsigned long long)p->arena_bytes, (unsigned long long)p->pages_bytes,
-        (unsigned long long)p->prev_bytes, (unsigned long long)p->dirty_bytes,
-        (unsigned long long)p->partials_bytes, (unsigned long long)p->index_bytes,
-        (unsigned long long)p->undo_bytes, (unsigned long long)p->scratch_bytes);
-    for (u32 k = 0; k < i->later_count; k++) {
-        static const char *const kinds[] = {"map", "reduce", "keyed", "whole"};
-        const image_node *n = &i->nodes[i->later[k]];
-        fprintf(to, "wave %u %s over %llu lanes:", n->wave1, kinds[n->kind],
-                (unsigned long long)i->shapes[n->shape].lanes);
-        if (n->kind != NODE_MAP) fprintf(to, " %s", image_string(i, i->pages[n->output].name));
-        for (u32 c = 0; c < n->tile_count; c++) {
-            const image_instruction *r = &i->instructions[n->program_at + n->uniform_count + c];
-            if (r->op == IN_STORE) fprintf(to, " %s", image_string(i, i->pages[r->imm].name));
-        }
-        fprintf(to, "\n");
-    }
-}
-
 static void emit_dot(const image *i, FILE *to) {
     fprintf(to, "digraph \"%s\" {\n", image_string(i, i->head->name));
     for (u32 k = 1; k < i->page_count; k++)
@@ -109,9 +85,9 @@ static void emit_dot(const image *i, FILE *to) {
 int mmsbc_emit(const mmsbc_result *r, const char *kind, FILE *to) {
     image i;
     if (r->image == NULL || image_verify(r->image, r->bytes, &i, NULL) != MMSB_OK) return 1;
-    if (strcmp(kind, "plan") == 0)
-        emit_plan(&i, to);
-    else if (strcmp(kind, "dot") == 0)
+    if (strcmp(kind, "plan") == 0 || strcmp(kind, "json") == 0)
+        return plan_emit(&i, kind[0] == 'j', to);
+    if (strcmp(kind, "dot") == 0)
         emit_dot(&i, to);
     else
         return 1;
