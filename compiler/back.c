@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * back: the back's passes in order: pages, nodes for both modes, modes of hidden nodes, waves,
- * readers, image. */
+ * fusion, readers, image. */
 #include "back.h"
 
 #include "../engine/core/layout.h"
@@ -111,7 +111,7 @@ static void page_nodes(back *b, u32 row, u32 *memo0, u32 *memo1) {
 }
 
 /* For each page the nodes that write it, as a list through rows: writer[page] is a node + 1. */
-static u32 *writers(const back *b, u8 mode) {
+u32 *writers(const back *b, u8 mode) {
     u32 *w = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
     for (u32 k = 0; w != NULL && k < b->nodes_count; k++) {
         const image_node *n = &b->nodes[k];
@@ -203,18 +203,22 @@ static bool waves_assign(back *b, u8 mode) {
         u32 n = queue[k];
         if (mode == NODE_IN_EPOCH0) b->nodes[n].wave0 = wave[n];
         if (mode == NODE_IN_LATER) b->nodes[n].wave1 = wave[n];
-        if (mode == NODE_IN_EPOCH0)
-            BACK_ADD(b, epoch0, n);
-        else if (mode == NODE_IN_LATER)
-            BACK_ADD(b, later, n);
-        else
-            BACK_ADD(b, first, n);
+        if (mode == NODE_IN_FIRST) BACK_ADD(b, first, n);
     }
-    sort_back = b, sort_later = mode == NODE_IN_LATER;
-    if (mode == NODE_IN_EPOCH0 && b->epoch0_count != 0)
-        qsort(b->epoch0, b->epoch0_count, sizeof(u32), command_order);
-    if (mode == NODE_IN_LATER && b->later_count != 0)
-        qsort(b->later, b->later_count, sizeof(u32), command_order);
+    return !b->out_of_memory;
+}
+
+/* EPOCH0 and LATER by wave, then in the order of definition. */
+static bool commands_list(back *b) {
+    b->epoch0_count = b->later_count = 0;
+    for (u32 k = 0; k < b->nodes_count; k++) {
+        if ((b->nodes[k].flags & NODE_IN_EPOCH0) != 0) BACK_ADD(b, epoch0, k);
+        if ((b->nodes[k].flags & NODE_IN_LATER) != 0) BACK_ADD(b, later, k);
+    }
+    sort_back = b, sort_later = false;
+    if (b->epoch0_count != 0) qsort(b->epoch0, b->epoch0_count, sizeof(u32), command_order);
+    sort_later = true;
+    if (b->later_count != 0) qsort(b->later, b->later_count, sizeof(u32), command_order);
     return !b->out_of_memory;
 }
 
@@ -292,8 +296,8 @@ mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, mes
                 : "a reduction inside reductions spans more than %u indices: name the inner one as a page",
             AXES_MAX);
     if (b->out_of_memory || !modes_spread(b)) return MMSB_OUT_OF_SPACE;
-    if (!waves_assign(b, NODE_IN_FIRST) || !waves_assign(b, NODE_IN_EPOCH0) ||
-        !waves_assign(b, NODE_IN_LATER))
+    if (!waves_assign(b, NODE_IN_EPOCH0) || !waves_assign(b, NODE_IN_LATER) || !commands_list(b) ||
+        !nodes_fuse(b) || !commands_list(b) || !waves_assign(b, NODE_IN_FIRST))
         return MMSB_OUT_OF_SPACE;
     readers_group(b);
     others_add(b);

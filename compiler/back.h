@@ -82,6 +82,10 @@ typedef struct back {
 /* The image of a checked graph, in `memory`; *bytes its length. MMSB_OUT_OF_SPACE. */
 mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, message *m);
 
+/* back.c */
+u32 *writers(const back *b, u8 mode); /* of each page the node that writes it in the mode, + 1 */
+/* back_fuse.c */
+bool nodes_fuse(back *b);
 /* back_nodes.c */
 u32 back_page(back *b, const char *name, u8 type, const u64 *dims, u32 axes, u8 flags,
               u32 position);

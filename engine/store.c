@@ -3,6 +3,8 @@
  */
 #include "state.h"
 
+#define STREAM_FROM_BYTES ((u64)8 << 20)
+
 void page_touch(engine *e, u32 page) {
     page_state *p = &e->pages[page];
     if (p->touched) return;
@@ -64,6 +66,20 @@ static void changed_words(engine *e, u32 page, const u64 *changed, u32 count) {
     page_touch(e, page);
 }
 
+static void lanes_cut(u64 changed[8], u32 count) {
+    for (u32 w = 0; w < 8; w++) {
+        u32 left = count > w * 64 ? count - w * 64 : 0;
+        changed[w] = left == 0 ? 0 : UINT64_MAX >> (left >= 64 ? 0 : 64 - left);
+    }
+}
+
+/* Whether nobody asks which lanes of a dense tile changed, and the page is larger than the caches:
+ * in epoch 0 and where every node runs whole anyway. */
+static bool store_streams(const engine *e, const page_state *p) {
+    return (e->first_run || e->options.recompute_all) && e->work.whole && !e->verify &&
+           p->lanes * p->width >= STREAM_FROM_BYTES;
+}
+
 void store_lanes(engine *e, const step *s, const void *from) {
     u32 page = s->row->imm;
     page_state *p = &e->pages[page];
@@ -78,7 +94,14 @@ void store_lanes(engine *e, const step *s, const void *from) {
         ASSERT(e->base % TILE_LANES == 0);
         u8 *at = p->value + e->base * p->width;
         undo_save(e, at, (u64)e->count * p->width);
-        any = kernel_store(p->row->type)(at, from, e->count, changed);
+        if (store_streams(e, p)) {
+            kernel_stream(p->row->type)(at, from, e->count);
+            memset(changed, 0xff, sizeof changed);
+            if (e->count < TILE_LANES) lanes_cut(changed, e->count);
+            any = 1;
+        } else {
+            any = kernel_store(p->row->type)(at, from, e->count, changed);
+        }
     }
     e->stats.bytes_stored += (u64)e->count * p->width;
     if (any) changed_words(e, page, changed, e->count);

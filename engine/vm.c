@@ -37,7 +37,31 @@ void vm_uniform(engine *e, node_state *n) {
     }
 }
 
-static void run_load(engine *e, node_state *n, const step *s) {
+/* The next tile's bytes, on their way while this one is computed: tiles are too short for the
+ * processor to see by itself how several pages go on. All at once they would stand in the way of
+ * the loads, so each step asks for some. */
+#define FETCH_PAGES 8u
+#define FETCH_LINES 16u
+typedef struct {
+    const u8 *at[FETCH_PAGES], *end[FETCH_PAGES];
+    u32 first, count;
+} fetch;
+
+static void fetch_plan(fetch *f, const u8 *tile, u32 bytes) {
+    if (f->count == FETCH_PAGES) return;
+    f->at[f->count] = tile + bytes, f->end[f->count] = tile + 2 * (u64)bytes;
+    f->count++;
+}
+
+static inline void fetch_some(fetch *f) {
+    for (u32 line = 0; f->first < f->count && line < FETCH_LINES; line++) {
+        __builtin_prefetch(f->at[f->first], 0, 2);
+        f->at[f->first] += 64;
+        if (f->at[f->first] >= f->end[f->first]) f->first++;
+    }
+}
+
+static void run_load(engine *e, node_state *n, const step *s, fetch *f) {
     const image_instruction *r = s->row;
     u32 width = type_bytes(r->type);
     void *to = slot_at(e, r->dst);
@@ -45,9 +69,10 @@ static void run_load(engine *e, node_state *n, const step *s) {
     e->slots[r->dst] = to;
     switch (r->op) {
     case IN_LANE:
-        if (e->lanes_at == NULL)
+        if (e->lanes_at == NULL) {
             e->slots[r->dst] = (u8 *)s->page + e->base * width;
-        else
+            if (e->work.whole) fetch_plan(f, e->slots[r->dst], e->count * width);
+        } else
             kernel_gather(r->type)(to, s->page, e->lanes_at, e->count);
         return;
     case IN_AFFINE: load_affine(e, n, s, to, guard); return;
@@ -74,6 +99,8 @@ static void find_lane_fault(engine *e, const step *s, const void *a, const void 
 }
 
 static void run_tile(engine *e, node_state *n) {
+    fetch f;
+    f.first = f.count = 0;
     e->feed = NULL;
     if (n->iota || (n->coordinates && e->lanes_at != NULL)) load_coordinates(e, n);
     for (u32 k = 0; k < n->row->tile_count; k++) {
@@ -92,9 +119,12 @@ static void run_tile(engine *e, node_state *n) {
             e->feed_at = operand_at(e, s->a);
             e->present_at = operand_at(e, s->b);
         } else {
-            run_load(e, n, s);
+            run_load(e, n, s, &f);
+            continue;
         }
+        fetch_some(&f);
     }
+    while (f.first < f.count) fetch_some(&f);
     e->stats.lanes_run += e->count;
 }
 

@@ -43,6 +43,7 @@ static void map_run(engine *e, node_state *n) {
         e->work.whole = true;
         for (u64 base = 0; base < lanes; base += TILE_LANES)
             vm_dense(e, n, base, (u32)u64_min(TILE_LANES, lanes - base));
+        kernel_stream_end();
         return;
     }
     for (u64 tile = set_next_tile(&e->work, 0); tile != SET_NONE;

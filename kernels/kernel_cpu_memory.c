@@ -12,30 +12,77 @@
 #define CANONICAL_f64(x) \
     (((x)&0x7fffffffffffffffu) > 0x7ff0000000000000u ? 0x7ff8000000000000u : (x))
 
-/* Whether 64 lanes changed, as bits; then the copy. */
+/* Non-temporal stores: memory is written without being read first. */
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define STREAM_BYTES 64
+#define STREAM(to, x) _mm512_stream_si512((__m512i *)(to), (__m512i)(x))
+#elif defined(__AVX__)
+#include <immintrin.h>
+#define STREAM_BYTES 32
+#define STREAM(to, x) _mm256_stream_si256((__m256i *)(to), (__m256i)(x))
+#elif defined(__SSE2__)
+#include <immintrin.h>
+#define STREAM_BYTES 16
+#define STREAM(to, x) _mm_stream_si128((__m128i *)(to), (__m128i)(x))
+#else
+#define STREAM_BYTES 16
+#define STREAM(to, x) memcpy(to, &(x), sizeof(x))
+#endif
+#define CANONICAL_VECTOR_u8(v, x) (x)
+#define CANONICAL_VECTOR_u16(v, x) (x)
+#define CANONICAL_VECTOR_u32(v, x) (x)
+#define CANONICAL_VECTOR_u64(v, x) (x)
+#define NAN_TO(v, x, nan, quiet) (((x) & ~(v)(nan)) | ((v)(nan)&(quiet)))
+#define CANONICAL_VECTOR_f32(v, x) \
+    NAN_TO(v, x, ((x)&0x7fffffffu) > 0x7f800000u, 0x7fc00000u)
+#define CANONICAL_VECTOR_f64(v, x) \
+    NAN_TO(v, x, ((x)&0x7fffffffffffffffu) > 0x7ff0000000000000u, 0x7ff8000000000000u)
+
+/* A word of up to 64 lanes: which changed, as bits; then the copy. Equal lanes are not written. */
 #define STORE(name, T)                                                                             \
+    static inline __attribute__((always_inline)) u64 word_##name(                                  \
+        T *restrict to, const T *restrict from, u32 count) {                                       \
+        T x[64], any = 0;                                                                          \
+        for (u32 k = 0; k < count; k++) {                                                          \
+            x[k] = CANONICAL_##name(from[k]);                                                      \
+            any = (T)(any | (x[k] ^ to[k]));                                                       \
+        }                                                                                          \
+        if (any == 0) return 0;                                                                    \
+        u8 differ[64] = {0};                                                                       \
+        for (u32 k = 0; k < count; k++) differ[k] = x[k] != to[k];                                 \
+        memcpy(to, x, count * sizeof(T));                                                          \
+        u64 bits = 0;                                                                              \
+        for (u32 k = 0; k < 8; k++) {                                                              \
+            u64 eight;                                                                             \
+            memcpy(&eight, differ + 8 * k, 8);                                                     \
+            bits |= (eight * 0x0102040810204080u >> 56) << 8 * k;                                  \
+        }                                                                                          \
+        return bits;                                                                               \
+    }                                                                                              \
     static u32 store_##name(void *page, const void *s, u32 n, u64 changed[8]) {                    \
         T *to = page;                                                                              \
         const T *from = s;                                                                         \
         u64 any = 0;                                                                               \
-        for (u32 word = 0; word * 64 < n; word++) {                                                \
-            u32 first = word * 64, count = n - first < 64 ? n - first : 64;                        \
-            u8 differ[64] = {0};                                                                   \
-            for (u32 k = 0; k < count; k++) {                                                      \
-                T x = CANONICAL_##name(from[first + k]);                                           \
-                differ[k] = to[first + k] != x;                                                    \
-                to[first + k] = x;                                                                 \
-            }                                                                                      \
-            u64 bits = 0;                                                                          \
-            for (u32 k = 0; k < 8; k++) {                                                          \
-                u64 eight;                                                                         \
-                memcpy(&eight, differ + 8 * k, 8);                                                 \
-                bits |= (eight * 0x0102040810204080u >> 56) << 8 * k;                              \
-            }                                                                                      \
-            changed[word] = bits;                                                                  \
-            any |= bits;                                                                           \
-        }                                                                                          \
+        for (u32 word = 0; word < n / 64; word++)                                                  \
+            any |= changed[word] = word_##name(to + word * 64, from + word * 64, 64);              \
+        u32 done = n / 64 * 64;                                                                    \
+        if (done != n) any |= changed[n / 64] = word_##name(to + done, from + done, n - done);     \
         return any != 0;                                                                           \
+    }                                                                                              \
+    static void stream_##name(void *page, const void *s, u32 n) {                                  \
+        typedef T vector __attribute__((vector_size(STREAM_BYTES)));                               \
+        enum { LANES_EACH = STREAM_BYTES / sizeof(T) };                                            \
+        T *to = page;                                                                              \
+        const T *from = s;                                                                         \
+        u32 k = 0;                                                                                 \
+        for (; k + LANES_EACH <= n; k += LANES_EACH) {                                             \
+            vector x;                                                                              \
+            memcpy(&x, from + k, sizeof x);                                                        \
+            x = CANONICAL_VECTOR_##name(vector, x);                                                \
+            STREAM(to + k, x);                                                                     \
+        }                                                                                          \
+        for (; k < n; k++) to[k] = CANONICAL_##name(from[k]);                                      \
     }                                                                                              \
     static u32 scatter_##name(void *page, const void *s, const u64 *lane, u32 n, u64 changed[8]) { \
         T *to = page;                                                                              \
@@ -118,6 +165,8 @@ DIGEST(u64)
 const kernel_memory LEVEL_NAME(
     kernel_memory) = {.store = BY_TYPE(store), [TYPE_F32] = store_f32, [TYPE_F64] = store_f64},
    .scatter = BY_TYPE(scatter), [TYPE_F32] = scatter_f32, [TYPE_F64] = scatter_f64
+}
+, .stream = BY_TYPE(stream), [TYPE_F32] = stream_f32, [TYPE_F64] = stream_f64
 }
 , .gather = BY_TYPE(gather), [TYPE_F32] = gather_u32, [TYPE_F64] = gather_u64
 }

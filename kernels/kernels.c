@@ -106,6 +106,12 @@ const kernel_level *kernel_level_of(kernels_level level) {
 }
 
 kernel_store_fn kernel_store(u8 type) { return chosen()->memory->store[type]; }
+kernel_stream_fn kernel_stream(u8 type) { return chosen()->memory->stream[type]; }
+void kernel_stream_end(void) {
+#if defined(__SSE2__)
+    __builtin_ia32_sfence();
+#endif
+}
 kernel_scatter_fn kernel_scatter(u8 type) { return chosen()->memory->scatter[type]; }
 kernel_gather_fn kernel_gather(u8 type) { return chosen()->memory->gather[type]; }
 kernel_strided_fn kernel_strided(u8 type) { return chosen()->memory->strided[type]; }

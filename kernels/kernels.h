@@ -39,6 +39,10 @@ kernel_fn kernel_find(u16 op, u8 type, u8 type2, u8 variant);
 typedef u32 (*kernel_store_fn)(void *page, const void *s, u32 n, u64 changed[8]);
 typedef u32 (*kernel_scatter_fn)(void *page, const void *s, const u64 *lane, u32 n, u64 changed[8]);
 kernel_store_fn kernel_store(u8 type);
+/* page[k] = s[k], NaN canonical, past the caches and without comparison. page is 64-aligned. The end: other threads may read it. */
+typedef void (*kernel_stream_fn)(void *page, const void *s, u32 n);
+kernel_stream_fn kernel_stream(u8 type);
+void kernel_stream_end(void);
 kernel_scatter_fn kernel_scatter(u8 type);
 /* d[k] = page[lane[k]], by element width. Every lane is in range (the caller's duty). */
 typedef void (*kernel_gather_fn)(void *d, const void *page, const u64 *lane, u32 n);

@@ -22,6 +22,7 @@ typedef const kernel_fn kernel_ops[OP_COUNT][TYPE_COUNT][VARIANT_COUNT];
 typedef struct {
     kernel_store_fn store[TYPE_COUNT];
     kernel_scatter_fn scatter[TYPE_COUNT];
+    kernel_stream_fn stream[TYPE_COUNT];
     kernel_gather_fn gather[TYPE_COUNT];
     kernel_strided_fn strided[TYPE_COUNT];
     kernel_offsets_fn offsets[TYPE_COUNT][2]; /* i32, i64 */

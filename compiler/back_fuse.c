@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * back_fuse: MAP nodes over one domain that are lane by lane of each other become one node with
+ * several stores. Needs waves; leaves them as they are: a fused node runs in its first member's
+ * wave, all that it reads from outside is there before. Nodes that can fault are left alone, so the
+ * order of faults never changes. At most 8 pages a node: more streams thrash an 8-way L1. */
+#include "back.h"
+
+#define STREAMS_MOST 8u
+#define GROUP_INSTRUCTIONS 256u
+
+typedef struct {
+    u32 first, last; /* members, linked by next[] */
+    u32 pages[STREAMS_MOST];
+    u32 page_count;
+    u32 scalars[STREAMS_MOST]; /* pages whose change redoes every lane */
+    u32 scalar_count;
+    u32 instructions;
+    bool far; /* a member reads other lanes */
+} fuse_group;
+typedef struct {
+    back *b;
+    u32 *writer[2];   /* of each page in EPOCH0 and LATER: node + 1 */
+    u32 *group_of;    /* of each node: group + 1 */
+    u32 *next;        /* member after it: node + 1 */
+    u32 *reader_of;   /* of each page: the latest group that reads it lane by lane, + 1 */
+    fuse_group *groups;
+    u32 group_count;
+} fuser;
+
+static bool list_has(const u32 *list, u32 count, u32 page) {
+    for (u32 k = 0; k < count; k++)
+        if (list[k] == page) return true;
+    return false;
+}
+
+static bool list_add(u32 *list, u32 *count, u32 page) {
+    if (list_has(list, *count, page)) return true;
+    if (*count == STREAMS_MOST) return false;
+    list[(*count)++] = page;
+    return true;
+}
+
+/* Whether the node can be part of a fused one: no fault, no offsets or groups made, many lanes. */
+static bool node_fuses(const back *b, const image_node *n) {
+    if (n->kind != NODE_MAP || (n->flags & NODE_IN_FIRST) != 0 || b->shapes[n->shape].lanes == 1)
+        return false;
+    for (u32 k = 0; k < n->uniform_count + n->tile_count; k++) {
+        const image_instruction *r = &b->instructions[n->program_at + k];
+        if (r->op < INSTRUCTION_FIRST && op_info(r->op)->faults) return false;
+        if (r->op == IN_AXIS || r->op == IN_GROUP) return false;
+        if (r->op == IN_AFFINE && b->affines[r->imm].checked != 0) return false;
+        if (r->op == IN_STORE && (b->pages[r->imm].flags & PAGE_OFFSETS) != 0) return false;
+    }
+    return n->uniform_count + n->tile_count <= GROUP_INSTRUCTIONS;
+}
+
+/* The group that makes the page in every mode in which the node runs, + 1; 0: none does. */
+static u32 maker(const fuser *f, const image_node *n, u32 page) {
+    u32 group = UINT32_MAX;
+    for (u32 mode = 0; mode < 2; mode++) {
+        if ((n->flags & (mode == 0 ? NODE_IN_EPOCH0 : NODE_IN_LATER)) == 0) continue;
+        u32 w = f->writer[mode][page], its = w == 0 ? 0 : f->group_of[w - 1];
+        if (group != UINT32_MAX && its != group) return 0;
+        group = its;
+    }
+    return group == UINT32_MAX ? 0 : group;
+}
+
+/* Whether the page has its value before the wave of `leader` in each of its modes. */
+static bool is_before(const fuser *f, const image_node *leader, u32 page) {
+    const back *b = f->b;
+    bool lags = b->pages[page].kind == PAGE_PREV;
+    if ((leader->flags & NODE_IN_EPOCH0) != 0) {
+        u32 w = f->writer[0][lags ? b->pages[page].of : page];
+        if (w != 0 && b->nodes[w - 1].wave0 >= leader->wave0) return false;
+    }
+    if ((leader->flags & NODE_IN_LATER) != 0 && !lags) {
+        u32 w = f->writer[1][page];
+        if (w != 0 && b->nodes[w - 1].wave1 >= leader->wave1) return false;
+    }
+    return true;
+}
+
+/* Adds the pages that a node touches; false where they are too many. */
+static bool group_takes(const fuser *f, fuse_group *g, const image_node *n, u32 own) {
+    const back *b = f->b;
+    for (u32 r = 0; r < n->read_count; r++) {
+        const image_read *read = &b->reads[n->read_at + r];
+        if (read->kind == READ_LANE && maker(f, n, read->page) == own && own != 0) continue;
+        if (read->kind == READ_ALL && !list_add(g->scalars, &g->scalar_count, read->page))
+            return false;
+        g->far = g->far || read->kind == READ_AFFINE || read->kind == READ_GATHER;
+        if (read->kind != READ_ALL && !list_add(g->pages, &g->page_count, read->page)) return false;
+    }
+    for (u32 k = 0; k < n->tile_count; k++) {
+        const image_instruction *r = &b->instructions[n->program_at + n->uniform_count + k];
+        if (r->op == IN_STORE && !list_add(g->pages, &g->page_count, r->imm)) return false;
+    }
+    g->instructions += n->uniform_count + n->tile_count;
+    return g->instructions <= GROUP_INSTRUCTIONS;
+}
+
+/* A change may redo a lane of the whole group only where it would have redone most of it. */
+static bool joins(fuser *f, u32 group, u32 node) {
+    const back *b = f->b;
+    const image_node *n = &b->nodes[node];
+    fuse_group with = f->groups[group];
+    const image_node *leader = &b->nodes[with.first];
+    bool member = false, shared = false;
+    if (leader->shape != n->shape || leader->flags != n->flags) return false;
+    if (n->wave0 < leader->wave0 || n->wave1 < leader->wave1) return false;
+    for (u32 r = 0; r < n->read_count; r++) {
+        const image_read *read = &b->reads[n->read_at + r];
+        if (read->kind == READ_LANE && maker(f, n, read->page) == group + 1) {
+            member = true;
+            continue;
+        }
+        if (!is_before(f, leader, read->page)) return false;
+        if (read->kind != READ_LANE && read->kind != READ_ALL) return false;
+        shared = shared ||
+                 (read->kind == READ_LANE && list_has(with.pages, with.page_count, read->page));
+    }
+    u32 scalars = with.scalar_count;
+    if (!group_takes(f, &with, n, group + 1) || with.scalar_count != scalars) return false;
+    if (!member) {
+        fuse_group alone = {.first = node};
+        if (!shared || with.far || !group_takes(f, &alone, n, 0)) return false;
+        if (alone.scalar_count != scalars) return false;
+    }
+    f->next[with.last] = node + 1;
+    with.last = node;
+    f->groups[group] = with;
+    f->group_of[node] = group + 1;
+    return true;
+}
+
+static void node_place(fuser *f, u32 node) {
+    const back *b = f->b;
+    const image_node *n = &b->nodes[node];
+    bool done = false;
+    for (u32 pass = 0; pass < 2; pass++) {
+        for (u32 r = 0; r < n->read_count && !done; r++) {
+            const image_read *read = &b->reads[n->read_at + r];
+            if (read->kind != READ_LANE) continue;
+            u32 group = pass == 0 ? maker(f, n, read->page) : f->reader_of[read->page];
+            done = group != 0 && joins(f, group - 1, node);
+        }
+    }
+    if (!done) {
+        fuse_group g = {.first = node, .last = node};
+        if (!group_takes(f, &g, n, 0)) return;
+        f->groups[f->group_count++] = g;
+        f->group_of[node] = f->group_count;
+    }
+    for (u32 r = 0; r < n->read_count; r++) {
+        const image_read *read = &b->reads[n->read_at + r];
+        if (read->kind == READ_LANE) f->reader_of[read->page] = f->group_of[node];
+    }
+}
+
+/* The value that gives the same, or a new one. Loads of a page that the node stores are what was
+ * stored: NaNs differ by bits that no operator shows. */
+static u32 value_again(back *b, const image_instruction *r, const u32 in[3], bool uniform,
+                       const u32 *stored, u32 stored_count) {
+    for (u32 k = 0; k < stored_count && r->op == IN_LANE; k++)
+        if (b->values[stored[k]].row.imm == r->imm) return b->values[stored[k]].a;
+    for (u32 k = 0; k < b->value_count && r->op != IN_STORE; k++) {
+        const back_value *v = &b->values[k];
+        bool same = v->row.op == r->op && v->row.type == r->type && v->row.type2 == r->type2 &&
+                    v->a == in[0] && v->b == in[1] && v->c == in[2];
+        if (r->op == IN_CONST && same && b->constants[v->row.imm] == b->constants[r->imm]) return k;
+        if (same && v->row.imm == r->imm) return k;
+    }
+    return value_add(b, *r, in[0], in[1], in[2], uniform);
+}
+
+static void member_append(back *b, const image_node *n, const image_instruction *all, u32 *slots,
+                          u32 *stored, u32 *stored_count) {
+    for (u32 k = 0; k < n->uniform_count + n->tile_count; k++) {
+        image_instruction r = all[n->program_at + k];
+        u16 from[3] = {r.a, r.b, r.c};
+        u32 in[3];
+        for (u32 o = 0; o < 3; o++) in[o] = from[o] == SLOT_NONE ? VALUE_NONE : slots[from[o]];
+        u32 v = value_again(b, &r, in, k < n->uniform_count, stored, *stored_count);
+        if (r.op == IN_STORE)
+            stored[(*stored_count)++] = v;
+        else
+            slots[r.dst] = v;
+    }
+}
+
+static bool tables_rebuild(fuser *f) {
+    back *b = f->b, was = *b;
+    u32 *slots = ARENA_ARRAY(b->memory, u32, 65536), stored[STREAMS_MOST];
+    if (slots == NULL) return false;
+    b->nodes = NULL, b->nodes_count = b->nodes_capacity = 0;
+    b->reads = NULL, b->reads_count = b->reads_capacity = 0;
+    b->instructions = NULL, b->instructions_count = b->instructions_capacity = 0;
+    b->definitions = NULL, b->definitions_count = b->definitions_capacity = 0;
+    for (u32 k = 0; k < was.nodes_count && !b->out_of_memory; k++) {
+        image_node n = was.nodes[k];
+        u32 group = f->group_of[k], stored_count = 0;
+        b->node_definition = was.definitions[k];
+        if (group != 0 && f->groups[group - 1].first != k) continue;
+        if (group != 0 && f->next[k] != 0) {
+            node_begin(b, was.shapes[n.shape].dims, was.shapes[n.shape].axis_count);
+            for (u32 m = k + 1; m != 0; m = f->next[m - 1])
+                member_append(b, &was.nodes[m - 1], was.instructions, slots, stored, &stored_count);
+            n.uniform_count = n.tile_count = 0;
+            node_end(b, n);
+            continue;
+        }
+        u32 program_at = n.program_at, read_at = n.read_at;
+        n.program_at = b->instructions_count, n.read_at = b->reads_count;
+        for (u32 r = 0; r < n.uniform_count + n.tile_count; r++)
+            BACK_ADD(b, instructions, was.instructions[program_at + r]);
+        for (u32 r = 0; r < n.read_count; r++) {
+            image_read read = was.reads[read_at + r];
+            read.node = b->nodes_count;
+            BACK_ADD(b, reads, read);
+        }
+        BACK_ADD(b, definitions, b->node_definition);
+        BACK_ADD(b, nodes, n);
+    }
+    return !b->out_of_memory;
+}
+
+bool nodes_fuse(back *b) {
+    fuser f = {.b = b};
+    f.writer[0] = writers(b, NODE_IN_EPOCH0), f.writer[1] = writers(b, NODE_IN_LATER);
+    f.group_of = ARENA_ARRAY(b->memory, u32, b->nodes_count + 1u);
+    f.next = ARENA_ARRAY(b->memory, u32, b->nodes_count + 1u);
+    f.reader_of = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
+    f.groups = ARENA_ARRAY(b->memory, fuse_group, b->nodes_count + 1u);
+    if (f.writer[0] == NULL || f.writer[1] == NULL || f.group_of == NULL || f.next == NULL ||
+        f.reader_of == NULL || f.groups == NULL)
+        return false;
+    /* Nodes of LATER, then those of EPOCH0 alone: readers come after what they read. */
+    for (u32 k = 0; k < b->later_count; k++)
+        if (node_fuses(b, &b->nodes[b->later[k]])) node_place(&f, b->later[k]);
+    for (u32 k = 0; k < b->epoch0_count; k++) {
+        const image_node *n = &b->nodes[b->epoch0[k]];
+        if ((n->flags & NODE_IN_LATER) == 0 && node_fuses(b, n)) node_place(&f, b->epoch0[k]);
+    }
+    return tables_rebuild(&f);
+}
