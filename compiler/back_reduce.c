@@ -6,6 +6,7 @@
 
 #define UNROLL_POSITIONS 64u
 #define UNROLL_WORK 600u
+#define LIGHT_SIZE 32u /* of an element that leaves compute */
 
 static u32 constant(back *b, u8 type, f64 value) {
     u64 bits = (u64)(i64)value;
@@ -129,6 +130,26 @@ static bool keeps_partials(u64 inner, u64 outer) {
     return inner > LEAF_LANES && outer * (inner / LEAF_LANES + 1) <= (u64)1 << 24;
 }
 
+/* Whether an element is cheap and reads only its own lane of stored pages, and scalars: then a leaf
+ * of it costs less to compute than its page to store. */
+static bool is_light(const back *b, u32 expr, const u64 *dims, u32 axes) {
+    const ir_expr *e = &b->g->exprs[expr];
+    bool heavy = (e->op >= OP_EXP && e->op <= OP_CDF) || e->op == OP_POW || e->op == OP_FMOD ||
+                 e->op == OP_ATAN2;
+    if (expr == 0) return true;
+    switch (e->kind) {
+    case IR_CONST:
+    case IR_INDEX: return true;
+    case IR_READ: return e->count == 0 || plain_page(b, expr, dims, axes) != 0;
+    case IR_OP:
+        return !heavy && !e->can_fault && is_light(b, e->a, dims, axes) &&
+               is_light(b, e->b, dims, axes) && is_light(b, e->c, dims, axes);
+    case IR_ANDAND:
+    case IR_OROR:
+        return !e->can_fault && is_light(b, e->a, dims, axes) && is_light(b, e->b, dims, axes);
+    default: return false;
+    }
+}
 /* A REDUCE node over [outer..., loops...], all renumbered from 0; returns its hidden page. */
 static u32 reduce_node(back *b, u8 reduction, u32 element, u32 present, u32 guard, const u64 *dims,
                        u32 outer_axes, u32 axes) {
@@ -144,8 +165,10 @@ static u32 reduce_node(back *b, u8 reduction, u32 element, u32 present, u32 guar
                     .output = page,
                     .shape = back_shape(b, dims, axes)};
     if (keeps_partials(inner, outer)) n.flags |= NODE_PARTIALS;
-    bool store = plain_page(b, element, dims, axes) != 0 ||
-                 outer * inner <= u64_max(4 * largest_read(b, element), 4096) || present != 0;
+    bool light = (n.flags & NODE_PARTIALS) != 0 && inner >= TILE_LANES &&
+                 expr_size(b, element, LIGHT_SIZE) < LIGHT_SIZE && is_light(b, element, dims, axes);
+    bool store = plain_page(b, element, dims, axes) != 0 || present != 0 ||
+                 (!light && outer * inner <= u64_max(4 * largest_read(b, element), 4096));
     if (store) {
         n.element = element_page(b, element, guard, dims, axes, "element");
         if (present != 0) n.present = element_page(b, present, 0, dims, axes, "present");
