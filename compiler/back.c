@@ -84,18 +84,17 @@ static void page_nodes(back *b, u32 row, u32 *memo0, u32 *memo1) {
     b->node_definition = row;
     u32 first = b->nodes_count;
     ir_equation q = b->g->equations[p.equation];
-    if (q.kind == EQUATION_KEYED) {
-        keyed_equation(b, row);
-        b->nodes[b->nodes_count - 1].flags |= NODE_IN_EPOCH0 | NODE_IN_LATER;
-        return;
-    }
-    if (q.kind == EQUATION_WHOLE) {
+    if (q.kind != EQUATION_MAP) {
+        void (*build)(back *, u32, ir_equation, u8) =
+            q.kind == EQUATION_KEYED ? keyed_equation : whole_equation;
         ir_equation start = q, later = q;
         start.expr = resolve(b, q.expr, false, memo0), later.expr = resolve(b, q.expr, true, memo1);
         start.key = resolve(b, q.key, false, memo0), later.key = resolve(b, q.key, true, memo1);
-        bool same = start.expr == later.expr && start.key == later.key;
-        whole_equation(b, row, start, same ? NODE_IN_EPOCH0 | NODE_IN_LATER : NODE_IN_EPOCH0);
-        if (!same) whole_equation(b, row, later, NODE_IN_LATER);
+        start.filter = resolve(b, q.filter, false, memo0);
+        later.filter = resolve(b, q.filter, true, memo1);
+        bool same = start.expr == later.expr && start.key == later.key && start.filter == later.filter;
+        build(b, row, start, same ? NODE_IN_EPOCH0 | NODE_IN_LATER : NODE_IN_EPOCH0);
+        if (!same) build(b, row, later, NODE_IN_LATER);
         return;
     }
     for (u32 d = 0; d < 32; d++) b->g->extents[d] = d < p.rank ? p.dims[d] : 0;
@@ -144,12 +143,16 @@ static bool modes_spread(back *b) {
     return true;
 }
 
-static const back *sort_back;
-static bool sort_later;
-static int command_order(const void *x, const void *y) {
+typedef struct {
+    const back *b;
+    bool later;
+} command_sort;
+static int command_order(const void *x, const void *y, void *context) {
+    const command_sort *s = context;
+    const back *sort_back = s->b;
     u32 p = *(const u32 *)x, q = *(const u32 *)y;
     const image_node *a = &sort_back->nodes[p], *c = &sort_back->nodes[q];
-    u32 wa = sort_later ? a->wave1 : a->wave0, wc = sort_later ? c->wave1 : c->wave0;
+    u32 wa = s->later ? a->wave1 : a->wave0, wc = s->later ? c->wave1 : c->wave0;
     if (wa != wc) return wa < wc ? -1 : 1;
     u32 da = sort_back->definitions[p], dc = sort_back->definitions[q];
     if (da != dc) return da < dc ? -1 : 1;
@@ -215,10 +218,10 @@ static bool commands_list(back *b) {
         if ((b->nodes[k].flags & NODE_IN_EPOCH0) != 0) BACK_ADD(b, epoch0, k);
         if ((b->nodes[k].flags & NODE_IN_LATER) != 0) BACK_ADD(b, later, k);
     }
-    sort_back = b, sort_later = false;
-    if (b->epoch0_count != 0) qsort(b->epoch0, b->epoch0_count, sizeof(u32), command_order);
-    sort_later = true;
-    if (b->later_count != 0) qsort(b->later, b->later_count, sizeof(u32), command_order);
+    command_sort sort = {b, false};
+    if (b->epoch0_count != 0) qsort_r(b->epoch0, b->epoch0_count, sizeof(u32), command_order, &sort);
+    sort.later = true;
+    if (b->later_count != 0) qsort_r(b->later, b->later_count, sizeof(u32), command_order, &sort);
     return !b->out_of_memory;
 }
 

@@ -102,7 +102,7 @@ u32 value_add(back *b, image_instruction row, u32 a, u32 x, u32 c, bool uniform)
 u32 value_page(back *b, u32 page, u32 mask, const u64 *dims, u32 axes);
 /* back_reduce.c */
 u32 lower_reduction(back *b, u32 expr, u32 guard);
-void keyed_equation(back *b, u32 ir_page_row);
+void keyed_equation(back *b, u32 ir_page_row, ir_equation q, u8 flags);
 bool keyed_prepare(back *b);
 u32 element_page(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, const char *name);
 /* back_whole.c */

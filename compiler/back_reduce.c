@@ -334,8 +334,7 @@ bool keyed_prepare(back *b) {
     return true;
 }
 
-void keyed_equation(back *b, u32 row) {
-    ir_equation q = b->g->equations[b->g->pages[row].equation];
+void keyed_equation(back *b, u32 row, ir_equation q, u8 flags) {
     bool part = (q.reduction & 64) != 0;
     q.reduction &= 63;
     u32 key_axes = q.key_rank, page = b->page_of[row];
@@ -362,6 +361,7 @@ void keyed_equation(back *b, u32 row) {
                       : 0;
     u8 kind = reduce_of(q.reduction);
     image_node n = {.kind = NODE_KEYED,
+                    .flags = flags,
                     .reduce = kind,
                     .type = b->g->exprs[element].type,
                     .outer_axes = key_axes,

@@ -173,6 +173,7 @@ static bool passes(front *f) {
     others_all(f);
     exports_all(f);
     if (f->out_of_memory || !pages_elaborate(f)) return false;
+    if (f->diags->error_count == 0) instances_check(f);
     if (f->diags->error_count != 0) return true;
     sources_files(f);
     if (!pages_lower(f) || f->diags->error_count != 0) return !f->out_of_memory;

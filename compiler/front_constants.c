@@ -192,13 +192,35 @@ static bool cycle_told(front *f, const symbol *s) {
     return false;
 }
 
+/* The shape that the page behind an argument `x` or `prev(x)` states: known before its definition, which may lie
+ * on a cycle through the node. 0 where it states none. */
+static u32 argument_stated_shape(front *f, const front_page *p) {
+    const ast *t = f->tree;
+    u32 expr = p->argument, shape = 0, exprs[PAGE_AXES_MAX];
+    while (t->kind[expr] == AST_CALL && strcmp(ast_text(t, t->calls[t->a[expr]].name), "prev") == 0 &&
+           t->calls[t->a[expr]].arg_count == 1)
+        expr = t->lists[t->calls[t->a[expr]].arg_at];
+    u32 row = t->kind[expr] == AST_NAME ? names_find(f, p->scope, t->a[expr], false) : 0;
+    if (row == 0 || f->symbols[row].kind != SYMBOL_PAGE) return 0;
+    front_page of = f->pages[f->symbols[row].page];
+    if (of.shape_known) return of.shape;
+    if (of.item == 0) return 0;
+    const ast_item *item = &t->items[of.item];
+    u32 count = item->indexed ? item->axis_count : item->has_shape ? item->shape_count : 0;
+    for (u32 k = 0; k < count && k < PAGE_AXES_MAX; k++)
+        exprs[k] = item->indexed ? t->axes[item->axis_at + k].extent : t->lists[item->shape_at + k];
+    if (count == 0 || count > PAGE_AXES_MAX || !constant_shape(f, of.scope, exprs, count, &shape)) return 0;
+    return shape;
+}
+
 /* A node's param bound by the shape of an argument: axis `bits` of page `page`. */
 static bool bound_by_shape(front *f, symbol *s) {
     const front_page *p = &f->pages[s->page];
-    u32 axis = (u32)s->bits, axes = p->shape == 0 ? 0 : f->shapes[p->shape].axis_count;
-    if (!p->shape_known) return true;
+    u32 axis = (u32)s->bits, shape = p->shape_known ? p->shape : argument_stated_shape(f, p);
+    u32 axes = shape == 0 ? 0 : f->shapes[shape].axis_count;
+    if (!p->shape_known && shape == 0) return true;
     s->progress = DONE;
-    s->bits = axis < axes ? f->shapes[p->shape].dims[axis] : 1;
+    s->bits = axis < axes ? f->shapes[shape].dims[axis] : 1;
     if (axis < axes) return true;
     diag_row *d = diag_add(f->diags, DIAG_SHAPES_DIFFER, f->tree->place[p->argument],
                            "this argument has %u dimensions, and the node wants more", axes);

@@ -117,7 +117,8 @@ static u32 instance_depth(const front *f, u32 scope_row) {
 
 /* The page of an argument: a hidden page whose definition is the argument, read in the scope of the
  * `use`. */
-static u32 argument_page(front *f, u32 use_scope, u32 inside, const ast_parameter *p, u32 expr) {
+static u32 argument_page(front *f, u32 use_scope, u32 inside, u32 parameter, u32 expr) {
+    const ast_parameter *p = &f->tree->parameters[parameter];
     const char *prefix = f->scopes[inside].prefix, *text = ast_text(f->tree, p->name);
     char name[400];
     snprintf(name, sizeof name, "%.300s%.80s", prefix, text);
@@ -128,6 +129,7 @@ static u32 argument_page(front *f, u32 use_scope, u32 inside, const ast_paramete
     f->ir->pages[page].hidden = true;
     f->pages[page].argument = expr;
     f->pages[page].argument_type = p->type;
+    f->pages[page].parameter = parameter + 1, f->pages[page].inside = inside;
     symbol_add(f, (symbol){.kind = SYMBOL_PAGE,
                            .name = p->name,
                            .scope = inside,
@@ -173,7 +175,7 @@ static bool arguments_bind(front *f, u32 use_scope, u32 inside, const ast_item *
         ast_parameter p = f->tree->parameters[node->parameter_at + k];
         u32 arg = f->tree->lists[at + k];
         if (!p.is_param) {
-            u32 page = argument_page(f, use_scope, inside, &p, arg);
+            u32 page = argument_page(f, use_scope, inside, node->parameter_at + k, arg);
             bind_shape(f, inside, &p, page);
             continue;
         }
@@ -187,6 +189,38 @@ static bool arguments_bind(front *f, u32 use_scope, u32 inside, const ast_item *
                                .place = p.place});
     }
     return true;
+}
+
+static void shape_told(front *f, u32 page, const ast_parameter *p, const char *wanted) {
+    const front_page *a = &f->pages[page];
+    char shape[120];
+    diag_row *d = diag_add(f->diags, DIAG_SHAPES_DIFFER, f->tree->place[a->argument],
+                           "this argument is %s, but the node's `%s` is %s",
+                           a->shape == 0 ? "a scalar" : shape_text(f, a->shape, shape, sizeof shape),
+                           ast_text(f->tree, p->name), wanted);
+    diag_second(f->diags, d, p->place, "stated here");
+    diag_help(f->diags, d, "pass a page of that shape");
+}
+
+void instances_check(front *f) {
+    for (u32 page = 1; page < f->ir->page_count; page++) {
+        if (f->pages[page].parameter == 0 || !f->pages[page].shape_known) continue;
+        ast_parameter p = f->tree->parameters[f->pages[page].parameter - 1];
+        front_shape is = f->pages[page].shape == 0 ? (front_shape){0} : f->shapes[f->pages[page].shape];
+        u32 wanted = p.has_shape ? p.shape_count : 0, used = 0;
+        if (!p.has_shape && p.type == TYPE_NONE) continue;
+        char text[160] = "a scalar";
+        bool same = wanted == is.axis_count;
+        for (u32 k = 0; k < wanted; k++) {
+            i64 value = 0;
+            bool known = constant_integer(f, f->pages[page].inside, f->tree->lists[p.shape_at + k], &value);
+            if (!known) return;
+            same = same && k < is.axis_count && (u64)value == is.dims[k];
+            used += (u32)snprintf(text + used, sizeof text - used, "%s%lld%s", k == 0 ? "[" : ", ",
+                                  (long long)value, k + 1 == wanted ? "]" : "");
+        }
+        if (!same) shape_told(f, page, &p, text);
+    }
 }
 
 bool instances_use(front *f, u32 symbol_row) {

@@ -103,6 +103,7 @@ typedef struct {
     u8 whole;         /* 1 + whole_kind: a hidden page of a scan, sort, product ... of term and key_term */
     u32 argument;     /* hidden page of a node's argument: its expression */
     u8 argument_type; /* stated by the node, or TYPE_NONE */
+    u32 parameter, inside; /* of the argument: 1 + its row of parameters, and the node's scope */
 } front_page;
 
 /* Names bound inside a definition. */
@@ -172,6 +173,8 @@ u32 page_add_hidden(front *f, const char *what, u32 expr);
 /* front_instances.c: imports and nodes */
 bool instances_import(front *f, u32 scope_row, u32 item);
 bool instances_use(front *f, u32 symbol_row);
+/* Shapes of arguments against their parameters'. Needs: shapes known. */
+void instances_check(front *f);
 u32 names_scope(front *f, u32 parent, u32 file, bool instance, const char *prefix);
 bool names_collect_items(front *f, u32 scope_row, const u32 *items, u32 count);
 symbol *symbol_add(front *f, symbol s);

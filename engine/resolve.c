@@ -205,9 +205,8 @@ static void saved_resolve(engine *e) {
     }
 }
 
-static const image *sort_image;
-static int name_order(const void *a, const void *b) {
-    const image *i = sort_image;
+static int name_order(const void *a, const void *b, void *context) {
+    const image *i = context;
     return strcmp(image_string(i, i->pages[*(const u32 *)a].name),
                   image_string(i, i->pages[*(const u32 *)b].name));
 }
@@ -246,8 +245,7 @@ mmsb_status resolve_all(engine *e, message *m) {
     saved_resolve(e);
     for (u32 k = 1; k < i->page_count; k++)
         if ((i->pages[k].flags & PAGE_ROOTED) != 0) e->sorted[e->sorted_count++] = k;
-    sort_image = i;
-    if (e->sorted_count != 0) qsort(e->sorted, e->sorted_count, sizeof(u32), name_order);
+    if (e->sorted_count != 0) qsort_r(e->sorted, e->sorted_count, sizeof(u32), name_order, (void *)(uintptr_t)i);
     for (u32 k = 0; k < AXES_MAX; k++)
         e->coordinates[k] =
             (i64 *)(e->memory + e->layout.coordinates_at + (u64)k * LAYOUT_SLOT_BYTES);

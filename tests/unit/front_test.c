@@ -72,7 +72,7 @@ Test(front, wrong_graphs_are_refused_with_their_code) {
         {500, "source x: f64 page acc = prev(acc) + x"},
         {501, "source x: f64 page a = b + x page b = c page c = a"},
         {502, "source x: f64 page y = prev(x + 1.0)"},
-        {600, "source x: f64[4] page y = sort(x)"},
+        {300, "source x: f64 page y = sort(x)"},
     };
     for (u32 k = 0; k < ARRAY_COUNT(rows); k++) {
         u32 got = first_code(rows[k].text);
