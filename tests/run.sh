@@ -60,6 +60,7 @@ check "2,000 random graphs: engine, recovery and replay equal the oracle" build/
 check "300 more, sanitized" build-asan/tests/oracle_compare --seed 50000 --count 300 --jobs 2 --keep build-asan
 check "killed, resumed and replayed: one root" sh tests/recovery.sh build/bin 40
 check "the same, sanitized" sh tests/recovery.sh build-asan/bin 4
+check "the examples give what they show" sh tests/examples.sh build/bin
 check "the graph library equals plain Python" python3 tests/library.py build/bin
 check "every graph block of the docs" python3 tests/docs_blocks.py build/bin docs/Language.md
 echo "$passed passed, $failed failed"
