@@ -1,7 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds and runs every benchmark, floors and ours in one run, and prints one table with ratios; the rows also go to build-bench/results.tsv.
-# usage: sh bench/run.sh [--peers]     --peers: also the rows of ../shared/peers (sections B, C, E, G), where that folder is there.
+# Builds and runs every benchmark, floors and ours in one run, and prints one table with ratios;
+# the rows also go to build-bench/results.tsv.
+# usage: sh bench/run.sh [--peers]     --peers: also the rows of ../shared/peers (sections B, C,
+# E, G), where that folder is there.
 set -eu
 cd "$(dirname "$0")/.."
 build=build-bench

@@ -92,7 +92,8 @@ static void page_nodes(back *b, u32 row, u32 *memo0, u32 *memo1) {
         start.key = resolve(b, q.key, false, memo0), later.key = resolve(b, q.key, true, memo1);
         start.filter = resolve(b, q.filter, false, memo0);
         later.filter = resolve(b, q.filter, true, memo1);
-        bool same = start.expr == later.expr && start.key == later.key && start.filter == later.filter;
+        bool same =
+            start.expr == later.expr && start.key == later.key && start.filter == later.filter;
         build(b, row, start, same ? NODE_IN_EPOCH0 | NODE_IN_LATER : NODE_IN_EPOCH0);
         if (!same) build(b, row, later, NODE_IN_LATER);
         return;
@@ -219,7 +220,8 @@ static bool commands_list(back *b) {
         if ((b->nodes[k].flags & NODE_IN_LATER) != 0) BACK_ADD(b, later, k);
     }
     command_sort sort = {b, false};
-    if (b->epoch0_count != 0) qsort_r(b->epoch0, b->epoch0_count, sizeof(u32), command_order, &sort);
+    if (b->epoch0_count != 0)
+        qsort_r(b->epoch0, b->epoch0_count, sizeof(u32), command_order, &sort);
     sort.later = true;
     if (b->later_count != 0) qsort_r(b->later, b->later_count, sizeof(u32), command_order, &sort);
     return !b->out_of_memory;

@@ -19,10 +19,10 @@ typedef struct {
 } fuse_group;
 typedef struct {
     back *b;
-    u32 *writer[2];   /* of each page in EPOCH0 and LATER: node + 1 */
-    u32 *group_of;    /* of each node: group + 1 */
-    u32 *next;        /* member after it: node + 1 */
-    u32 *reader_of;   /* of each page: the latest group that reads it lane by lane, + 1 */
+    u32 *writer[2]; /* of each page in EPOCH0 and LATER: node + 1 */
+    u32 *group_of;  /* of each node: group + 1 */
+    u32 *next;      /* member after it: node + 1 */
+    u32 *reader_of; /* of each page: the latest group that reads it lane by lane, + 1 */
     fuse_group *groups;
     u32 group_count;
 } fuser;

@@ -30,8 +30,12 @@ void whole_equation(back *b, u32 row, ir_equation q, u8 flags) {
     u64 dims[PAGE_AXES_MAX] = {1, 1, 1, 1};
     u32 axes = q.domain_rank;
     memcpy(dims, q.domain, axes * sizeof(u64));
-    image_node n = {.kind = NODE_WHOLE, .reduce = kind, .type = type, .flags = flags,
-                    .output = b->page_of[row], .position = back_position(b, p.place)};
+    image_node n = {.kind = NODE_WHOLE,
+                    .reduce = kind,
+                    .type = type,
+                    .flags = flags,
+                    .output = b->page_of[row],
+                    .position = back_position(b, p.place)};
     n.element = operand_page(b, q.expr, type, dims, axes, "element");
     if (kind == WHOLE_QUANTILE && quantile_is_sure(b, q.key, type))
         n.group = BACK_ADD(b, constants, b->g->exprs[q.key].bits);

@@ -24,7 +24,8 @@ static f64 whole_work(const image *i, u32 row, u32 page, f64 changed) {
     const image_node *n = &i->nodes[row];
     f64 domain = (f64)i->shapes[n->shape].lanes, outer = (f64)layout_outer_lanes(i, row);
     f64 inner = domain / outer, out = page_lanes(i, n->output);
-    if (n->reduce == WHOLE_DOT || (n->reduce == WHOLE_QUANTILE && page == n->present)) return domain;
+    if (n->reduce == WHOLE_DOT || (n->reduce == WHOLE_QUANTILE && page == n->present))
+        return domain;
     if (n->reduce != WHOLE_MATMUL) return f64_min(domain, changed * inner);
     f64 columns = out / outer, rows = page == n->element ? f64_min(outer, changed) * columns : 0;
     f64 sides = page == n->present ? f64_min(columns, changed) * outer : 0;
@@ -43,7 +44,8 @@ static f64 read_work(const image *i, u32 row, const image_read *r, f64 changed) 
     case READ_ALL:
     case READ_GROUP: return domain;
     case READ_AFFINE:
-    case READ_GATHER: return f64_min(domain, changed * unit * (domain > lanes ? domain / lanes : 1));
+    case READ_GATHER:
+        return f64_min(domain, changed * unit * (domain > lanes ? domain / lanes : 1));
     default: return f64_min(domain, changed * unit);
     }
 }
@@ -100,7 +102,8 @@ static plan_cost tick_cost(const image *i, f64 *changed) {
     memset(changed, 0, i->page_count * sizeof *changed);
     for (u32 k = 1; k < i->page_count; k++) {
         const image_page *p = &i->pages[k];
-        bool moves = p->kind == PAGE_EPOCH || (p->kind == PAGE_PREV && (i->pages[p->of].flags & PAGE_STATE) != 0);
+        bool moves = p->kind == PAGE_EPOCH ||
+                     (p->kind == PAGE_PREV && (i->pages[p->of].flags & PAGE_STATE) != 0);
         if (moves) changed[k] = page_lanes(i, k);
     }
     return cost_of(i, changed);
@@ -132,9 +135,11 @@ static void names_print(const image *i, u32 row, const char *quote, FILE *to) {
 }
 
 static const char *kind_text(const image_node *n) {
-    static const char *const wholes[WHOLE_COUNT] = {"cumsum", "cumprod", "cummin",   "cummax", "sort",
-                                                    "argsort", "topk",   "quantile", "matmul", "dot"};
-    static const char *const reduces[REDUCE_COUNT] = {"sum", "prod", "min", "max", "argmin", "argmax"};
+    static const char *const wholes[WHOLE_COUNT] = {"cumsum", "cumprod", "cummin", "cummax",
+                                                    "sort",   "argsort", "topk",   "quantile",
+                                                    "matmul", "dot"};
+    static const char *const reduces[REDUCE_COUNT] = {"sum", "prod",   "min",
+                                                      "max", "argmin", "argmax"};
     if (n->kind == NODE_MAP) return "map";
     return n->kind == NODE_WHOLE ? wholes[n->reduce] : reduces[n->reduce];
 }
@@ -183,9 +188,11 @@ static void text_print(const image *i, f64 *changed, FILE *to) {
     fprintf(to, "%-24s %39s %39s\n", "", "one lane", "all lanes");
     for (u32 k = 1; k < i->page_count; k++) {
         if (i->pages[k].kind != PAGE_SOURCE) continue;
-        plan_cost one = source_cost(i, changed, k, 1), all = source_cost(i, changed, k, page_lanes(i, k));
-        fprintf(to, "%-24s %7.0f %15.0f %15.0f %7.0f %15.0f %15.0f\n", image_string(i, i->pages[k].name),
-                one.nodes, one.lanes, one.bytes, all.nodes, all.lanes, all.bytes);
+        plan_cost one = source_cost(i, changed, k, 1),
+                  all = source_cost(i, changed, k, page_lanes(i, k));
+        fprintf(to, "%-24s %7.0f %15.0f %15.0f %7.0f %15.0f %15.0f\n",
+                image_string(i, i->pages[k].name), one.nodes, one.lanes, one.bytes, all.nodes,
+                all.lanes, all.bytes);
     }
     plan_cost tick = tick_cost(i, changed);
     fprintf(to, "%-24s %39s %7.0f %15.0f %15.0f\n", "a tick, at most", "", tick.nodes, tick.lanes,
@@ -193,21 +200,24 @@ static void text_print(const image *i, f64 *changed, FILE *to) {
 }
 
 static void json_cost(const char *name, plan_cost c, FILE *to) {
-    fprintf(to, "\"%s\": {\"nodes\": %.0f, \"lanes\": %.0f, \"bytes\": %.0f}", name, c.nodes, c.lanes,
-            c.bytes);
+    fprintf(to, "\"%s\": {\"nodes\": %.0f, \"lanes\": %.0f, \"bytes\": %.0f}", name, c.nodes,
+            c.lanes, c.bytes);
 }
 
 static void json_print(const image *i, f64 *changed, FILE *to) {
-    fprintf(to, "{\"graph\": \"%s\", \"waves\": %u,\n \"memory\": {", image_string(i, i->head->name),
-            wave_count(i));
+    fprintf(to, "{\"graph\": \"%s\", \"waves\": %u,\n \"memory\": {",
+            image_string(i, i->head->name), wave_count(i));
     for (u32 k = 0; k < ARRAY_COUNT(purposes); k++)
-        fprintf(to, "%s\"%s\": %llu", k == 0 ? "" : ", ", purposes[k].name, (llu)purpose_bytes(i, k));
+        fprintf(to, "%s\"%s\": %llu", k == 0 ? "" : ", ", purposes[k].name,
+                (llu)purpose_bytes(i, k));
     fprintf(to, "},\n \"nodes\": [");
     for (u32 k = 0; k < i->later_count; k++) {
         const image_node *n = &i->nodes[i->later[k]];
-        fprintf(to, "%s\n  {\"wave\": %u, \"kind\": \"%s\", \"lanes\": %llu, \"bytes\": %.0f, \"pages\": [",
-                k == 0 ? "" : ",", n->wave1, kind_text(n), (llu)i->shapes[n->shape].lanes,
-                bytes_stored(i, i->later[k]));
+        fprintf(
+            to,
+            "%s\n  {\"wave\": %u, \"kind\": \"%s\", \"lanes\": %llu, \"bytes\": %.0f, \"pages\": [",
+            k == 0 ? "" : ",", n->wave1, kind_text(n), (llu)i->shapes[n->shape].lanes,
+            bytes_stored(i, i->later[k]));
         names_print(i, i->later[k], "\"", to);
         fprintf(to, "]}");
     }
@@ -244,10 +254,11 @@ mmsb_status plan_budget(const image *i, const plan_limits *limits, message *m) {
             if (page_lanes(i, k) * type_bytes(i->pages[k].type) >
                 page_lanes(i, most) * type_bytes(i->pages[most].type))
                 most = k;
-        return message_set(m, MMSB_WRONG,
-                           "the run needs %llu bytes, the budget is %llu; its largest page is %s (%.0f)",
-                           (llu)bytes, (llu)limits->bytes_max, image_string(i, i->pages[most].name),
-                           page_lanes(i, most) * type_bytes(i->pages[most].type));
+        return message_set(
+            m, MMSB_WRONG,
+            "the run needs %llu bytes, the budget is %llu; its largest page is %s (%.0f)",
+            (llu)bytes, (llu)limits->bytes_max, image_string(i, i->pages[most].name),
+            page_lanes(i, most) * type_bytes(i->pages[most].type));
     }
     if (limits->waves_max != 0 && waves > limits->waves_max)
         return message_set(m, MMSB_WRONG, "the graph has %u waves, the budget is %llu", waves,

@@ -192,12 +192,13 @@ static bool cycle_told(front *f, const symbol *s) {
     return false;
 }
 
-/* The shape that the page behind an argument `x` or `prev(x)` states: known before its definition, which may lie
- * on a cycle through the node. 0 where it states none. */
+/* The shape that the page behind an argument `x` or `prev(x)` states: known before its definition,
+ * which may lie on a cycle through the node. 0 where it states none. */
 static u32 argument_stated_shape(front *f, const front_page *p) {
     const ast *t = f->tree;
     u32 expr = p->argument, shape = 0, exprs[PAGE_AXES_MAX];
-    while (t->kind[expr] == AST_CALL && strcmp(ast_text(t, t->calls[t->a[expr]].name), "prev") == 0 &&
+    while (t->kind[expr] == AST_CALL &&
+           strcmp(ast_text(t, t->calls[t->a[expr]].name), "prev") == 0 &&
            t->calls[t->a[expr]].arg_count == 1)
         expr = t->lists[t->calls[t->a[expr]].arg_at];
     u32 row = t->kind[expr] == AST_NAME ? names_find(f, p->scope, t->a[expr], false) : 0;
@@ -209,7 +210,8 @@ static u32 argument_stated_shape(front *f, const front_page *p) {
     u32 count = item->indexed ? item->axis_count : item->has_shape ? item->shape_count : 0;
     for (u32 k = 0; k < count && k < PAGE_AXES_MAX; k++)
         exprs[k] = item->indexed ? t->axes[item->axis_at + k].extent : t->lists[item->shape_at + k];
-    if (count == 0 || count > PAGE_AXES_MAX || !constant_shape(f, of.scope, exprs, count, &shape)) return 0;
+    if (count == 0 || count > PAGE_AXES_MAX || !constant_shape(f, of.scope, exprs, count, &shape))
+        return 0;
     return shape;
 }
 

@@ -194,10 +194,11 @@ static bool arguments_bind(front *f, u32 use_scope, u32 inside, const ast_item *
 static void shape_told(front *f, u32 page, const ast_parameter *p, const char *wanted) {
     const front_page *a = &f->pages[page];
     char shape[120];
-    diag_row *d = diag_add(f->diags, DIAG_SHAPES_DIFFER, f->tree->place[a->argument],
-                           "this argument is %s, but the node's `%s` is %s",
-                           a->shape == 0 ? "a scalar" : shape_text(f, a->shape, shape, sizeof shape),
-                           ast_text(f->tree, p->name), wanted);
+    diag_row *d =
+        diag_add(f->diags, DIAG_SHAPES_DIFFER, f->tree->place[a->argument],
+                 "this argument is %s, but the node's `%s` is %s",
+                 a->shape == 0 ? "a scalar" : shape_text(f, a->shape, shape, sizeof shape),
+                 ast_text(f->tree, p->name), wanted);
     diag_second(f->diags, d, p->place, "stated here");
     diag_help(f->diags, d, "pass a page of that shape");
 }
@@ -206,14 +207,16 @@ void instances_check(front *f) {
     for (u32 page = 1; page < f->ir->page_count; page++) {
         if (f->pages[page].parameter == 0 || !f->pages[page].shape_known) continue;
         ast_parameter p = f->tree->parameters[f->pages[page].parameter - 1];
-        front_shape is = f->pages[page].shape == 0 ? (front_shape){0} : f->shapes[f->pages[page].shape];
+        front_shape is =
+            f->pages[page].shape == 0 ? (front_shape){0} : f->shapes[f->pages[page].shape];
         u32 wanted = p.has_shape ? p.shape_count : 0, used = 0;
         if (!p.has_shape && p.type == TYPE_NONE) continue;
         char text[160] = "a scalar";
         bool same = wanted == is.axis_count;
         for (u32 k = 0; k < wanted; k++) {
             i64 value = 0;
-            bool known = constant_integer(f, f->pages[page].inside, f->tree->lists[p.shape_at + k], &value);
+            bool known =
+                constant_integer(f, f->pages[page].inside, f->tree->lists[p.shape_at + k], &value);
             if (!known) return;
             same = same && k < is.axis_count && (u64)value == is.dims[k];
             used += (u32)snprintf(text + used, sizeof text - used, "%s%lld%s", k == 0 ? "[" : ", ",

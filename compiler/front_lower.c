@@ -335,7 +335,9 @@ static void lower_keyed(front *f, u32 page) {
 static void lower_whole_function(front *f, u32 page) {
     const front_page *p = &f->pages[page];
     const front_shape *domain = &f->shapes[p->domain_shape];
-    ir_equation e = {.page = page, .kind = EQUATION_WHOLE, .reduction = (u8)(p->whole - 1),
+    ir_equation e = {.page = page,
+                     .kind = EQUATION_WHOLE,
+                     .reduction = (u8)(p->whole - 1),
                      .domain_rank = (u8)domain->axis_count};
     if (!whole_check(f, page)) return;
     memcpy(e.domain, domain->dims, domain->axis_count * sizeof(u64));

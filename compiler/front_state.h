@@ -97,12 +97,12 @@ typedef struct {
     u32 group;                 /* strongly connected pages share a number */
     u32 filter_term, key_term; /* hidden keyed pages */
     u32 domain_shape;
-    u32 prev_of;      /* hidden page prev(page): that page, else 0 */
-    u32 prev_page;    /* the hidden page that is prev(this), once asked for */
-    u8 keyed;         /* 1 + ir_reduction: a hidden keyed page */
-    u8 whole;         /* 1 + whole_kind: a hidden page of a scan, sort, product ... of term and key_term */
-    u32 argument;     /* hidden page of a node's argument: its expression */
-    u8 argument_type; /* stated by the node, or TYPE_NONE */
+    u32 prev_of;   /* hidden page prev(page): that page, else 0 */
+    u32 prev_page; /* the hidden page that is prev(this), once asked for */
+    u8 keyed;      /* 1 + ir_reduction: a hidden keyed page */
+    u8 whole; /* 1 + whole_kind: a hidden page of a scan, sort, product ... of term and key_term */
+    u32 argument;          /* hidden page of a node's argument: its expression */
+    u8 argument_type;      /* stated by the node, or TYPE_NONE */
     u32 parameter, inside; /* of the argument: 1 + its row of parameters, and the node's scope */
 } front_page;
 

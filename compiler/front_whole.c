@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * front_whole: scans, sorts, order statistics and products: each is a hidden page whose operands are
- * whole-page expressions, also inside index form. */
+ * front_whole: scans, sorts, order statistics and products: each is a hidden page whose operands
+ * are whole-page expressions, also inside index form. */
 #include "../kernels/whole_sizes.h"
 #include "front_state.h"
 
@@ -8,11 +8,12 @@ typedef struct {
     const char *name;
     u8 kind, arguments;
 } whole_row;
-static const whole_row wholes[] = {
-    {"cumsum", WHOLE_CUMSUM, 1},     {"cumprod", WHOLE_CUMPROD, 1}, {"cummin", WHOLE_CUMMIN, 1},
-    {"cummax", WHOLE_CUMMAX, 1},     {"sort", WHOLE_SORT, 1},       {"argsort", WHOLE_ARGSORT, 1},
-    {"topk", WHOLE_TOPK, 2},         {"quantile", WHOLE_QUANTILE, 2}, {"median", WHOLE_QUANTILE, 1},
-    {"matmul", WHOLE_MATMUL, 2},     {"dot", WHOLE_DOT, 2}};
+static const whole_row wholes[] = {{"cumsum", WHOLE_CUMSUM, 1},   {"cumprod", WHOLE_CUMPROD, 1},
+                                   {"cummin", WHOLE_CUMMIN, 1},   {"cummax", WHOLE_CUMMAX, 1},
+                                   {"sort", WHOLE_SORT, 1},       {"argsort", WHOLE_ARGSORT, 1},
+                                   {"topk", WHOLE_TOPK, 2},       {"quantile", WHOLE_QUANTILE, 2},
+                                   {"median", WHOLE_QUANTILE, 1}, {"matmul", WHOLE_MATMUL, 2},
+                                   {"dot", WHOLE_DOT, 2}};
 
 bool whole_is_function(const char *name, u32 *which) {
     for (u32 k = 0; k < ARRAY_COUNT(wholes); k++) {
@@ -42,8 +43,8 @@ static u32 argument(front *f, u32 expr, const char *name) {
                  "its arguments are whole pages: name the expression as a page first");
 }
 
-static bool result_shape(front *f, u8 kind, u32 x, u32 y, u64 k, u32 expr, const char *name, u64 *dims,
-                         u32 *axes) {
+static bool result_shape(front *f, u8 kind, u32 x, u32 y, u64 k, u32 expr, const char *name,
+                         u64 *dims, u32 *axes) {
     const front_shape none = {0};
     const front_shape *a = f->terms[x].shape == 0 ? &none : &f->shapes[f->terms[x].shape];
     const front_shape *c = y == 0 || f->terms[y].shape == 0 ? &none : &f->shapes[f->terms[y].shape];
@@ -62,7 +63,8 @@ static bool result_shape(front *f, u8 kind, u32 x, u32 y, u64 k, u32 expr, const
              shape_text(f, f->terms[y].shape, right, sizeof right));
     if (kind == WHOLE_DOT) {
         *axes = 0;
-        bool same = c->axis_count == a->axis_count && memcmp(a->dims, c->dims, a->axis_count * 8) == 0;
+        bool same =
+            c->axis_count == a->axis_count && memcmp(a->dims, c->dims, a->axis_count * 8) == 0;
         return same || wrong(f, DIAG_SHAPES_DIFFER, expr, text, "both need the same shape");
     }
     bool fits = a->axis_count <= 2 && c->axis_count >= 1 && c->axis_count <= 2 &&

@@ -56,7 +56,7 @@ typedef struct {
     u32 page;      /* READ */
     u32 position;  /* row of places: the first place where it was written */
     u64 bits;      /* CONST */
-    bool reads;    /* it or something below it reads a page: what is live does not hang on folding */
+    bool reads; /* it or something below it reads a page: what is live does not hang on folding */
 } ir_expr;
 typedef struct {
     u32 var;
@@ -77,8 +77,8 @@ typedef struct {
     u32 equation;     /* row of equations; sources: the initialiser's, or 0 */
     const char *file; /* source: `from` path, or NULL */
 } ir_page;
-/* WHOLE: a function of whole rows or matrices (kernels/whole_sizes.h) of expr over `domain` and, where there are two
- * operands, of key over `key_domain`. */
+/* WHOLE: a function of whole rows or matrices (kernels/whole_sizes.h) of expr over `domain` and,
+ * where there are two operands, of key over `key_domain`. */
 typedef enum { EQUATION_MAP, EQUATION_KEYED, EQUATION_WHOLE } equation_kind;
 typedef struct {
     u32 page;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * print: tree to canonical text. parse(print(t)) gives an equal tree, and print of it equal text. */
+ * print: tree to canonical text. parse(print(t)) gives an equal tree, and print of it equal text.
+ */
 #ifndef MMSB_PRINT_H
 #define MMSB_PRINT_H
 #include "ast.h"

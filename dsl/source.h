@@ -4,14 +4,15 @@
 #define MMSB_SOURCE_H
 #include "../engine/core/arena.h"
 
-/* Bytes [begin, end) of file `file` (row of sources; 0 is the graph file). A zero span in a diagnostic means "no second place". */
+/* Bytes [begin, end) of file `file` (row of sources; 0 is the graph file). A zero span in a
+ * diagnostic means "no second place". */
 typedef struct {
     u32 file, begin, end;
 } span;
 
 typedef struct {
-    const char *name;   /* as given or found, for messages */
-    const char *text;   /* text[bytes] is readable and 0; the bytes before may hold anything */
+    const char *name; /* as given or found, for messages */
+    const char *text; /* text[bytes] is readable and 0; the bytes before may hold anything */
     u32 bytes;
     u32 line_count;
     const u32 *line_at; /* offset of each line's first byte */
@@ -23,8 +24,8 @@ typedef struct {
 } sources;
 
 typedef struct {
-    u32 line, column;   /* from 1; columns count characters, not bytes */
-    u32 begin, end;     /* of the line's bytes, without newline */
+    u32 line, column; /* from 1; columns count characters, not bytes */
+    u32 begin, end;   /* of the line's bytes, without newline */
 } source_place;
 
 /* Adds a text (copied), checks UTF-8 later in the lexer; at most 256 MiB. Sets *file. */

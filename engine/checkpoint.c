@@ -56,11 +56,16 @@ mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid
                              u32 request_count, message *m) {
     const image *i = engine_image(e);
     static const u8 magic[9] = CHECKPOINT_MAGIC;
-    checkpoint_head h = {.version = CHECKPOINT_VERSION, .math_version = MATH_VERSION,
-                         .root_version = ROOT_VERSION, .epoch = engine_epoch(e),
-                         .image_digest = i->head->digest, .root = engine_root(e),
-                         .segment = place->segment, .offset = place->offset,
-                         .digest_prev = place->digest_prev, .request_count = request_count};
+    checkpoint_head h = {.version = CHECKPOINT_VERSION,
+                         .math_version = MATH_VERSION,
+                         .root_version = ROOT_VERSION,
+                         .epoch = engine_epoch(e),
+                         .image_digest = i->head->digest,
+                         .root = engine_root(e),
+                         .segment = place->segment,
+                         .offset = place->offset,
+                         .digest_prev = place->digest_prev,
+                         .request_count = request_count};
     memcpy(h.magic, magic, 8);
     memcpy(h.uuid, uuid, 16);
     for (u32 k = 1; k < i->page_count; k++) h.page_count += page_is_in(e, k, h.epoch);
@@ -121,7 +126,8 @@ static mmsb_status head_check(const checkpoint *c, u64 epoch, const image *i, co
         return damaged(epoch, "it belongs to another log", m);
     if (h->image_digest != i->head->digest)
         return message_set(m, MMSB_WRONG,
-                           "checkpoint-%llu was made by another image than graph.mmsbx", (llu)epoch);
+                           "checkpoint-%llu was made by another image than graph.mmsbx",
+                           (llu)epoch);
     return MMSB_OK;
 }
 

@@ -58,7 +58,8 @@ typedef struct {
     u64 byte_count;
 } checkpoint;
 
-/* Writes `checkpoint-EPOCH` of the engine's last accepted epoch. `place` is where the log goes on. */
+/* Writes `checkpoint-EPOCH` of the engine's last accepted epoch. `place` is where the log goes on.
+ */
 mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid[16],
                              const tlog_place *place, const checkpoint_request *requests,
                              u32 request_count, message *m);

@@ -264,18 +264,18 @@ static u64 combine(u8 kind, u8 type, u64 old, u64 value) {
     return d[0];
 }
 
-/* Sets `count` lanes from a word's border at most to the next; bit k of the result: lane k changed. Values
- * whose bits are equal change nothing. */
-#define SET_LANES(width_type)                                                                      \
-    static u64 set_lanes_##width_type(width_type *at, const u8 *from, u64 stride, u32 count) {     \
-        u64 changed = 0;                                                                           \
-        for (u32 k = 0; k < count; k++, from += stride) {                                          \
-            width_type now;                                                                        \
-            memcpy(&now, from, sizeof now);                                                        \
-            changed |= (u64)(at[k] != now) << k;                                                   \
-            at[k] = now;                                                                           \
-        }                                                                                          \
-        return changed;                                                                            \
+/* Sets `count` lanes from a word's border at most to the next; bit k of the result: lane k changed.
+ * Values whose bits are equal change nothing. */
+#define SET_LANES(width_type)                                                                  \
+    static u64 set_lanes_##width_type(width_type *at, const u8 *from, u64 stride, u32 count) { \
+        u64 changed = 0;                                                                       \
+        for (u32 k = 0; k < count; k++, from += stride) {                                      \
+            width_type now;                                                                    \
+            memcpy(&now, from, sizeof now);                                                    \
+            changed |= (u64)(at[k] != now) << k;                                               \
+            at[k] = now;                                                                       \
+        }                                                                                      \
+        return changed;                                                                        \
     }
 SET_LANES(u8)
 SET_LANES(u16)

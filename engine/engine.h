@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * engine: state of one graph and the step from epoch to epoch. Owns the arena. Knows neither files nor logs: session.h adds those.
- * One thread calls it at a time. After engine_epoch0 (or engine_restored) nothing is allocated.
+ * engine: state of one graph and the step from epoch to epoch. Owns the arena. Knows neither files
+ * nor logs: session.h adds those. One thread calls it at a time. After engine_epoch0 (or
+ * engine_restored) nothing is allocated.
  *
  *   engine_open → fill sources (engine_page_bytes, or engine_first for expressions) → engine_epoch0
- *   then for each epoch: engine_apply* → engine_run → (append to the log) → engine_accept, or engine_reject. */
+ *   then for each epoch: engine_apply* → engine_run → (append to the log) → engine_accept, or
+ * engine_reject. */
 #ifndef MMSB_ENGINE_H
 #define MMSB_ENGINE_H
 #include "core/image.h"
@@ -31,38 +33,48 @@ u64 engine_epoch(const engine *e); /* of the last accepted epoch */
 const void *engine_page(const engine *e, u32 page);
 void *engine_page_bytes(engine *e, u32 page);
 
-/* Runs FIRST: sources that start as an expression, but for those whose page's skip[page] is set (NULL: none).
- * A fault is MMSB_WRONG with its words. */
+/* Runs FIRST: sources that start as an expression, but for those whose page's skip[page] is set
+ * (NULL: none). A fault is MMSB_WRONG with its words. */
 mmsb_status engine_first(engine *e, const u8 *skip, message *m);
-/* Canonicalises NaNs of sources, evaluates EPOCH0 whole; PREV pages get the epoch's values. A fault or failed assert: MMSB_WRONG. */
+/* Canonicalises NaNs of sources, evaluates EPOCH0 whole; PREV pages get the epoch's values. A fault
+ * or failed assert: MMSB_WRONG. */
 mmsb_status engine_epoch0(engine *e, message *m);
 /* Makes the NaNs of a page's lanes canonical, wherever they lie. */
 void engine_canonicalise(const image *i, u32 page, void *lanes);
-/* For recovery. The caller has filled sources and every page for which engine_is_saved() holds, as they were at the end of `epoch` (> 0).
- * Recomputes the rest whole; marks all of PREV dirty, so that the next epoch is right. */
+/* For recovery. The caller has filled sources and every page for which engine_is_saved() holds, as
+ * they were at the end of `epoch` (> 0). Recomputes the rest whole; marks all of PREV dirty, so
+ * that the next epoch is right. */
 mmsb_status engine_restored(engine *e, u64 epoch, message *m);
-/* Sources, pages with a PREV page, and stored pages that depend on a PREV page or on epoch: what a checkpoint holds. */
+/* Sources, pages with a PREV page, and stored pages that depend on a PREV page or on epoch: what a
+ * checkpoint holds. */
 bool engine_is_saved(const engine *e, u32 page);
 
-/* Applies one delta that delta_check accepted to the epoch that is being made. Order counts. Never fails. */
+/* Applies one delta that delta_check accepted to the epoch that is being made. Order counts. Never
+ * fails. */
 void engine_apply(engine *e, const delta *d);
 /* Brings the first lines that the delta will touch near: a hint, worth it a few deltas ahead. */
 void engine_prefetch(const engine *e, const delta *d);
-/* Runs the waves. MMSB_OK, or MMSB_REJECTED (a fault or failed assert; the words name page, index, values, source line): then call engine_reject. */
+/* Runs the waves. MMSB_OK, or MMSB_REJECTED (a fault or failed assert; the words name page, index,
+ * values, source line): then call engine_reject. */
 mmsb_status engine_run(engine *e, message *m);
 /* Makes the epoch the current one: epoch + 1, PREV pages brought up to date, dirty sets cleared. */
 void engine_accept(engine *e);
-/* Puts everything back to the last accepted epoch, bit for bit, deltas included (also before engine_run). */
+/* Puts everything back to the last accepted epoch, bit for bit, deltas included (also before
+ * engine_run). */
 void engine_reject(engine *e);
-/* Between engine_run and engine_accept: recomputes every node whole and says whether any bit changed (MMSB_BUG, names the page and lane): incremental = from scratch. */
+/* Between engine_run and engine_accept: recomputes every node whole and says whether any bit
+ * changed (MMSB_BUG, names the page and lane): incremental = from scratch. */
 mmsb_status engine_check(engine *e, message *m);
-/* After engine_run or engine_accept of it: events whose bool went from false to true in that epoch, in image order. Writes up to
- * `most` rows of image.events; returns how many fired. Their values are lanes 0 of the event's value pages. */
+/* After engine_run or engine_accept of it: events whose bool went from false to true in that epoch,
+ * in image order. Writes up to `most` rows of image.events; returns how many fired. Their values
+ * are lanes 0 of the event's value pages. */
 u32 engine_fired(const engine *e, u32 *rows, u32 most);
 const engine_stats *engine_statistics(const engine *e);
-/* Root of the last accepted epoch (engine.md, "Root"). Cost: pages changed since it was last asked. */
+/* Root of the last accepted epoch (engine.md, "Root"). Cost: pages changed since it was last asked.
+ */
 u64 engine_root(engine *e);
 u64 engine_page_digest(engine *e, u32 page); /* a rooted page's digest; 0 for others */
 /* Lanes of `page` changed by the last accepted epoch: calls visit for each, ascending. */
-void engine_changed(const engine *e, u32 page, void (*visit)(void *context, u64 lane), void *context);
+void engine_changed(const engine *e, u32 page, void (*visit)(void *context, u64 lane),
+                    void *context);
 #endif

@@ -91,8 +91,8 @@ static int log_ls(const char *state, message *m) {
 }
 
 static void show_record(void *context, const session_record *r) {
-    static const char *const names[TLOG_KIND_COUNT] = {"", "deltas", "ticks", "root", "seal",
-                                                       "close"};
+    static const char *const names[TLOG_KIND_COUNT] = {"",     "deltas", "ticks",
+                                                       "root", "seal",   "close"};
     const graph *g = context;
     const tlog_head *h = r->head;
     const u8 *body = (const u8 *)(h + 1);

@@ -73,8 +73,10 @@ static u32 named_page(const run *r, const char *option, const char *name, size_t
                       message *m) {
     u32 page = image_find_page(&r->i, name, bytes);
     if (page == 0)
-        message_set(m, MMSB_USAGE, "%s: there is no page `%.*s` that is kept; the exports are: see "
-                    "the table that a run without --print ends with", option, (int)bytes, name);
+        message_set(m, MMSB_USAGE,
+                    "%s: there is no page `%.*s` that is kept; the exports are: see "
+                    "the table that a run without --print ends with",
+                    option, (int)bytes, name);
     return page;
 }
 
@@ -137,7 +139,8 @@ static mmsb_status run_live(run *r, session_options *o, message *m) {
     if (s == MMSB_OK && run_stop == 0) s = results(r, m);
     if (run_stop != 0)
         fprintf(stderr, "mmsb-run: stopped by a signal after epoch %llu%s%s\n",
-                (unsigned long long)engine_epoch(r->e), r->state != NULL ? "; its state is kept in " : "",
+                (unsigned long long)engine_epoch(r->e),
+                r->state != NULL ? "; its state is kept in " : "",
                 r->state != NULL ? r->state : "");
     fflush(stdout);
     message closing = {.used = 0};
@@ -187,7 +190,9 @@ int main(int count, char **a) {
     int wrong = options_read(&r, count, a, &ended);
     if (wrong != 0 || ended) return wrong;
     if (r.replay != NULL) {
-        if (r.image_path != NULL) return options_usage("a replay runs the directory's own graph.mmsbx, not", r.image_path);
+        if (r.image_path != NULL)
+            return options_usage("a replay runs the directory's own graph.mmsbx, not",
+                                 r.image_path);
         snprintf(path, sizeof path, "%s/graph.mmsbx", r.replay);
         r.image_path = path;
     }

@@ -19,7 +19,8 @@ void print_value(const engine *e, u32 page, u64 lane) {
 }
 
 static void axes_of(const image_shape *s, u64 lane, u64 at[AXES_MAX]) {
-    for (u32 a = s->axis_count; a > 0; a--) at[a - 1] = lane % s->dims[a - 1], lane /= s->dims[a - 1];
+    for (u32 a = s->axis_count; a > 0; a--)
+        at[a - 1] = lane % s->dims[a - 1], lane /= s->dims[a - 1];
 }
 
 /* name[i, j, first..first+count] */
@@ -107,8 +108,8 @@ void print_root(engine *e) {
 }
 
 void print_delta(const image *i, const delta *d, const char *before) {
-    static const char *const signs[DELTA_KIND_COUNT] = {"=",    "+=", "min=", "max=",
-                                                        "&=", "|=", "^="};
+    static const char *const signs[DELTA_KIND_COUNT] = {
+        "=", "+=", "min=", "max=", "&=", "|=", "^="};
     const image_shape *s = &i->shapes[i->pages[d->page].shape];
     u64 row = s->axis_count == 0 ? 1 : s->dims[s->axis_count - 1], used = 0;
     u32 width = type_bytes(d->type);
@@ -138,8 +139,7 @@ mmsb_status page_parse(const image *i, const char *text, u32 *page, u64 *lane, m
     const char *at = text + bytes;
     *page = image_find_page(i, text, bytes);
     *lane = UINT64_MAX;
-    if (*page == 0)
-        return message_set(m, MMSB_WRONG, "there is no page `%.*s`", (int)bytes, text);
+    if (*page == 0) return message_set(m, MMSB_WRONG, "there is no page `%.*s`", (int)bytes, text);
     const image_shape *s = &i->shapes[i->pages[*page].shape];
     if (*at == 0) return MMSB_OK;
     *lane = 0;

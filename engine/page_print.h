@@ -7,7 +7,7 @@
 void print_value(const engine *e, u32 page, u64 lane);
 void print_page(const engine *e, u32 page); /* delta lines, a line a row */
 void print_lane(const engine *e, u32 page, u64 lane);
-void print_table(const engine *e); /* the exports: scalars, the first 8 values of arrays */
+void print_table(const engine *e);  /* the exports: scalars, the first 8 values of arrays */
 void print_events(const engine *e); /* those of the last accepted epoch */
 void print_root(engine *e);
 /* A delta as lines of delta text, each after `before`. */

@@ -245,7 +245,8 @@ mmsb_status resolve_all(engine *e, message *m) {
     saved_resolve(e);
     for (u32 k = 1; k < i->page_count; k++)
         if ((i->pages[k].flags & PAGE_ROOTED) != 0) e->sorted[e->sorted_count++] = k;
-    if (e->sorted_count != 0) qsort_r(e->sorted, e->sorted_count, sizeof(u32), name_order, (void *)(uintptr_t)i);
+    if (e->sorted_count != 0)
+        qsort_r(e->sorted, e->sorted_count, sizeof(u32), name_order, (void *)(uintptr_t)i);
     for (u32 k = 0; k < AXES_MAX; k++)
         e->coordinates[k] =
             (i64 *)(e->memory + e->layout.coordinates_at + (u64)k * LAYOUT_SLOT_BYTES);

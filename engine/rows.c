@@ -5,7 +5,8 @@
 #include "../kernels/whole.h"
 #include "state.h"
 
-/* Units of work: SCAN: a block of a row; MATMUL: rows of the output, then its columns; else rows. */
+/* Units of work: SCAN: a block of a row; MATMUL: rows of the output, then its columns; else rows.
+ */
 void rows_mark(engine *e, const node_state *n, u32 page, u64 lane) {
     u8 kind = n->row->reduce;
     if (kind == WHOLE_MATMUL) {
@@ -42,8 +43,8 @@ static void scan_row(engine *e, node_state *n, u64 row, u64 first) {
     u32 width = type_bytes(n->row->type);
     u8 *carry = n->partials + row * n->leaves * width, *out = output_at(e);
     undo_save(e, carry, n->leaves * width);
-    whole_scan(n->row->reduce, n->row->type, row_at(e, n->row->element, row * n->inner), n->inner, first,
-               carry, out);
+    whole_scan(n->row->reduce, n->row->type, row_at(e, n->row->element, row * n->inner), n->inner,
+               first, carry, out);
     result_put(e, n->row->output, row * n->inner + first, out + first * width, n->inner - first);
     e->stats.lanes_run += n->inner - first;
 }
@@ -80,7 +81,8 @@ static void order_row(engine *e, node_state *n, u64 row) {
     result_put(e, n->row->output, row * kept, out, kept);
 }
 
-static void product_part(engine *e, node_state *n, u64 row, u64 row_end, u64 column, u64 column_end) {
+static void product_part(engine *e, node_state *n, u64 row, u64 row_end, u64 column,
+                         u64 column_end) {
     u32 width = type_bytes(n->row->type);
     u64 columns = e->pages[n->row->output].lanes / n->outer;
     u8 *out = output_at(e);
@@ -109,14 +111,16 @@ static void product_run(engine *e, node_state *n) {
     }
 }
 
-/* Leaves of 64 into scratch, then level by level in place. Integers wrap: their order is no matter. */
+/* Leaves of 64 into scratch, then level by level in place. Integers wrap: their order is no matter.
+ */
 static void dot_run(engine *e, node_state *n) {
     u8 type = n->row->type, *out = output_at(e);
     u32 width = type_bytes(type);
     u64 leaves = (n->inner + LEAF_LANES - 1) / LEAF_LANES, sum = 0;
     for (u64 first = 0; first < n->inner; first += TILE_LANES)
         whole_dot_leaves(type, row_at(e, n->row->element, first), row_at(e, n->row->present, first),
-                         (u32)u64_min(TILE_LANES, n->inner - first), out + first / LEAF_LANES * width);
+                         (u32)u64_min(TILE_LANES, n->inner - first),
+                         out + first / LEAF_LANES * width);
     e->stats.lanes_run += n->inner;
     if (!type_is_float(type)) {
         for (u64 k = 0; k < leaves; k++) sum += number_word(type, out + k * width);
@@ -127,8 +131,8 @@ static void dot_run(engine *e, node_state *n) {
         for (u64 p = 0; p * NODE_FAN < leaves; p++) {
             i64 none = -1;
             u64 value = 0;
-            n->join(out + p * NODE_FAN * width, NULL, (u32)u64_min(NODE_FAN, leaves - p * NODE_FAN), &value,
-                    &none);
+            n->join(out + p * NODE_FAN * width, NULL, (u32)u64_min(NODE_FAN, leaves - p * NODE_FAN),
+                    &value, &none);
             memcpy(out + p * width, &value, width);
         }
     }

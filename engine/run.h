@@ -31,7 +31,8 @@ typedef struct {
 
 extern volatile sig_atomic_t run_stop; /* a signal asked for the end */
 
-/* run_options.c: 0, or the exit status of a usage error that was told. *ended: --help or --version was printed. */
+/* run_options.c: 0, or the exit status of a usage error that was told. *ended: --help or --version
+ * was printed. */
 int options_read(run *r, int count, char **a, bool *ended);
 int options_usage(const char *what, const char *text);
 /* run_feed.c: --deltas. MMSB_REJECTED: told already. */

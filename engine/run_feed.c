@@ -68,8 +68,7 @@ static mmsb_status feed_ticks(feed *f, u64 n, message *m) {
 
 static mmsb_status line_bad(feed *f, const message *m) {
     fprintf(stderr, "%s:%llu: %s; its epoch %llu is rejected\n", f->name,
-            (unsigned long long)f->line, m->text,
-            (unsigned long long)engine_epoch(f->r->e) + 1);
+            (unsigned long long)f->line, m->text, (unsigned long long)engine_epoch(f->r->e) + 1);
     f->bad = f->r->rejected = true;
     return MMSB_REJECTED;
 }

@@ -35,8 +35,9 @@ static void help_print(void) {
                  options[k].argument);
         printf("  %-24s %s\n", left, options[k].help);
     }
-    puts("  --version, --help\nExit status: 0 ok, 1 wrong graph or data or a rejected epoch, 2 usage, "
-         "3 input/output, 4 damaged data, 5 a limit, 70 our bug.");
+    puts(
+        "  --version, --help\nExit status: 0 ok, 1 wrong graph or data or a rejected epoch, 2 usage, "
+        "3 input/output, 4 damaged data, 5 a limit, 70 our bug.");
 }
 
 static int value_set(run *r, const option_row *o, const char *value) {
@@ -63,9 +64,9 @@ static int value_set(run *r, const option_row *o, const char *value) {
 }
 
 static int option_read(run *r, int count, char **a, int *k) {
-    static const char *const later[] = {"--serve", "--leases",  "--metrics",       "--trace",
-                                        "--migrate", "--allow-kernels", "--sync-follower",
-                                        "--no-sandbox"};
+    static const char *const later[] = {"--serve",         "--leases",    "--metrics",
+                                        "--trace",         "--migrate",   "--allow-kernels",
+                                        "--sync-follower", "--no-sandbox"};
     size_t bytes = strcspn(a[*k], "=");
     const char *equals = a[*k][bytes] == '=' ? a[*k] + bytes + 1 : NULL;
     for (u32 l = 0; l < ARRAY_COUNT(later); l++)
@@ -85,7 +86,8 @@ static int option_read(run *r, int count, char **a, int *k) {
             r->stats = equals == NULL ? "text" : "json";
             return 0;
         }
-        if (equals == NULL && *k + 1 == count) return options_usage("a value is missing after", o->name);
+        if (equals == NULL && *k + 1 == count)
+            return options_usage("a value is missing after", o->name);
         return value_set(r, o, equals != NULL ? equals : a[++*k]);
     }
     return options_usage("there is no option", a[*k]);
@@ -107,18 +109,23 @@ static int options_check(run *r) {
     if (r->durability != NULL) {
         u32 k = 0;
         while (k < 4 && strcmp(modes[k], r->durability) != 0) k++;
-        if (k == 4) return options_usage("--durability is none, batch, epoch or sealed, not", r->durability);
+        if (k == 4)
+            return options_usage("--durability is none, batch, epoch or sealed, not",
+                                 r->durability);
         r->mode = (durability_mode)k;
     }
-    if (r->state == NULL && (r->resume || r->durability != NULL || r->checkpoint.given || r->audit.given))
-        return options_usage("only with --state DIR:", r->resume ? "--resume" : "--durability, --checkpoint, --audit");
+    if (r->state == NULL &&
+        (r->resume || r->durability != NULL || r->checkpoint.given || r->audit.given))
+        return options_usage("only with --state DIR:",
+                             r->resume ? "--resume" : "--durability, --checkpoint, --audit");
     if (r->resume && r->deltas == NULL) return options_usage("--resume needs", "--deltas FILE");
     if (r->resume && strcmp(r->deltas, "-") == 0)
         return options_usage("--resume needs a file that can be read again, not", "-");
     if (r->to.given && r->replay == NULL) return options_usage("--to needs", "--replay DIR");
     if (r->replay != NULL && (r->state != NULL || r->deltas != NULL || r->ticks.given ||
                               r->until != NULL || r->in.count != 0))
-        return options_usage("a replay takes neither deltas, ticks, inputs nor a state directory:", r->replay);
+        return options_usage("a replay takes neither deltas, ticks, inputs nor a state directory:",
+                             r->replay);
     if (r->strict && r->no_strict) return options_usage("one of the two:", "--strict, --no-strict");
     return 0;
 }

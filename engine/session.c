@@ -52,7 +52,9 @@ static mmsb_status record_grow(session *s, u64 bytes, message *m) {
     if (need <= s->record_room) return MMSB_OK;
     u64 room = u64_max(u64_max(need, s->record_room * 2), RECORD_ROOM);
     u8 *more = region_take(room);
-    if (more == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "the commit needs %llu bytes", (unsigned long long)need);
+    if (more == NULL)
+        return message_set(m, MMSB_OUT_OF_SPACE, "the commit needs %llu bytes",
+                           (unsigned long long)need);
     if (s->record != NULL) memcpy(more, s->record, sizeof(tlog_head) + s->used);
     region_give_back(s->record, s->record_room);
     s->record = more, s->record_room = room;
@@ -109,7 +111,10 @@ static mmsb_status log_small(session *s, tlog_kind kind, u64 epoch, u64 value, u
     struct {
         tlog_head head;
         u64 value;
-    } r = {.head = {.epoch = epoch, .stream = stream, .number = number, .kind = (u16)kind,
+    } r = {.head = {.epoch = epoch,
+                    .stream = stream,
+                    .number = number,
+                    .kind = (u16)kind,
                     .body_bytes = kind == TLOG_SEAL ? 0 : 8},
            .value = value};
     mmsb_status status = tlog_append(s->log, &r.head, m);
@@ -142,8 +147,7 @@ static mmsb_status accepted(session *s, message *m) {
     u64 epoch = engine_epoch(s->e);
     s->moved = true;
     if (s->log == NULL) return MMSB_OK;
-    if (root_is_due(s, epoch))
-        TRY(log_small(s, TLOG_ROOT, epoch, engine_root(s->e), 0, 0, m));
+    if (root_is_due(s, epoch)) TRY(log_small(s, TLOG_ROOT, epoch, engine_root(s->e), 0, 0, m));
     return checkpoint_is_due(s, epoch) ? session_checkpoint(s, m) : MMSB_OK;
 }
 
@@ -169,8 +173,11 @@ mmsb_status session_commit(session *s, const session_request *r, message *m) {
     TRY(epoch_run(s, m));
     if (s->log != NULL) {
         tlog_head *h = (tlog_head *)s->record;
-        *h = (tlog_head){.epoch = epoch, .stream = request.stream, .number = request.number,
-                         .body_bytes = (u32)used, .kind = TLOG_EPOCH};
+        *h = (tlog_head){.epoch = epoch,
+                         .stream = request.stream,
+                         .number = request.number,
+                         .body_bytes = (u32)used,
+                         .kind = TLOG_EPOCH};
         mmsb_status status = tlog_append(s->log, h, m);
         if (status != MMSB_OK) s->failed = true;
         TRY(status);
@@ -299,8 +306,11 @@ static mmsb_status directory_make(session *s, message *m) {
     int random = s->files->random(s->files, s->uuid, sizeof s->uuid);
     if (random < 0) return file_failed(m, "draw the log's UUID for", s->o.state, random);
     TRY(file_replace(s->files, s->folder, "graph.mmsbx", s->i->bytes, s->i->byte_count, m));
-    tlog_options o = {.files = s->files, .folder = s->folder, .mode = s->o.durability,
-                      .segment_bytes = s->o.segment_bytes, .image_digest = s->i->head->digest};
+    tlog_options o = {.files = s->files,
+                      .folder = s->folder,
+                      .mode = s->o.durability,
+                      .segment_bytes = s->o.segment_bytes,
+                      .image_digest = s->i->head->digest};
     memcpy(o.uuid, s->uuid, 16);
     TRY(tlog_open(&o, &start, &s->log, m));
     start = tlog_at(s->log);
@@ -318,7 +328,8 @@ static mmsb_status inputs_compare(session *s, message *m) {
         u32 page = image_find_page(s->i, in->page, in->page_bytes), row = 0;
         while (page != 0 && row < c.head->page_count && c.pages[row].page != page) row++;
         void *copy = row < c.head->page_count && page != 0
-                         ? arena_take(s->tables, c.pages[row].bytes, 64) : NULL;
+                         ? arena_take(s->tables, c.pages[row].bytes, 64)
+                         : NULL;
         if (copy == NULL)
             status = message_set(m, MMSB_USAGE, "--in %.*s=%s: there is no source of that name",
                                  (int)in->page_bytes, in->page, in->path);
@@ -341,8 +352,11 @@ static mmsb_status directory_recover(session *s, const folder_list *l, message *
     TRY(folder_graph_check(s, m));
     TRY(session_restore(s, l, &r, m));
     TRY(inputs_compare(s, m));
-    tlog_options o = {.files = s->files, .folder = s->folder, .mode = s->o.durability,
-                      .segment_bytes = s->o.segment_bytes, .image_digest = s->i->head->digest};
+    tlog_options o = {.files = s->files,
+                      .folder = s->folder,
+                      .mode = s->o.durability,
+                      .segment_bytes = s->o.segment_bytes,
+                      .image_digest = s->i->head->digest};
     memcpy(o.uuid, s->uuid, 16);
     return tlog_open(&o, &r.end, &s->log, m);
 }
@@ -371,8 +385,8 @@ static mmsb_status directory_open(session *s, message *m) {
         tlog_read_close(&reader);
         TRY(status);
         if (holds)
-            return message_set(m, MMSB_DAMAGED, "%s: the log has records, but checkpoint-0 is missing",
-                               s->o.state);
+            return message_set(m, MMSB_DAMAGED,
+                               "%s: the log has records, but checkpoint-0 is missing", s->o.state);
     }
     TRY(first_contents(s, m));
     return directory_make(s, m);
@@ -414,8 +428,11 @@ mmsb_status session_replay(const image *i, const session_options *options,
     *out = NULL;
     if (s == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a session");
     folder_list l = {.memory = s->tables};
-    recovery r = {.most = replay->from_most, .to = replay->to, .visit = replay->visit,
-                  .record = replay->record, .context = replay->context};
+    recovery r = {.most = replay->from_most,
+                  .to = replay->to,
+                  .visit = replay->visit,
+                  .record = replay->record,
+                  .context = replay->context};
     mmsb_status status = engine_open(i, &options->engine, &s->e, m);
     if (status == MMSB_OK) status = folder_open(s, false, m);
     if (status == MMSB_OK) status = folder_read(s, &l, m);

@@ -34,12 +34,13 @@ typedef struct {
 
 typedef struct session session;
 /* Opens: locks and recovers the state directory or makes it; runs epoch 0. The image is verified
- * and outlives the session, as do image_path and files. MMSB_BUSY: another process has the directory. */
+ * and outlives the session, as do image_path and files. MMSB_BUSY: another process has the
+ * directory. */
 mmsb_status session_open(const image *i, const session_options *options, session **out, message *m);
 engine *session_engine(session *s);
 
-/* Adds a delta to the commit being made: checked and copied (⊕ with the one before). MMSB_WRONG leaves
- * the commit as it was. */
+/* Adds a delta to the commit being made: checked and copied (⊕ with the one before). MMSB_WRONG
+ * leaves the commit as it was. */
 mmsb_status session_delta(session *s, const delta *d, message *m);
 void session_drop(session *s); /* forgets the deltas of the commit being made */
 typedef struct {
@@ -47,19 +48,19 @@ typedef struct {
     u64 number;
 } session_request;
 /* Makes the next epoch of the deltas so far (none: a tick). MMSB_REJECTED: nothing changed, nothing
- * logged, words in m. MMSB_IO before anything changed: the commit is dropped; otherwise (session_failed)
- * the log can no longer be trusted and the session only closes. */
+ * logged, words in m. MMSB_IO before anything changed: the commit is dropped; otherwise
+ * (session_failed) the log can no longer be trusted and the session only closes. */
 mmsb_status session_commit(session *s, const session_request *r, message *m);
-/* n ticks, up to audit_epochs of them in one record where nothing fires or fails; stops at the first
- * rejected one. *done: how many were accepted. first: request of the first tick, the others count on; may be NULL.
- * visit is called after each accepted epoch, once its record is written if an event fired in it
- * (may be NULL; false stops). */
+/* n ticks, up to audit_epochs of them in one record where nothing fires or fails; stops at the
+ * first rejected one. *done: how many were accepted. first: request of the first tick, the others
+ * count on; may be NULL. visit is called after each accepted epoch, once its record is written if
+ * an event fired in it (may be NULL; false stops). */
 mmsb_status session_ticks(session *s, u64 n, const session_request *first,
                           bool (*visit)(void *context, session *s), void *context, u64 *done,
                           message *m);
 bool session_failed(const session *s);
 u64 session_last_request(const session *s, u64 stream); /* highest number logged, 0: none */
-u64 session_durable_epoch(const session *s); /* every epoch up to it survives power loss */
+u64 session_durable_epoch(const session *s);      /* every epoch up to it survives power loss */
 mmsb_status session_sync(session *s, message *m); /* returns when all accepted epochs are durable */
 mmsb_status session_checkpoint(session *s, message *m);
 /* Syncs, writes the closing checkpoint and record if any epoch was made, unlocks, frees. `m` may
@@ -72,21 +73,22 @@ typedef struct {
     tlog_place place; /* of its head */
 } session_record;
 typedef struct {
-    u64 to;         /* stops after this epoch (UINT64_MAX: at the end) */
-    u64 from_most;  /* starts at the newest checkpoint of an epoch ≤ this; 0: checkpoint 0 */
-    bool (*visit)(void *context, session *s); /* after every epoch; may be NULL */
+    u64 to;        /* stops after this epoch (UINT64_MAX: at the end) */
+    u64 from_most; /* starts at the newest checkpoint of an epoch ≤ this; 0: checkpoint 0 */
+    bool (*visit)(void *context, session *s);               /* after every epoch; may be NULL */
     void (*record)(void *context, const session_record *r); /* every record read; may be NULL */
     void *context;
 } session_replay_options;
-/* Replays a state directory, which it only reads, on the same loop; checks logged roots and names the first that
- * differs (MMSB_DAMAGED). *out stays open, also after a difference, until session_close. */
+/* Replays a state directory, which it only reads, on the same loop; checks logged roots and names
+ * the first that differs (MMSB_DAMAGED). *out stays open, also after a difference, until
+ * session_close. */
 mmsb_status session_replay(const image *i, const session_options *options,
                            const session_replay_options *replay, session **out, message *m);
 
 /* Reads a directory's log record by record and runs nothing. */
 typedef struct {
-    void (*checkpoint)(void *context, u64 epoch);            /* ascending, by name; may be NULL */
-    void (*record)(void *context, const session_record *r);  /* may be NULL */
+    void (*checkpoint)(void *context, u64 epoch);           /* ascending, by name; may be NULL */
+    void (*record)(void *context, const session_record *r); /* may be NULL */
     void *context;
 } session_log_visitor;
 typedef struct {

@@ -78,9 +78,10 @@ mmsb_status folder_read(session *s, folder_list *l, message *m) {
     if (listed < 0) return file_failed(m, "list", s->o.state, listed);
     if (l->short_memory) return message_set(m, MMSB_OUT_OF_SPACE, "too many checkpoints");
     if (l->foreign && l->checkpoint_count == 0 && l->segment_last == 0 && !l->graph)
-        return message_set(m, MMSB_WRONG,
-                           "%s holds %s, which is not of a state directory: name an empty or new one",
-                           s->o.state, l->foreign_name);
+        return message_set(
+            m, MMSB_WRONG,
+            "%s holds %s, which is not of a state directory: name an empty or new one", s->o.state,
+            l->foreign_name);
     return MMSB_OK;
 }
 
@@ -94,11 +95,12 @@ mmsb_status folder_graph_check(session *s, message *m) {
         image other;
         status = image_verify(bytes, count, &other, m);
         if (status == MMSB_OK)
-            status = message_set(m, MMSB_WRONG,
-                                 "%s was made with another image (its graph.mmsbx has digest "
-                                 "0x%016llx, this one 0x%016llx): run that one, or use a new directory",
-                                 s->o.state, (unsigned long long)other.head->digest,
-                                 (unsigned long long)s->i->head->digest);
+            status =
+                message_set(m, MMSB_WRONG,
+                            "%s was made with another image (its graph.mmsbx has digest "
+                            "0x%016llx, this one 0x%016llx): run that one, or use a new directory",
+                            s->o.state, (unsigned long long)other.head->digest,
+                            (unsigned long long)s->i->head->digest);
     }
     file_unmap(bytes, count);
     return status;

@@ -19,8 +19,11 @@ static mmsb_status log_walk(session *s, const session_log_visitor *v, session_lo
     mmsb_status status = tlog_segment_check(bytes, count, 1, &head, m);
     file_unmap(bytes, count);
     TRY(status);
-    tlog_reader r = {.files = s->files, .folder = s->folder, .uuid = head.uuid,
-                     .image_digest = head.image_digest, .last_segment = l.segment_last};
+    tlog_reader r = {.files = s->files,
+                     .folder = s->folder,
+                     .uuid = head.uuid,
+                     .image_digest = head.image_digest,
+                     .last_segment = l.segment_last};
     for (u32 k = 0; k < l.checkpoint_count; k++) {
         r.known_durable = l.checkpoints[k];
         if (v->checkpoint != NULL) v->checkpoint(v->context, l.checkpoints[k]);
@@ -31,8 +34,9 @@ static mmsb_status log_walk(session *s, const session_log_visitor *v, session_lo
         u64 offset = r.place.offset, segment = r.place.segment;
         status = tlog_read_next(&r, &h, m);
         if (status != MMSB_OK || h == NULL) break;
-        session_record told = {h, {.segment = r.place.segment,
-                                   .offset = r.place.segment == segment ? offset : TLOG_START}};
+        session_record told = {h,
+                               {.segment = r.place.segment,
+                                .offset = r.place.segment == segment ? offset : TLOG_START}};
         out->records++;
         out->roots += h->kind == TLOG_ROOT || h->kind == TLOG_CLOSE;
         if (v->record != NULL) v->record(v->context, &told);

@@ -7,15 +7,16 @@
 
 typedef unsigned long long llu;
 
-/* The newest checkpoint of an epoch ≤ most that is whole. The UUID comes with the first good one. */
+/* The newest checkpoint of an epoch ≤ most that is whole. The UUID comes with the first good one.
+ */
 static mmsb_status checkpoint_choose(session *s, const folder_list *l, u64 most, checkpoint *c,
                                      message *m) {
     message first = {.used = 0};
     mmsb_status status = MMSB_OK;
     for (u32 k = l->checkpoint_count; k > 0; k--) {
         if (l->checkpoints[k - 1] > most) continue;
-        mmsb_status one = checkpoint_read(s->files, s->folder, l->checkpoints[k - 1], s->i, NULL, c,
-                                          m);
+        mmsb_status one =
+            checkpoint_read(s->files, s->folder, l->checkpoints[k - 1], s->i, NULL, c, m);
         if (one == MMSB_OK) {
             if (status != MMSB_OK)
                 session_note(s, "%s; going on from checkpoint-%llu and the log", first.text,
@@ -56,10 +57,11 @@ static mmsb_status root_check(session *s, u64 epoch, u64 logged, u64 *agreed, me
         *agreed = epoch;
         return MMSB_OK;
     }
-    return message_set(m, MMSB_DAMAGED,
-                       "epoch %llu: the log says root 0x%016llx, but replaying gives 0x%016llx; the "
-                       "last epoch known to agree is %llu",
-                       (llu)epoch, (llu)logged, (llu)root, (llu)*agreed);
+    return message_set(
+        m, MMSB_DAMAGED,
+        "epoch %llu: the log says root 0x%016llx, but replaying gives 0x%016llx; the "
+        "last epoch known to agree is %llu",
+        (llu)epoch, (llu)logged, (llu)root, (llu)*agreed);
 }
 
 typedef struct {
@@ -105,12 +107,14 @@ static mmsb_status log_again(session *s, tlog_reader *reader, again *a, message 
     }
     u64 last = u64_max(reader->place.epoch, a->start);
     if (reader->place.epoch < a->start)
-        return message_set(m, MMSB_DAMAGED,
-                           "%s: the log ends with epoch %llu, but checkpoint-%llu was written: epochs "
-                           "in between cannot be replayed; restore the log from a copy",
-                           s->o.state, (llu)reader->place.epoch, (llu)a->start);
+        return message_set(
+            m, MMSB_DAMAGED,
+            "%s: the log ends with epoch %llu, but checkpoint-%llu was written: epochs "
+            "in between cannot be replayed; restore the log from a copy",
+            s->o.state, (llu)reader->place.epoch, (llu)a->start);
     if (reader->torn_bytes != 0) {
-        session_note(s, "log-%llu: the last %llu bytes, a record that was never finished, are %s; "
+        session_note(s,
+                     "log-%llu: the last %llu bytes, a record that was never finished, are %s; "
                      "the state is that of epoch %llu",
                      (llu)reader->place.segment, (llu)reader->torn_bytes,
                      a->r->repair ? "cut" : "left out", (llu)last);
@@ -124,8 +128,11 @@ mmsb_status session_restore(session *s, const folder_list *l, recovery *r, messa
     checkpoint c;
     TRY(checkpoint_choose(s, l, r->most, &c, m));
     again a = {.r = r, .start = c.head->epoch, .agreed = c.head->epoch};
-    tlog_reader reader = {.files = s->files, .folder = s->folder, .uuid = s->uuid,
-                          .image_digest = s->i->head->digest, .last_segment = l->segment_last};
+    tlog_reader reader = {.files = s->files,
+                          .folder = s->folder,
+                          .uuid = s->uuid,
+                          .image_digest = s->i->head->digest,
+                          .last_segment = l->segment_last};
     /* A checkpoint is written after the log up to it was synced, whether or not it can be read. */
     reader.known_durable = l->checkpoints[l->checkpoint_count - 1];
     mmsb_status status = checkpoint_restore(&c, s->e, m);

@@ -46,7 +46,7 @@ void folder_close(session *s);
 /* session_recover.c: the log from the newest good checkpoint ≤ most on. */
 typedef struct {
     u64 most, to;
-    bool repair;  /* recovery: cuts a torn tail, starts nothing that replay prints */
+    bool repair; /* recovery: cuts a torn tail, starts nothing that replay prints */
     bool (*visit)(void *context, session *s);
     void (*record)(void *context, const session_record *r);
     void *context;

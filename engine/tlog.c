@@ -113,7 +113,8 @@ static void *sync_thread(void *context) {
             until.tv_nsec += GATHER_NS;
             until.tv_sec += until.tv_nsec / 1000000000, until.tv_nsec %= 1000000000;
             while (!t->hurry && !t->stop &&
-                   pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT) {}
+                   pthread_cond_timedwait(&t->wake, &t->lock, &until) != ETIMEDOUT) {
+            }
         }
         if (t->stop) break;
         u64 epoch = t->appended;
@@ -135,10 +136,11 @@ static void *sync_thread(void *context) {
 
 static mmsb_status failed_words(const tlog *t, int error, message *m) {
     char reason[128];
-    return message_set(m, MMSB_IO,
-                       "%s: writing or syncing the log failed (%s): nothing more is taken; what was "
-                       "said to be durable is, the rest is known after the next start",
-                       t->name, strerror_r(error, reason, sizeof reason));
+    return message_set(
+        m, MMSB_IO,
+        "%s: writing or syncing the log failed (%s): nothing more is taken; what was "
+        "said to be durable is, the rest is known after the next start",
+        t->name, strerror_r(error, reason, sizeof reason));
 }
 
 mmsb_status tlog_open(const tlog_options *o, const tlog_place *place, tlog **out, message *m) {

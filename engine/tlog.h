@@ -123,8 +123,9 @@ typedef struct {
 } tlog_reader;
 /* Needs: files, folder, uuid, image_digest, known_durable, last_segment. */
 mmsb_status tlog_read_open(tlog_reader *r, message *m);
-/* *record points into the reader until the next call; NULL at the end. MMSB_DAMAGED names file, offset
- * and epochs; what lies behind the last durable record and is torn only counts in torn_bytes. */
+/* *record points into the reader until the next call; NULL at the end. MMSB_DAMAGED names file,
+ * offset and epochs; what lies behind the last durable record and is torn only counts in
+ * torn_bytes. */
 mmsb_status tlog_read_next(tlog_reader *r, const tlog_head **record, message *m);
 /* Writes zeros over a torn tail and syncs. */
 mmsb_status tlog_cut(tlog_reader *r, message *m);

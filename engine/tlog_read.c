@@ -36,10 +36,11 @@ mmsb_status tlog_segment_check(const u8 *bytes, u64 byte_count, u64 number, tlog
         return message_set(m, MMSB_DAMAGED, "log-%llu: this file is segment %llu", n,
                            (llu)out->number);
     if (out->math_version != MATH_VERSION || out->root_version != ROOT_VERSION)
-        return message_set(m, MMSB_WRONG,
-                           "log-%llu: written with math version %u, root version %u; this build has "
-                           "%u and %u",
-                           n, out->math_version, out->root_version, MATH_VERSION, ROOT_VERSION);
+        return message_set(
+            m, MMSB_WRONG,
+            "log-%llu: written with math version %u, root version %u; this build has "
+            "%u and %u",
+            n, out->math_version, out->root_version, MATH_VERSION, ROOT_VERSION);
     return MMSB_OK;
 }
 
@@ -64,10 +65,11 @@ static mmsb_status segment_load(tlog_reader *r, u64 number, message *m) {
     if (memcmp(head.uuid, r->uuid, 16) != 0 || head.image_digest != r->image_digest)
         return message_set(m, MMSB_DAMAGED, "%s: this segment belongs to another log", name);
     if (head.digest_prev != r->place.digest_prev || head.epoch != r->place.epoch)
-        return message_set(m, MMSB_DAMAGED,
-                           "%s: it goes on after epoch %llu, but the segment before ends with epoch "
-                           "%llu: epochs in between are lost",
-                           name, (llu)head.epoch, (llu)r->place.epoch);
+        return message_set(
+            m, MMSB_DAMAGED,
+            "%s: it goes on after epoch %llu, but the segment before ends with epoch "
+            "%llu: epochs in between are lost",
+            name, (llu)head.epoch, (llu)r->place.epoch);
     r->place.segment = number, r->place.offset = TLOG_START;
     r->segment_end = r->byte_count;
     return MMSB_OK;
@@ -88,16 +90,15 @@ static bool record_is_whole(const tlog_reader *r, u64 at, u64 seed) {
         h.kind >= TLOG_KIND_COUNT || h.flags != 0 || h.body_bytes % 8 != 0 ||
         h.body_bytes > r->byte_count - at - sizeof h)
         return false;
-    return h.digest ==
-           XXH3_64bits_withSeed(r->bytes + at + 8, sizeof h - 8 + h.body_bytes, seed);
+    return h.digest == XXH3_64bits_withSeed(r->bytes + at + 8, sizeof h - 8 + h.body_bytes, seed);
 }
 
 static mmsb_status damage(const tlog_reader *r, u64 last, message *m) {
-    return message_set(m, MMSB_DAMAGED,
-                       "log-%llu: offset %llu: damaged behind epoch %llu; what was durable up to epoch "
-                       "%llu cannot be read. Restore the file from a copy; nothing was changed",
-                       (llu)r->place.segment, (llu)r->place.offset, (llu)r->place.epoch,
-                       (llu)last);
+    return message_set(
+        m, MMSB_DAMAGED,
+        "log-%llu: offset %llu: damaged behind epoch %llu; what was durable up to epoch "
+        "%llu cannot be read. Restore the file from a copy; nothing was changed",
+        (llu)r->place.segment, (llu)r->place.offset, (llu)r->place.epoch, (llu)last);
 }
 
 /* The bytes at the place are no record: clean end, torn tail, or damage. */
@@ -138,10 +139,11 @@ mmsb_status tlog_read_next(tlog_reader *r, const tlog_head **record, message *m)
     bool body_fits = h->kind == TLOG_EPOCH || h->body_bytes == (h->kind == TLOG_SEAL ? 0 : 8);
     if (h->digest_prev != r->place.digest_prev || !body_fits || (makes && made == 0) ||
         h->epoch != next + made)
-        return message_set(m, MMSB_DAMAGED,
-                           "log-%llu: offset %llu: a whole record of epoch %llu does not follow epoch "
-                           "%llu: records are missing or moved",
-                           (llu)r->place.segment, (llu)r->place.offset, (llu)h->epoch, (llu)next);
+        return message_set(
+            m, MMSB_DAMAGED,
+            "log-%llu: offset %llu: a whole record of epoch %llu does not follow epoch "
+            "%llu: records are missing or moved",
+            (llu)r->place.segment, (llu)r->place.offset, (llu)h->epoch, (llu)next);
     r->place.offset += sizeof *h + h->body_bytes;
     r->place.digest_prev = h->digest;
     r->place.epoch = h->epoch;

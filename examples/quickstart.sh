@@ -1,7 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing (as root), builds, compiles the risk graph (1,000,000 positions), runs 10,000 epochs of seeded quote ticks into a state
-# directory, kills that run with -9 midway, resumes it to the end, replays the log from nothing, and shows that three roots are one.
+# Installs what is missing (as root), builds, compiles the risk graph (1,000,000 positions), runs
+# 10,000 epochs of seeded quote ticks into a state
+# directory, kills that run with -9 midway, resumes it to the end, replays the log from nothing,
+# and shows that three roots are one.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 packages="gcc cmake ninja-build re2c lemon libxxhash-dev python3"

@@ -415,7 +415,8 @@ ELEMENTARY f64 elementary_remainder(f64 a, f64 b) {
     }
     mx = mx >= my ? mx - my : mx;
     while (mx != 0 && mx < (u64)1 << 52 && ex > 1) mx <<= 1, ex--;
-    mx >>= ex < 1 && mx != 0 ? 1 - ex : 0; /* exact: a remainder is a multiple of the least number */
+    mx >>=
+        ex < 1 && mx != 0 ? 1 - ex : 0; /* exact: a remainder is a multiple of the least number */
     ex = ex < 1 ? 1 : ex;
     u64 bits = mx >= (u64)1 << 52 ? (mx & 0xfffffffffffffu) | (u64)ex << 52 : mx;
     return mm_sign_of(from_f64(bits), a);

@@ -33,16 +33,15 @@
 #define CANONICAL_VECTOR_u16(v, x) (x)
 #define CANONICAL_VECTOR_u32(v, x) (x)
 #define CANONICAL_VECTOR_u64(v, x) (x)
-#define NAN_TO(v, x, nan, quiet) (((x) & ~(v)(nan)) | ((v)(nan)&(quiet)))
-#define CANONICAL_VECTOR_f32(v, x) \
-    NAN_TO(v, x, ((x)&0x7fffffffu) > 0x7f800000u, 0x7fc00000u)
+#define NAN_TO(v, x, nan, quiet) (((x) & ~(v)(nan)) | ((v)(nan) & (quiet)))
+#define CANONICAL_VECTOR_f32(v, x) NAN_TO(v, x, ((x)&0x7fffffffu) > 0x7f800000u, 0x7fc00000u)
 #define CANONICAL_VECTOR_f64(v, x) \
     NAN_TO(v, x, ((x)&0x7fffffffffffffffu) > 0x7ff0000000000000u, 0x7ff8000000000000u)
 
 /* A word of up to 64 lanes: which changed, as bits; then the copy. Equal lanes are not written. */
 #define STORE(name, T)                                                                             \
-    static inline __attribute__((always_inline)) u64 word_##name(                                  \
-        T *restrict to, const T *restrict from, u32 count) {                                       \
+    static inline __attribute__((always_inline))                                                   \
+    u64 word_##name(T *restrict to, const T *restrict from, u32 count) {                           \
         T x[64], any = 0;                                                                          \
         for (u32 k = 0; k < count; k++) {                                                          \
             x[k] = CANONICAL_##name(from[k]);                                                      \

@@ -34,17 +34,17 @@ typedef struct {
     kernel_join_fn join[REDUCES][TYPE_COUNT];
 } kernel_reduces;
 typedef struct {
-    kernel_ops *ops[4]; /* by arity; 0: none */
+    kernel_ops *ops[4];                     /* by arity; 0: none */
     const kernel_fn (*convert)[TYPE_COUNT]; /* [from][to] */
     const kernel_memory *memory;
     const kernel_reduces *reduces;
 } kernel_level;
 
-#define LEVEL_DECLARE(level)                                                          \
-    extern const kernel_level kernel_level_##level;                                   \
-    extern kernel_ops kernel_one_##level, kernel_two_##level, kernel_three_##level;   \
-    extern const kernel_fn kernel_convert_##level[TYPE_COUNT][TYPE_COUNT];            \
-    extern const kernel_memory kernel_memory_##level;                                 \
+#define LEVEL_DECLARE(level)                                                        \
+    extern const kernel_level kernel_level_##level;                                 \
+    extern kernel_ops kernel_one_##level, kernel_two_##level, kernel_three_##level; \
+    extern const kernel_fn kernel_convert_##level[TYPE_COUNT][TYPE_COUNT];          \
+    extern const kernel_memory kernel_memory_##level;                               \
     extern const kernel_reduces kernel_reduces_##level;
 LEVEL_DECLARE(portable)
 LEVEL_DECLARE(v3)

@@ -7,9 +7,10 @@
 #include "elementary.h"
 
 /* X(op, type, TYPE, class) for each element type of a letter of ops.def. */
-#define TYPES_I(X, op)                                                      \
-    X(op, i8, I8, I) X(op, i16, I16, I) X(op, i32, I32, I) X(op, i64, I64, I) \
-    X(op, u8, U8, I) X(op, u16, U16, I) X(op, u32, U32, I) X(op, u64, U64, I)
+#define TYPES_I(X, op)                                                                           \
+    X(op, i8, I8, I)                                                                             \
+    X(op, i16, I16, I) X(op, i32, I32, I) X(op, i64, I64, I) X(op, u8, U8, I) X(op, u16, U16, I) \
+        X(op, u32, U32, I) X(op, u64, U64, I)
 #define TYPES_F(X, op) X(op, f32, F32, F) X(op, f64, F64, F)
 #define TYPES_B(X, op) X(op, bool8, BOOL, B)
 #define TYPES_N(X, op) TYPES_I(X, op) TYPES_F(X, op)
@@ -37,15 +38,15 @@ typedef u64 bare_i64, bare_u64;
 FLOAT_LEAST(f32)
 FLOAT_LEAST(f64)
 
-#define INTEGER_HELPERS(t)                                                                        \
-    ELEMENTARY u32 clz_##t(t x) { return x == 0 ? WIDTH(t) : count_zeros_##t((bare_##t)x); }      \
-    ELEMENTARY t power_##t(t x, t e) {                                                            \
-        wide_##t r = 1, b = (wide_##t)x;                                                          \
-        for (bare_##t left = (bare_##t)e; left != 0; left = (bare_##t)(left >> 1)) {              \
-            r = left & 1 ? r * b : r;                                                             \
-            b *= b;                                                                               \
-        }                                                                                         \
-        return (t)r;                                                                              \
+#define INTEGER_HELPERS(t)                                                                   \
+    ELEMENTARY u32 clz_##t(t x) { return x == 0 ? WIDTH(t) : count_zeros_##t((bare_##t)x); } \
+    ELEMENTARY t power_##t(t x, t e) {                                                       \
+        wide_##t r = 1, b = (wide_##t)x;                                                     \
+        for (bare_##t left = (bare_##t)e; left != 0; left = (bare_##t)(left >> 1)) {         \
+            r = left & 1 ? r * b : r;                                                        \
+            b *= b;                                                                          \
+        }                                                                                    \
+        return (t)r;                                                                         \
     }
 #define count_zeros_i8(x) ((u32)__builtin_clz(x) - 24u)
 #define count_zeros_u8(x) ((u32)__builtin_clz(x) - 24u)
@@ -68,9 +69,9 @@ INTEGER_HELPERS(u64)
 #define IS_MINUS_ONE(t, b) ((t)-1 < (t)0 && (b) == (t)-1)
 #define QUOTIENT(t, a, b) (IS_MINUS_ONE(t, b) ? (t)(0 - W(t, a)) : (t)((a) / (b)))
 #define REMAINDER(t, a, b) (IS_MINUS_ONE(t, b) ? (t)0 : (t)((a) % (b)))
-#define INTEGER_MODULO(t)                                    \
-    ELEMENTARY t modulo_##t(t a, t b) {                      \
-        t r = REMAINDER(t, a, b);                            \
+#define INTEGER_MODULO(t)                                          \
+    ELEMENTARY t modulo_##t(t a, t b) {                            \
+        t r = REMAINDER(t, a, b);                                  \
         return r != 0 && (r ^ b) < 0 ? (t)(W(t, r) + W(t, b)) : r; \
     }
 #define UNSIGNED_MODULO(t) \
@@ -128,11 +129,11 @@ UNSIGNED_MODULO(u64)
 #define MEANING_CLZ_I(t, a, b, c) (t) clz_##t(a)
 
 /* The divisor's sign, the exact remainder of magnitudes; -0 and infinities as Python's %. */
-#define FLOAT_MODULO(t)                                                   \
-    ELEMENTARY t modulo_##t(t a, t b) {                                   \
-        t r = (t)elementary_remainder((f64)a, (f64)b);                    \
-        t signed_zero = from_##t(bits_##t(b) & bits_##t((t)-0.0));        \
-        return r == 0 ? signed_zero : (r < 0) != (b < 0) ? r + b : r;     \
+#define FLOAT_MODULO(t)                                               \
+    ELEMENTARY t modulo_##t(t a, t b) {                               \
+        t r = (t)elementary_remainder((f64)a, (f64)b);                \
+        t signed_zero = from_##t(bits_##t(b) & bits_##t((t)-0.0));    \
+        return r == 0 ? signed_zero : (r < 0) != (b < 0) ? r + b : r; \
     }
 FLOAT_MODULO(f32)
 FLOAT_MODULO(f64)

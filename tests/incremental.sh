@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Incremental equals from scratch, bit for bit: every graph of graphs/ runs with --oracle 1, which recomputes each epoch whole and compares; and
+# Incremental equals from scratch, bit for bit: every graph of graphs/ runs with --oracle 1,
+# which recomputes each epoch whole and compares; and
 # one root comes from every kernel level. usage: incremental.sh BIN
 set -eu
 bin=$(cd "$1" && pwd)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Kills mmsb-run at random instants and, where strace is there, at each of its system calls that changes files; resumes it; the last root and
+# Kills mmsb-run at random instants and, where strace is there, at each of its system calls that
+# changes files; resumes it; the last root and
 # the replay's must be those of an undisturbed run. usage: recovery.sh BIN [KILLS]
 set -eu
 bin=$(cd "$1" && pwd)

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing (as root), builds, runs all tests; closes with `N passed, N failed`, status 1 if any failed.
+# Installs what is missing (as root), builds, runs all tests; closes with `N passed, N failed`,
+# status 1 if any failed.
 set -u
 cd "$(dirname "$0")/.."
-packages="gcc clang cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev python3 strace"
+packages="gcc clang cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev python3 strace clang-format"
 missing=
 for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || missing="$missing $p"; done
 if [ -n "$missing" ]; then
@@ -60,6 +61,11 @@ check "2,000 random graphs: engine, recovery and replay equal the oracle" build/
 check "300 more, sanitized" build-asan/tests/oracle_compare --seed 50000 --count 300 --jobs 2 --keep build-asan
 check "killed, resumed and replayed: one root" sh tests/recovery.sh build/bin 40
 check "the same, sanitized" sh tests/recovery.sh build-asan/bin 4
+if command -v clang-format >/dev/null 2>&1 && [ -d .git ]; then
+    check "clang-format leaves every file as it is" sh -c 'clang-format --dry-run -Werror $(git ls-files "*.c" "*.h")'
+else
+    echo "skipped: no clang-format"
+fi
 check "the examples give what they show" sh tests/examples.sh build/bin
 check "the graph library equals plain Python" python3 tests/library.py build/bin
 check "every graph block of the docs" python3 tests/docs_blocks.py build/bin docs/Language.md

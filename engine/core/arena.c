@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * arena: growing arenas in chunks, and reserved regions. The only place that asks the system for memory.
- * A growing arena is used by one thread; regions and the count of system calls by any. */
+ * arena: growing arenas in chunks, and reserved regions. The only place that asks the system for
+ * memory. A growing arena is used by one thread; regions and the count of system calls by any. */
 #include "arena.h"
 
 #include <stdatomic.h>
@@ -34,7 +34,8 @@ static void *system_take(u64 bytes) {
 
 u64 arena_system_calls(void) { return atomic_load_explicit(&system_calls, memory_order_relaxed); }
 
-/* Adds a chunk with room for `bytes` at any alignment up to a page; false where the limit or memory ends. */
+/* Adds a chunk with room for `bytes` at any alignment up to a page; false where the limit or memory
+ * ends. */
 static bool arena_add(arena *a, u64 bytes) {
     u64 needed = ALIGN_UP(bytes + sizeof(chunk) + PAGE_BYTES, PAGE_BYTES);
     if (needed < bytes) return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * arena: one lifetime of memory. A growing arena serves compilers and loaders; a reserved one is the
- * engine's state, laid out by the image. Only arena.c and file.c ask the system for memory. */
+ * arena: one lifetime of memory. A growing arena serves compilers and loaders; a reserved one is
+ * the engine's state, laid out by the image. Only arena.c and file.c ask the system for memory. */
 #ifndef MMSB_ARENA_H
 #define MMSB_ARENA_H
 #include "base.h"
@@ -12,7 +12,8 @@ arena *arena_open(u64 bytes_max);
 void arena_close(arena *a); /* NULL is allowed */
 /* Takes everything back but the first chunk, which is zeroed where it was used. */
 void arena_clear(arena *a);
-/* Zeroed memory aligned to `align` (a power of two ≤ 4096), or NULL when the limit or memory is reached. */
+/* Zeroed memory aligned to `align` (a power of two ≤ 4096), or NULL when the limit or memory is
+ * reached. */
 void *arena_take(arena *a, u64 bytes, u64 align);
 /* Copies count bytes and a closing NUL. */
 char *arena_text(arena *a, const char *text, u64 count);
@@ -22,14 +23,15 @@ u64 arena_bytes(const arena *a);
 /* arena_take(count * size) with the product checked. */
 void *arena_array(arena *a, u64 count, u64 size, u64 align);
 
-/* A growable array inside an arena: doubles by taking anew and copying. Returns false when memory is short.
- * items: address of the pointer; capacity: address of the capacity. */
+/* A growable array inside an arena: doubles by taking anew and copying. Returns false when memory
+ * is short. items: address of the pointer; capacity: address of the capacity. */
 bool arena_grow(arena *a, void **items, u32 *capacity, u32 needed, u64 size);
 
-/* One zeroed region of address space straight from the system, 4096-aligned, huge pages asked for from
- * 2 MiB on; pages are touched when first written. NULL when refused. */
+/* One zeroed region of address space straight from the system, 4096-aligned, huge pages asked for
+ * from 2 MiB on; pages are touched when first written. NULL when refused. */
 void *region_take(u64 bytes);
 void region_give_back(void *at, u64 bytes);
-/* How often region_take, malloc-like calls of arena were made in this process: a test proves that it stands still. */
+/* How often region_take, malloc-like calls of arena were made in this process: a test proves that
+ * it stands still. */
 u64 arena_system_calls(void);
 #endif

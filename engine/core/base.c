@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * base: texts of statuses and types, messages, the end of a failed assertion. Needs only the C library.
- * Prints nothing but a failed ASSERT. */
+ * base: texts of statuses and types, messages, the end of a failed assertion. Needs only the C
+ * library. Prints nothing but a failed ASSERT. */
 #include "base.h"
 
 #include <stdio.h>

@@ -48,14 +48,14 @@ void message_add(message *m, const char *format, ...) __attribute__((format(prin
 _Noreturn void assert_failed(const char *file, int line, const char *condition);
 #define ASSERT(c) ((c) ? (void)0 : assert_failed(__FILE__, __LINE__, #c))
 
-#define TRY(call)                                 \
-    do {                                          \
-        mmsb_status try_status_ = (call);         \
+#define TRY(call)                                       \
+    do {                                                \
+        mmsb_status try_status_ = (call);               \
         if (try_status_ != MMSB_OK) return try_status_; \
     } while (0)
 
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(n, to) (((u64)(n) + (u64)(to) - 1) & ~((u64)(to) - 1))
+#define ALIGN_UP(n, to) (((u64)(n) + (u64)(to)-1) & ~((u64)(to)-1))
 
 static inline u64 u64_min(u64 a, u64 b) { return a < b ? a : b; }
 static inline u64 u64_max(u64 a, u64 b) { return a > b ? a : b; }

@@ -121,8 +121,8 @@ static int system_random(file_calls *self, void *to, u64 bytes) {
     return 0;
 }
 
-static int system_list(file_calls *self, int folder,
-                       void (*visit)(void *context, const char *name), void *context) {
+static int system_list(file_calls *self, int folder, void (*visit)(void *context, const char *name),
+                       void *context) {
     (void)self;
     int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);

@@ -67,8 +67,7 @@ mmsb_status verify_output_of(verify *v, u32 node, u8 type) {
     const image_page *p = &i->pages[n->output];
     NEED(p->kind == PAGE_DERIVED && (p->flags & PAGE_OFFSETS) == 0, "node", node,
          "its output is a page that is given");
-    NEED(p->type == type, "node", node,
-         "its output has another type");
+    NEED(p->type == type, "node", node, "its output has another type");
     for (u32 mode = 0; mode < MODE_COUNT; mode++) {
         if ((n->flags & (1u << mode)) == 0) continue;
         NEED(v->writer[mode][n->output] == 0, "node", node, "its output is written twice");
@@ -146,8 +145,8 @@ static mmsb_status verify_node_fields(verify *v, u32 node) {
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     u8 modes = NODE_IN_FIRST | NODE_IN_EPOCH0 | NODE_IN_LATER;
-    NEED(n->kind < NODE_KIND_COUNT && (n->kind == NODE_WHOLE || n->reduce < REDUCE_COUNT) && n->zero == 0 &&
-             (n->flags & ~(modes | NODE_PARTIALS)) == 0 && (n->flags & modes) != 0,
+    NEED(n->kind < NODE_KIND_COUNT && (n->kind == NODE_WHOLE || n->reduce < REDUCE_COUNT) &&
+             n->zero == 0 && (n->flags & ~(modes | NODE_PARTIALS)) == 0 && (n->flags & modes) != 0,
          "node", node, "it has unknown fields");
     NEED(n->shape < i->shape_count && n->position < i->position_count, "node", node,
          "it refers to a row that is not there");

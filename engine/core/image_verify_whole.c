@@ -36,7 +36,8 @@ static bool part_of_one(u8 type, u64 bits) {
     u32 low = (u32)bits;
     memcpy(&wide, &bits, 8);
     memcpy(&narrow, &low, 4);
-    return type == TYPE_F64 ? wide >= 0 && wide <= 1 : bits >> 32 == 0 && narrow >= 0 && narrow <= 1;
+    return type == TYPE_F64 ? wide >= 0 && wide <= 1
+                            : bits >> 32 == 0 && narrow >= 0 && narrow <= 1;
 }
 
 static mmsb_status verify_quantile(verify *v, u32 node, u64 outer) {
@@ -60,8 +61,8 @@ static mmsb_status verify_matmul(verify *v, u32 node, u64 m, u64 k) {
     u64 out = page_lanes(i, n->output), right;
     NEED(i->shapes[n->shape].axis_count == 2 && k <= MATMUL_K_MAX && out % m == 0, "node", node,
          "it is no matrix product");
-    NEED(!__builtin_mul_overflow(k, out / m, &right) && operand_fits(i, n, n->present, right), "node",
-         node, "its right operand does not fit");
+    NEED(!__builtin_mul_overflow(k, out / m, &right) && operand_fits(i, n, n->present, right),
+         "node", node, "its right operand does not fit");
     return MMSB_OK;
 }
 
@@ -74,8 +75,8 @@ mmsb_status verify_whole(verify *v, u32 node) {
              (n->flags & NODE_PARTIALS) == 0,
          "node", node, "its function does not take its type");
     bool rows = kind != WHOLE_DOT;
-    NEED(domain->axis_count >= 1 && n->outer_axes == (rows ? domain->axis_count - 1 : 0), "node", node,
-         "it has other axes than its function");
+    NEED(domain->axis_count >= 1 && n->outer_axes == (rows ? domain->axis_count - 1 : 0), "node",
+         node, "it has other axes than its function");
     TRY(verify_output_of(v, node, kind == WHOLE_ARGSORT ? TYPE_I64 : n->type));
     NEED(operand_fits(i, n, n->element, domain->lanes), "node", node,
          "its element does not fit its domain");
@@ -91,7 +92,8 @@ mmsb_status verify_whole(verify *v, u32 node) {
     }
     NEED(n->present == 0 && (kind != WHOLE_ARGSORT || inner < UINT32_MAX), "node", node,
          "it has an operand without need, or rows that are too long");
-    bool shorter = kind == WHOLE_TOPK && out % outer == 0 && out / outer >= 1 && out / outer <= inner;
+    bool shorter =
+        kind == WHOLE_TOPK && out % outer == 0 && out / outer >= 1 && out / outer <= inner;
     NEED(shorter || out == domain->lanes, "node", node, "its output has other lanes");
     return MMSB_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * number: element bits from text and back. Uses the C locale whatever the process has set. Thread-safe. */
+ * number: element bits from text and back. Uses the C locale whatever the process has set.
+ * Thread-safe. */
 #include "number.h"
 
 #include <errno.h>
@@ -51,7 +52,8 @@ f64 number_as_f64(u8 type, u64 bits) {
     return type_is_signed(type) ? (f64)signed_of(type, bits) : (f64)bits;
 }
 
-/* Copies the text without its underscores; each must stand between digits. False where it does not fit or is empty. */
+/* Copies the text without its underscores; each must stand between digits. False where it does not
+ * fit or is empty. */
 static bool digits_copy(const char *text, size_t count, char *to, size_t to_bytes) {
     size_t used = 0;
     if (count == 0) return false;

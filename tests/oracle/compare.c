@@ -226,8 +226,8 @@ static bool epoch(trial *t, tally *s, bool check) {
     const char *wrong = logged_epoch(&t->log, t->deltas, t->made_count, &m);
     if (wrong == NULL && chance_percent(&t->c, 20))
         wrong = logged_kill(&t->log, chance_percent(&t->c, 30), &m);
-    return wrong == NULL || differs(t, "epoch %llu: %s: %s", (unsigned long long)t->o->epoch,
-                                    wrong, m.text);
+    return wrong == NULL ||
+           differs(t, "epoch %llu: %s: %s", (unsigned long long)t->o->epoch, wrong, m.text);
 }
 
 static bool engine_start(trial *t, engine **e, bool whole, mmsb_status *s, message *m) {
@@ -437,8 +437,7 @@ int main(int count, char **a) {
            "refused\n",
            (unsigned long long)all.epochs, (unsigned long long)all.rejected,
            (unsigned long long)all.fired, (unsigned long long)all.kills,
-           (unsigned long long)all.no_run,
-           (unsigned long long)all.refused);
+           (unsigned long long)all.no_run, (unsigned long long)all.refused);
     printf("%llu passed, %llu failed\n", (unsigned long long)all.passed,
            (unsigned long long)all.failed);
     return all.failed != 0 || all.passed + all.failed != trials;

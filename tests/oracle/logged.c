@@ -26,8 +26,11 @@ static session_options options_of(logged *l) {
     calls.sync = calls.sync_data = no_sync;
     calls.write_at = mortal_write;
     calls.rename_at = mortal_rename;
-    return (session_options){.state = l->folder, .files = &calls, .segment_bytes = 16384,
-                             .durability = DURABILITY_NONE, .audit_epochs = 2,
+    return (session_options){.state = l->folder,
+                             .files = &calls,
+                             .segment_bytes = 16384,
+                             .durability = DURABILITY_NONE,
+                             .audit_epochs = 2,
                              .checkpoint_epochs = 3};
 }
 

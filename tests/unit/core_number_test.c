@@ -12,7 +12,8 @@ Test(number, every_float_reads_back_to_its_bits) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         for (u32 narrow = 0; narrow < 2; narrow++) {
             u8 type = narrow ? TYPE_F32 : TYPE_F64;
-            u64 bits = type_canonical(type, narrow ? (seed ^ seed >> 29) & 0xffffffffu : seed ^ seed >> 29);
+            u64 bits = type_canonical(type, narrow ? (seed ^ seed >> 29) & 0xffffffffu
+                                                   : seed ^ seed >> 29);
             u32 length = number_format(type, bits, text);
             number_result r = number_parse(type, text, length, &back);
             cr_assert(r == NUMBER_OK && back == bits, "%s", text);
@@ -27,13 +28,20 @@ Test(number, texts_have_the_value_or_the_reason) {
         number_result result;
         u64 bits;
     } rows[] = {
-        {TYPE_I32, "1_000", NUMBER_OK, 1000},       {TYPE_U8, "0xff", NUMBER_OK, 255},
-        {TYPE_U8, "256", NUMBER_OUT_OF_RANGE, 0},   {TYPE_I8, "-128", NUMBER_OK, 0x80},
-        {TYPE_I8, "-129", NUMBER_OUT_OF_RANGE, 0},  {TYPE_I64, "1.5", NUMBER_WRONG_TYPE, 0},
-        {TYPE_F64, "1.5", NUMBER_OK, 0x3ff8000000000000u}, {TYPE_F64, "nan", NUMBER_OK, 0x7ff8000000000000u},
-        {TYPE_F32, "-inf", NUMBER_OK, 0xff800000u}, {TYPE_F64, "1e400", NUMBER_OUT_OF_RANGE, 0},
-        {TYPE_BOOL, "true", NUMBER_OK, 1},          {TYPE_BOOL, "2", NUMBER_WRONG_TYPE, 0},
-        {TYPE_F64, "1__0", NUMBER_NOT_ONE, 0},      {TYPE_U64, "18446744073709551615", NUMBER_OK, UINT64_MAX},
+        {TYPE_I32, "1_000", NUMBER_OK, 1000},
+        {TYPE_U8, "0xff", NUMBER_OK, 255},
+        {TYPE_U8, "256", NUMBER_OUT_OF_RANGE, 0},
+        {TYPE_I8, "-128", NUMBER_OK, 0x80},
+        {TYPE_I8, "-129", NUMBER_OUT_OF_RANGE, 0},
+        {TYPE_I64, "1.5", NUMBER_WRONG_TYPE, 0},
+        {TYPE_F64, "1.5", NUMBER_OK, 0x3ff8000000000000u},
+        {TYPE_F64, "nan", NUMBER_OK, 0x7ff8000000000000u},
+        {TYPE_F32, "-inf", NUMBER_OK, 0xff800000u},
+        {TYPE_F64, "1e400", NUMBER_OUT_OF_RANGE, 0},
+        {TYPE_BOOL, "true", NUMBER_OK, 1},
+        {TYPE_BOOL, "2", NUMBER_WRONG_TYPE, 0},
+        {TYPE_F64, "1__0", NUMBER_NOT_ONE, 0},
+        {TYPE_U64, "18446744073709551615", NUMBER_OK, UINT64_MAX},
         {TYPE_F64, "0x1.8p3", NUMBER_OK, 0x4028000000000000u},
     };
     for (u32 k = 0; k < ARRAY_COUNT(rows); k++) {

@@ -17,7 +17,8 @@ static u32 first_code(const char *text) {
     cr_assert(sources_add(&s, "t.mmsbg", text, strlen(text), &file) == MMSB_OK);
     cr_assert(parse_file(&s, file, t, &d) == MMSB_OK);
     if (d.error_count == 0) cr_assert(front_build(&s, t, &o, a, &d, &g) == MMSB_OK);
-    for (u32 k = 0; k < d.count; k++) cr_assert(d.rows[k].help != NULL, "a diagnostic without a fix");
+    for (u32 k = 0; k < d.count; k++)
+        cr_assert(d.rows[k].help != NULL, "a diagnostic without a fix");
     if (d.error_count != 0) code = d.rows[0].code;
     arena_close(a);
     return code;
@@ -76,13 +77,15 @@ Test(front, wrong_graphs_are_refused_with_their_code) {
     };
     for (u32 k = 0; k < ARRAY_COUNT(rows); k++) {
         u32 got = first_code(rows[k].text);
-        cr_expect(got == rows[k].code, "%s: E%04u, expected E%04u", rows[k].text, got, rows[k].code);
+        cr_expect(got == rows[k].code, "%s: E%04u, expected E%04u", rows[k].text, got,
+                  rows[k].code);
     }
 }
 
 Test(front, every_cut_of_a_graph_ends_in_words_or_in_equations) {
-    static const char text[] = "param n = 6 source x[i: n]: f64 edge clamp = f64(i) page y[i: n] = if i > 0 && x[i-1] > 0.0 then x[i+1] "
-                               "else sum(x[k] for k: n if k != i) event e = any(y > 2.0) with max(y) export y";
+    static const char text[] =
+        "param n = 6 source x[i: n]: f64 edge clamp = f64(i) page y[i: n] = if i > 0 && x[i-1] > 0.0 then x[i+1] "
+        "else sum(x[k] for k: n if k != i) event e = any(y > 2.0) with max(y) export y";
     char cut[sizeof text];
     for (size_t k = 0; k < sizeof text; k++) {
         memcpy(cut, text, k);

@@ -73,9 +73,17 @@ static void deltas_of(session *s, u32 epoch) {
     u32 page_x = image_find_page(&all.i, "x", 1), page_k = image_find_page(&all.i, "k", 1);
     f64 values[3] = {epoch * 1.5, -2.0 * epoch, 7.0};
     u32 key = epoch % 4;
-    delta d = {.page = page_x, .type = TYPE_F64, .first = epoch * 3 % 37, .count = 3,
-               .payload_bytes = 24, .payload = values};
-    delta g = {.page = page_k, .type = TYPE_U32, .first = epoch, .count = 1, .payload_bytes = 4,
+    delta d = {.page = page_x,
+               .type = TYPE_F64,
+               .first = epoch * 3 % 37,
+               .count = 3,
+               .payload_bytes = 24,
+               .payload = values};
+    delta g = {.page = page_k,
+               .type = TYPE_U32,
+               .first = epoch,
+               .count = 1,
+               .payload_bytes = 4,
                .payload = &key};
     cr_assert_eq(session_delta(s, &d, &m), MMSB_OK, "%s", m.text);
     cr_assert_eq(session_delta(s, &g, &m), MMSB_OK, "%s", m.text);
@@ -90,8 +98,8 @@ static mmsb_status epoch_make(session *s, u32 epoch, message *m) {
 }
 
 static session_options options_for(const char *state, durability_mode mode) {
-    return (session_options){.state = state, .durability = mode, .audit_epochs = 4,
-                             .files = faulty_calls()};
+    return (session_options){
+        .state = state, .durability = mode, .audit_epochs = 4, .files = faulty_calls()};
 }
 
 static void folder_new(char to[64]) {
@@ -133,8 +141,8 @@ static u64 log_used(const u8 *log, u64 bytes) {
 static void setup(void) {
     size_t bytes;
     message m = {0};
-    mmsbc_options o = {.name = "g.mmsbg", .text = graph_text, .bytes = strlen(graph_text),
-                       .messages = stderr};
+    mmsbc_options o = {
+        .name = "g.mmsbg", .text = graph_text, .bytes = strlen(graph_text), .messages = stderr};
     cr_assert_eq(mmsbc_compile(&o, &all.compiled), 0);
     const void *image_bytes = mmsbc_image(all.compiled, &bytes);
     cr_assert_eq(image_verify(image_bytes, bytes, &all.i, &m), MMSB_OK, "%s", m.text);
@@ -164,7 +172,8 @@ static void folder_fill(const char *folder, bool killed) {
     faults_set(0, 0, 0);
 }
 
-/* Opens and kills at once. The epoch that it stands at, or -1 where it is refused with `refused`. */
+/* Opens and kills at once. The epoch that it stands at, or -1 where it is refused with `refused`.
+ */
 static i64 epoch_found(const char *folder, mmsb_status *refused) {
     message m = {0};
     session *s;
@@ -359,8 +368,12 @@ Test(session, a_rejected_epoch_is_not_logged_and_its_number_is_used_again) {
     session_options o = options_for(folder, DURABILITY_SEALED);
     cr_assert_eq(session_open(&all.i, &o, &s, &m), MMSB_OK);
     for (u32 k = 1; k <= EPOCHS; k++) {
-        delta d = {.page = image_find_page(&all.i, "x", 1), .type = TYPE_F64, .first = k,
-                   .count = 1, .payload_bytes = 8, .payload = &wrong};
+        delta d = {.page = image_find_page(&all.i, "x", 1),
+                   .type = TYPE_F64,
+                   .first = k,
+                   .count = 1,
+                   .payload_bytes = 8,
+                   .payload = &wrong};
         cr_assert_eq(session_delta(s, &d, &m), MMSB_OK);
         cr_assert_eq(session_commit(s, NULL, &m), MMSB_REJECTED);
         cr_assert_eq(epoch_make(s, k, &m), MMSB_OK, "%s", m.text);
