@@ -7,10 +7,11 @@
 #include "elementary.h"
 
 /* X(op, type, TYPE, class) for each element type of a letter of ops.def. */
-#define TYPES_I(X, op)                                                                           \
-    X(op, i8, I8, I)                                                                             \
-    X(op, i16, I16, I) X(op, i32, I32, I) X(op, i64, I64, I) X(op, u8, U8, I) X(op, u16, U16, I) \
-        X(op, u32, U32, I) X(op, u64, U64, I)
+#define TYPES_I(X, op) \
+    X(op, i8, I8, I)   \
+    X(op, i16, I16, I) \
+    X(op, i32, I32, I) \
+    X(op, i64, I64, I) X(op, u8, U8, I) X(op, u16, U16, I) X(op, u32, U32, I) X(op, u64, U64, I)
 #define TYPES_F(X, op) X(op, f32, F32, F) X(op, f64, F64, F)
 #define TYPES_B(X, op) X(op, bool8, BOOL, B)
 #define TYPES_N(X, op) TYPES_I(X, op) TYPES_F(X, op)

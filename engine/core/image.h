@@ -191,8 +191,8 @@ enum {
                   TYPE_I64); negative: fill of axis -1-a */
     IN_IOTA,   /* dst (i64) = coordinate on domain axis imm */
     IN_AXIS,   /* dst (i64) = a * dim + edge(b): a = i64 offset so far (SLOT_NONE: 0), b = index of
-                * `type`; CHECKS[imm]; c = guard.   a negative a stays; outside with fill gives -1-axis;
-                * outside without an edge faults and gives 0 */
+                * `type`; CHECKS[imm]; c = guard.   a negative a stays; outside with fill gives
+                * -1-axis;   outside without an edge faults and gives 0 */
     IN_GROUP, /* dst (i32) = b if 0 ≤ b < CHECKS[imm].dim, else -1 and a fault where guard c holds
                  (none: everywhere) */
     IN_STORE, /* page imm, lane = a, NaN canonical; changed lanes are found here */
