@@ -66,6 +66,7 @@ if command -v clang-format >/dev/null 2>&1 && [ -d .git ]; then
 else
     echo "skipped: no clang-format"
 fi
+check "gcc -O0, gcc -O3, clang: one image, one root" sh tests/compilers.sh build
 check "the examples give what they show" sh tests/examples.sh build/bin
 check "the graph library equals plain Python" python3 tests/library.py build/bin
 check "every graph block of the docs" python3 tests/docs_blocks.py build/bin docs/Language.md

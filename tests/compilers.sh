@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# One image and one root for each graph, whatever compiled the programs: gcc -O0, gcc -O3, clang,
+# and kernels portable, v3, v4 of each. Graphs: graphs/ and 30 random ones.
+# usage: compilers.sh BUILD   (a build with tests: its oracle_compare prints the random graphs)
+set -eu
+build=$(cd "$1" && pwd)
+top=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT INT TERM
+cd "$work"
+make_build() { # NAME CC FLAGS
+    cmake -S "$top" -B "$1" -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_C_COMPILER="$2" \
+        -DCMAKE_C_FLAGS="$3" -DMMSB_TESTS=OFF >/dev/null
+    cmake --build "$1" --target mmsbc mmsb-run -j 2 >/dev/null
+}
+make_build o0 gcc "-O0"
+make_build o3 gcc "-O3 -DNDEBUG"
+make_build clang clang "-O2 -DNDEBUG"
+mkdir graphs
+for g in "$top"/graphs/*.mmsbg; do
+    grep -q '^source\|^page' "$g" && cp "$g" graphs/
+done
+sed -i 's/n  = 1_000_000/n  = 20_000/' graphs/risk.mmsbg
+seed=1
+while [ $seed -le 30 ]; do
+    "$build/tests/oracle_compare" --print --seed $seed >graphs/random-$seed.mmsbg
+    seed=$((seed + 1))
+done
+graphs=0
+roots=0
+for g in graphs/*.mmsbg; do
+    want=
+    for b in o0 o3 clang; do
+        "$b/bin/mmsbc" -I "$top/graphs" "$g" -o "$b.mmsbx"
+        cmp -s o0.mmsbx "$b.mmsbx" || { echo "$g: $b makes another image"; exit 1; }
+        for level in portable v3 v4; do
+            status=0
+            got=$(MMSB_KERNELS=$level "$b/bin/mmsb-run" "$b.mmsbx" --ticks 5 --root 2>&1) || status=$?
+            [ $status -le 1 ] || { echo "$g: $b $level: status $status"; exit 1; }
+            [ -n "$want" ] || want=$got
+            [ "$got" = "$want" ] || { echo "$g: $b $level gives another result"; exit 1; }
+            roots=$((roots + 1))
+        done
+    done
+    graphs=$((graphs + 1))
+done
+echo "$graphs graphs, $((roots / graphs)) runs each: one image, one root"
