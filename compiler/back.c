@@ -9,6 +9,7 @@
 
 /* expr as epoch 0 or a later epoch sees it: init takes one side. */
 static u32 resolve(back *b, u32 expr, bool later, u32 *memo) {
+    ASSERT(expr < b->front_rows);
     if (expr == 0 || memo[expr] != 0) return expr == 0 ? 0 : memo[expr];
     ir_expr e = b->g->exprs[expr];
     u32 to = expr, index[PAGE_AXES_MAX];
@@ -40,6 +41,7 @@ static u32 resolve(back *b, u32 expr, bool later, u32 *memo) {
 }
 
 static void pages_add(back *b) {
+    ASSERT(b->passes_done == BACK_NONE && b->pages_count == 0);
     ir *g = b->g;
     BACK_ADD(b, pages, (image_page){0});
     for (u32 k = 1; k < g->page_count; k++) {
@@ -79,6 +81,7 @@ static void pages_add(back *b) {
 }
 
 static void page_nodes(back *b, u32 row, u32 *memo0, u32 *memo1) {
+    ASSERT(row != 0 && row < b->g->page_count && b->passes_done == BACK_PAGES);
     ir_page p = b->g->pages[row];
     if (!p.live || p.equation == 0) return;
     b->node_definition = row;
@@ -112,6 +115,7 @@ static void page_nodes(back *b, u32 row, u32 *memo0, u32 *memo1) {
 
 /* For each page the nodes that write it, as a list through rows: writer[page] is a node + 1. */
 u32 *writers(const back *b, u8 mode) {
+    ASSERT(b->passes_done >= BACK_NODES);
     u32 *w = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
     for (u32 k = 0; w != NULL && k < b->nodes_count; k++) {
         const image_node *n = &b->nodes[k];
@@ -127,6 +131,7 @@ u32 *writers(const back *b, u8 mode) {
 
 /* Hidden nodes run in every mode in which a reader of theirs does. Readers have later rows. */
 static bool modes_spread(back *b) {
+    ASSERT(b->passes_done == BACK_NODES);
     u32 *w = writers(b, 0);
     if (w == NULL) return false;
     for (u32 k = b->nodes_count; k > 0; k--) {
@@ -152,6 +157,7 @@ static int command_order(const void *x, const void *y, void *context) {
     const command_sort *s = context;
     const back *sort_back = s->b;
     u32 p = *(const u32 *)x, q = *(const u32 *)y;
+    ASSERT(p < sort_back->nodes_count && q < sort_back->nodes_count);
     const image_node *a = &sort_back->nodes[p], *c = &sort_back->nodes[q];
     u32 wa = s->later ? a->wave1 : a->wave0, wc = s->later ? c->wave1 : c->wave0;
     if (wa != wc) return wa < wc ? -1 : 1;
@@ -162,6 +168,8 @@ static int command_order(const void *x, const void *y, void *context) {
 
 /* Longest paths by repeated relaxation in a work queue; nodes that wait on nothing first. */
 static bool waves_assign(back *b, u8 mode) {
+    ASSERT(b->passes_done >= BACK_MODES);
+    ASSERT(mode == NODE_IN_FIRST || mode == NODE_IN_EPOCH0 || mode == NODE_IN_LATER);
     u32 *w = writers(b, mode), count = b->nodes_count, queued = 0;
     u32 *left = ARENA_ARRAY(b->memory, u32, count + 1u),
         *queue = ARENA_ARRAY(b->memory, u32, count + 1u);
@@ -203,6 +211,9 @@ static bool waves_assign(back *b, u8 mode) {
             if (--left[n] == 0) queue[queued++] = n;
         }
     }
+    u32 in_mode = 0;
+    for (u32 k = 0; k < count; k++) in_mode += (b->nodes[k].flags & mode) != 0;
+    ASSERT(queued == in_mode); /* acyclic, as the front has proved */
     for (u32 k = 0; k < queued; k++) {
         u32 n = queue[k];
         if (mode == NODE_IN_EPOCH0) b->nodes[n].wave0 = wave[n];
@@ -214,6 +225,7 @@ static bool waves_assign(back *b, u8 mode) {
 
 /* EPOCH0 and LATER by wave, then in the order of definition. */
 static bool commands_list(back *b) {
+    ASSERT(b->passes_done >= BACK_WAVES && b->definitions_count == b->nodes_count);
     b->epoch0_count = b->later_count = 0;
     for (u32 k = 0; k < b->nodes_count; k++) {
         if ((b->nodes[k].flags & NODE_IN_EPOCH0) != 0) BACK_ADD(b, epoch0, k);
@@ -228,6 +240,7 @@ static bool commands_list(back *b) {
 }
 
 static void readers_group(back *b) {
+    ASSERT(b->passes_done == BACK_FUSED && b->readers_count == 0);
     for (u32 p = 0; p < b->pages_count; p++) b->pages[p].reader_count = 0;
     for (u32 r = 0; r < b->reads_count; r++)
         if ((b->nodes[b->reads[r].node].flags & NODE_IN_LATER) != 0)
@@ -247,6 +260,7 @@ static void readers_group(back *b) {
 }
 
 static void others_add(back *b) {
+    ASSERT(b->passes_done == BACK_FUSED && b->asserts_count == 0);
     ir *g = b->g;
     for (u32 k = 0; k < g->assert_count; k++) {
         const ir_assert *a = &g->asserts[k];
@@ -273,6 +287,7 @@ static void others_add(back *b) {
 }
 
 mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, message *m) {
+    ASSERT(g->diags->error_count == 0);
     back *b = arena_take(memory, sizeof *b, _Alignof(back));
     u32 room = g->page_count + 2 * g->equation_count + 16;
     if (b == NULL) return MMSB_OUT_OF_SPACE;
@@ -289,22 +304,29 @@ mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, mes
     back_shape(b, none, 0);
     BACK_ADD(b, positions, (image_position){0});
     pages_add(b);
-    u32 exprs = g->expr_count * 4u + 65536u;
+    u32 exprs = g->expr_count + 1u;
+    b->passes_done = BACK_PAGES, b->front_rows = g->expr_count;
     u32 *memo0 = ARENA_ARRAY(memory, u32, exprs), *memo1 = ARENA_ARRAY(memory, u32, exprs);
     if (memo0 == NULL || memo1 == NULL) return MMSB_OUT_OF_SPACE;
     for (u32 k = 1; k < g->page_count && !b->out_of_memory; k++) page_nodes(b, k, memo0, memo1);
     if (b->too_many_axes || b->too_large)
-        return message_set(
-            m, MMSB_WRONG,
-            b->too_large
-                ? "a page's expression is too large: name parts of it as pages"
-                : "a reduction inside reductions spans more than %u indices: name the inner one as a page",
-            AXES_MAX);
+        return message_set(m, MMSB_WRONG,
+                           b->too_large
+                               ? "a page's expression is too large: name parts of it as pages"
+                               : "a reduction inside reductions spans more than %u indices: "
+                                 "name the inner one as a page",
+                           AXES_MAX);
+    b->passes_done = BACK_NODES;
     if (b->out_of_memory || !modes_spread(b)) return MMSB_OUT_OF_SPACE;
-    if (!waves_assign(b, NODE_IN_EPOCH0) || !waves_assign(b, NODE_IN_LATER) || !commands_list(b) ||
-        !nodes_fuse(b) || !commands_list(b) || !waves_assign(b, NODE_IN_FIRST))
+    b->passes_done = BACK_MODES;
+    if (!waves_assign(b, NODE_IN_EPOCH0) || !waves_assign(b, NODE_IN_LATER))
         return MMSB_OUT_OF_SPACE;
+    b->passes_done = BACK_WAVES;
+    if (!commands_list(b) || !nodes_fuse(b) || !commands_list(b) || !waves_assign(b, NODE_IN_FIRST))
+        return MMSB_OUT_OF_SPACE;
+    b->passes_done = BACK_FUSED;
     readers_group(b);
     others_add(b);
+    b->passes_done = BACK_READERS;
     return b->out_of_memory ? MMSB_OUT_OF_SPACE : back_write(b, image_bytes, bytes, m);
 }

@@ -21,10 +21,22 @@ typedef struct {
 typedef struct {
     u32 expr, guard, value, stamp;
 } back_memo;
+/* Passes in their order; back.passes_done is the last that has ended. */
+typedef enum {
+    BACK_NONE,
+    BACK_PAGES,  /* image pages of all live pages */
+    BACK_NODES,  /* every equation has its nodes */
+    BACK_MODES,  /* hidden nodes run where their readers do */
+    BACK_WAVES,  /* commands in dependency order */
+    BACK_FUSED,  /* nodes are final */
+    BACK_READERS /* footprints grouped by page; all sections filled */
+} back_pass;
 typedef struct back {
     ir *g;
     arena *memory;
     bool out_of_memory;
+    u8 passes_done;
+    u32 front_rows;         /* exprs that the front made: resolve's memo covers them */
     u32 *page_of, *prev_of; /* image pages of ir pages */
     u32 epoch_page, node_definition;
     bool too_many_axes, too_large;

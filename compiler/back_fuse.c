@@ -28,12 +28,14 @@ typedef struct {
 } fuser;
 
 static bool list_has(const u32 *list, u32 count, u32 page) {
+    ASSERT(count <= STREAMS_MOST);
     for (u32 k = 0; k < count; k++)
         if (list[k] == page) return true;
     return false;
 }
 
 static bool list_add(u32 *list, u32 *count, u32 page) {
+    ASSERT(*count <= STREAMS_MOST);
     if (list_has(list, *count, page)) return true;
     if (*count == STREAMS_MOST) return false;
     list[(*count)++] = page;
@@ -42,6 +44,7 @@ static bool list_add(u32 *list, u32 *count, u32 page) {
 
 /* Whether the node can be part of a fused one: no fault, no offsets or groups made, many lanes. */
 static bool node_fuses(const back *b, const image_node *n) {
+    ASSERT(n->shape < b->shapes_count);
     if (n->kind != NODE_MAP || (n->flags & NODE_IN_FIRST) != 0 || b->shapes[n->shape].lanes == 1)
         return false;
     for (u32 k = 0; k < n->uniform_count + n->tile_count; k++) {
@@ -56,6 +59,7 @@ static bool node_fuses(const back *b, const image_node *n) {
 
 /* The group that makes the page in every mode in which the node runs, + 1; 0: none does. */
 static u32 maker(const fuser *f, const image_node *n, u32 page) {
+    ASSERT(page < f->b->pages_count);
     u32 group = UINT32_MAX;
     for (u32 mode = 0; mode < 2; mode++) {
         if ((n->flags & (mode == 0 ? NODE_IN_EPOCH0 : NODE_IN_LATER)) == 0) continue;
@@ -68,6 +72,7 @@ static u32 maker(const fuser *f, const image_node *n, u32 page) {
 
 /* Whether the page has its value before the wave of `leader` in each of its modes. */
 static bool is_before(const fuser *f, const image_node *leader, u32 page) {
+    ASSERT(page < f->b->pages_count);
     const back *b = f->b;
     bool lags = b->pages[page].kind == PAGE_PREV;
     if ((leader->flags & NODE_IN_EPOCH0) != 0) {
@@ -83,6 +88,7 @@ static bool is_before(const fuser *f, const image_node *leader, u32 page) {
 
 /* Adds the pages that a node touches; false where they are too many. */
 static bool group_takes(const fuser *f, fuse_group *g, const image_node *n, u32 own) {
+    ASSERT(g->page_count <= STREAMS_MOST && g->scalar_count <= STREAMS_MOST);
     const back *b = f->b;
     for (u32 r = 0; r < n->read_count; r++) {
         const image_read *read = &b->reads[n->read_at + r];
@@ -102,6 +108,8 @@ static bool group_takes(const fuser *f, fuse_group *g, const image_node *n, u32 
 
 /* A change may redo a lane of the whole group only where it would have redone most of it. */
 static bool joins(fuser *f, u32 group, u32 node) {
+    ASSERT(group < f->group_count && node < f->b->nodes_count);
+    ASSERT(f->group_of[node] == 0);
     const back *b = f->b;
     const image_node *n = &b->nodes[node];
     fuse_group with = f->groups[group];
@@ -135,6 +143,7 @@ static bool joins(fuser *f, u32 group, u32 node) {
 }
 
 static void node_place(fuser *f, u32 node) {
+    ASSERT(f->group_of[node] == 0);
     const back *b = f->b;
     const image_node *n = &b->nodes[node];
     bool done = false;
@@ -162,6 +171,7 @@ static void node_place(fuser *f, u32 node) {
  * stored: NaNs differ by bits that no operator shows. */
 static u32 value_again(back *b, const image_instruction *r, const u32 in[3], bool uniform,
                        const u32 *stored, u32 stored_count) {
+    ASSERT(stored_count <= STREAMS_MOST && r->op < INSTRUCTION_COUNT);
     for (u32 k = 0; k < stored_count && r->op == IN_LANE; k++)
         if (b->values[stored[k]].row.imm == r->imm) return b->values[stored[k]].a;
     for (u32 k = 0; k < b->value_count && r->op != IN_STORE; k++) {
@@ -176,6 +186,7 @@ static u32 value_again(back *b, const image_instruction *r, const u32 in[3], boo
 
 static void member_append(back *b, const image_node *n, const image_instruction *all, u32 *slots,
                           u32 *stored, u32 *stored_count) {
+    ASSERT(n->kind == NODE_MAP && *stored_count < STREAMS_MOST);
     for (u32 k = 0; k < n->uniform_count + n->tile_count; k++) {
         image_instruction r = all[n->program_at + k];
         u16 from[3] = {r.a, r.b, r.c};
@@ -190,6 +201,7 @@ static void member_append(back *b, const image_node *n, const image_instruction 
 }
 
 static bool tables_rebuild(fuser *f) {
+    ASSERT(f->group_count <= f->b->nodes_count);
     back *b = f->b, was = *b;
     u32 *slots = ARENA_ARRAY(b->memory, u32, 65536), stored[STREAMS_MOST];
     if (slots == NULL) return false;
@@ -226,6 +238,7 @@ static bool tables_rebuild(fuser *f) {
 }
 
 bool nodes_fuse(back *b) {
+    ASSERT(b->passes_done == BACK_WAVES);
     fuser f = {.b = b};
     f.writer[0] = writers(b, NODE_IN_EPOCH0), f.writer[1] = writers(b, NODE_IN_LATER);
     f.group_of = ARENA_ARRAY(b->memory, u32, b->nodes_count + 1u);
@@ -242,5 +255,8 @@ bool nodes_fuse(back *b) {
         const image_node *n = &b->nodes[b->epoch0[k]];
         if ((n->flags & NODE_IN_LATER) == 0 && node_fuses(b, n)) node_place(&f, b->epoch0[k]);
     }
-    return tables_rebuild(&f);
+    u32 nodes = b->nodes_count;
+    bool ok = tables_rebuild(&f);
+    ASSERT(!ok || (b->nodes_count <= nodes && b->definitions_count == b->nodes_count));
+    return ok;
 }

@@ -13,6 +13,7 @@ typedef struct {
 } section;
 
 static void view_fill(const back *b, image *i) {
+    ASSERT(b->pages_count != 0 && b->shapes_count != 0 && b->string_bytes != 0);
     *i = (image){.strings = b->strings,
                  .shapes = b->shapes,
                  .pages = b->pages,
@@ -58,6 +59,7 @@ static void view_fill(const back *b, image *i) {
 }
 
 mmsb_status back_write(back *b, void **image_bytes, u64 *bytes, message *m) {
+    ASSERT(b->passes_done == BACK_READERS && !b->out_of_memory);
     image view;
     layout l;
     u32 name = back_string(b, b->g->name, strlen(b->g->name));
@@ -100,6 +102,7 @@ mmsb_status back_write(back *b, void **image_bytes, u64 *bytes, message *m) {
         if (s[k].count != 0) memcpy(out + at, s[k].rows, s[k].count * s[k].size);
         at = ALIGN_UP(at + s[k].count * s[k].size, 64);
     }
+    ASSERT(at == total);
     h->digest = XXH3_64bits(out + 24, total - 24);
     *image_bytes = out, *bytes = total;
     return MMSB_OK;

@@ -5,6 +5,7 @@
 #include "back.h"
 
 u32 value_add(back *b, image_instruction row, u32 a, u32 x, u32 c, bool uniform) {
+    ASSERT(row.op < INSTRUCTION_COUNT && (row.type < TYPE_COUNT || b->out_of_memory));
     if (!arena_grow(b->memory, (void **)&b->values, &b->value_capacity, b->value_count + 1,
                     sizeof(back_value))) {
         b->out_of_memory = true;
@@ -14,9 +15,13 @@ u32 value_add(back *b, image_instruction row, u32 a, u32 x, u32 c, bool uniform)
     return b->value_count++;
 }
 
-static bool is_uniform(const back *b, u32 v) { return v == VALUE_NONE || b->values[v].uniform; }
+static bool is_uniform(const back *b, u32 v) {
+    ASSERT(v == VALUE_NONE || v < b->value_count);
+    return v == VALUE_NONE || b->values[v].uniform;
+}
 
 static u32 operate(back *b, u16 op, u8 type, u8 type2, u32 a, u32 x, u32 c, u32 position) {
+    ASSERT(op < OP_COUNT && type < TYPE_COUNT);
     bool uniform = is_uniform(b, a) && is_uniform(b, x) && is_uniform(b, c);
     return value_add(
         b, (image_instruction){.op = op, .type = type, .type2 = type2, .position = position}, a, x,
@@ -25,6 +30,7 @@ static u32 operate(back *b, u16 op, u8 type, u8 type2, u32 a, u32 x, u32 c, u32 
 
 /* A hidden page that depends on the axes of `mask` only, read in the domain in hand. */
 u32 value_page(back *b, u32 page, u32 mask, const u64 *dims, u32 axes) {
+    ASSERT(page < b->pages_count && axes <= b->axes);
     u8 type = b->pages[page].type;
     if (axes == 0)
         return value_add(b, (image_instruction){.op = IN_SCALAR, .type = type, .imm = page},
@@ -46,11 +52,13 @@ u32 value_page(back *b, u32 page, u32 mask, const u64 *dims, u32 axes) {
 }
 
 static u32 read_page(back *b, const ir_expr *e) {
+    ASSERT(e->kind == IR_READ && e->page < b->g->page_count);
     return e->prev ? b->prev_of[e->page] : b->page_of[e->page];
 }
 
 /* Every index affine: one row, or the same lane. */
 static u32 affine_read(back *b, const ir_expr *e, const ir_affine *f, u32 guard) {
+    ASSERT(e->kind == IR_READ && e->count == b->g->pages[e->page].rank);
     const ir_page *p = &b->g->pages[e->page];
     bool same = p->rank == b->axes, checked = false;
     u64 extents[32] = {0};
@@ -88,6 +96,7 @@ static u32 affine_read(back *b, const ir_expr *e, const ir_affine *f, u32 guard)
 
 /* The chain of AXIS steps that flattens a read's indices; the last one's type fits the target. */
 static u32 offset_value(back *b, const ir_expr *e, u32 guard, bool narrow) {
+    ASSERT(e->kind == IR_READ && e->count == b->g->pages[e->page].rank);
     const ir_page *p = &b->g->pages[e->page];
     u32 so_far = VALUE_NONE, c = VALUE_NONE;
     if (guard != 0) c = lower_value(b, guard, 0);
@@ -108,6 +117,7 @@ static u32 offset_value(back *b, const ir_expr *e, u32 guard, bool narrow) {
 
 /* A read through indices: a hidden page of offsets over this domain, then a gather. */
 static u32 gather_read(back *b, u32 expr, u32 guard) {
+    ASSERT(b->g->exprs[expr].kind == IR_READ);
     ir_expr e = b->g->exprs[expr];
     const ir_page *p = &b->g->pages[e.page];
     u64 lanes = 1;
@@ -147,6 +157,7 @@ static u32 gather_read(back *b, u32 expr, u32 guard) {
 }
 
 static u32 lower_read(back *b, u32 expr, u32 guard) {
+    ASSERT(b->g->exprs[expr].kind == IR_READ);
     ir_expr e = b->g->exprs[expr];
     ir_affine f[PAGE_AXES_MAX];
     u64 extents[32] = {0};
@@ -162,11 +173,16 @@ static u32 lower_read(back *b, u32 expr, u32 guard) {
 }
 
 static u32 both(back *b, u32 guard, u32 more) {
+    ASSERT(guard < b->g->expr_count && more <= b->g->expr_count);
     return guard == 0 ? more : ir_andand(b->g, guard, more);
 }
-static u32 not_of(back *b, u32 expr) { return ir_op(b->g, OP_NOT, TYPE_BOOL, expr, 0, 0, 0); }
+static u32 not_of(back *b, u32 expr) {
+    ASSERT(b->g->exprs[expr].type == TYPE_BOOL);
+    return ir_op(b->g, OP_NOT, TYPE_BOOL, expr, 0, 0, 0);
+}
 
 static u32 lower_op(back *b, u32 expr, u32 guard) {
+    ASSERT(b->g->exprs[expr].kind == IR_OP && b->g->exprs[expr].op < OP_COUNT);
     ir_expr e = b->g->exprs[expr];
     const op_row *info = op_info(e.op);
     u32 in[3] = {VALUE_NONE, VALUE_NONE, VALUE_NONE};
@@ -186,6 +202,7 @@ static u32 lower_op(back *b, u32 expr, u32 guard) {
 }
 
 static u32 lower_shortcut(back *b, u32 expr, u32 guard) {
+    ASSERT(b->g->exprs[expr].type == TYPE_BOOL);
     ir_expr e = b->g->exprs[expr];
     bool conjunction = e.kind == IR_ANDAND;
     u32 more = conjunction ? e.a : not_of(b, e.a);
@@ -195,6 +212,7 @@ static u32 lower_shortcut(back *b, u32 expr, u32 guard) {
 }
 
 static u32 lower_fresh(back *b, u32 expr, u32 guard) {
+    ASSERT(b->axes <= AXES_MAX);
     const ir_expr *e = &b->g->exprs[expr];
     switch (e->kind) {
     case IR_CONST: {
@@ -219,6 +237,8 @@ static u32 lower_fresh(back *b, u32 expr, u32 guard) {
 }
 
 u32 lower_value(back *b, u32 expr, u32 guard) {
+    ASSERT(expr < b->g->expr_count && guard < b->g->expr_count);
+    ASSERT(guard == 0 || b->g->exprs[guard].type == TYPE_BOOL);
     if (b->out_of_memory || expr == 0) {
         b->out_of_memory = true;
         return value_add(b, (image_instruction){.op = IN_CONST, .type = TYPE_BOOL}, VALUE_NONE,

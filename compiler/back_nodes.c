@@ -4,6 +4,7 @@
 #include "back.h"
 
 u32 back_string(back *b, const char *text, size_t bytes) {
+    ASSERT(bytes < UINT32_MAX / 2);
     if (b->string_bytes == 0) {
         if (!arena_grow(b->memory, (void **)&b->strings, &b->string_capacity, 1, 1))
             b->out_of_memory = true;
@@ -24,6 +25,7 @@ u32 back_string(back *b, const char *text, size_t bytes) {
 }
 
 u32 back_shape(back *b, const u64 *dims, u32 axes) {
+    ASSERT(axes <= AXES_MAX);
     image_shape s = {.axis_count = axes, .lanes = 1};
     for (u32 d = 0; d < AXES_MAX; d++) s.dims[d] = d < axes ? dims[d] : 1, s.lanes *= s.dims[d];
     for (u32 k = 0; k < b->shapes_count; k++)
@@ -32,6 +34,7 @@ u32 back_shape(back *b, const u64 *dims, u32 axes) {
 }
 
 u32 back_position(back *b, u32 place) {
+    ASSERT(place < b->g->place_count);
     const ir_place *p = &b->g->places[place];
     if (place == 0) return 0;
     if (b->position_of[place] != 0) return b->position_of[place];
@@ -54,6 +57,7 @@ u32 back_position(back *b, u32 place) {
 
 u32 back_page(back *b, const char *name, u8 type, const u64 *dims, u32 axes, u8 flags,
               u32 position) {
+    ASSERT(type < TYPE_COUNT && axes <= AXES_MAX);
     image_page p = {.type = type, .kind = PAGE_DERIVED, .flags = flags, .position = position};
     p.name = back_string(b, name, strlen(name));
     p.shape = back_shape(b, dims, axes);
@@ -64,6 +68,7 @@ u32 back_page(back *b, const char *name, u8 type, const u64 *dims, u32 axes, u8 
  * own. */
 static u32 substitute_one(back *b, u32 expr, const u32 *map);
 static u32 substitute_loops(back *b, ir_expr e, const u32 *map) {
+    ASSERT(e.kind == IR_REDUCE && e.count <= 32);
     u32 inner[32];
     ir_loop loops[32];
     memcpy(inner, map, sizeof inner);
@@ -93,6 +98,7 @@ static u32 substitute_loops(back *b, ir_expr e, const u32 *map) {
 }
 
 static u32 substitute_fresh(back *b, u32 expr, const u32 *map) {
+    ASSERT(expr != 0 && expr < b->g->expr_count);
     ir_expr e = b->g->exprs[expr];
     u32 index[PAGE_AXES_MAX];
     switch (e.kind) {
@@ -115,6 +121,7 @@ static u32 substitute_fresh(back *b, u32 expr, const u32 *map) {
 }
 
 static u32 substitute_one(back *b, u32 expr, const u32 *map) {
+    ASSERT(expr < b->g->expr_count && b->sub_now <= b->sub_last);
     if (expr == 0 || b->g->exprs[expr].vars == 0) return expr;
     if (expr < b->sub_capacity && b->sub_stamp[expr] == b->sub_now) return b->sub_to[expr];
     u32 to = substitute_fresh(b, expr, map), same = b->sub_capacity, more = b->sub_capacity;
@@ -133,12 +140,14 @@ static u32 substitute_one(back *b, u32 expr, const u32 *map) {
 }
 
 u32 substitute(back *b, u32 expr, const u32 *map, const u64 *extents) {
+    ASSERT(expr < b->g->expr_count);
     b->sub_now = ++b->sub_last;
     memcpy(b->g->extents, extents, 32 * sizeof(u64));
     return substitute_one(b, expr, map);
 }
 
 void node_begin(back *b, const u64 *dims, u32 axes) {
+    ASSERT(axes <= AXES_MAX);
     u64 kept[AXES_MAX] = {0};
     memcpy(kept, dims, axes * sizeof(u64));
     memcpy(b->dims, kept, sizeof kept);
@@ -148,12 +157,15 @@ void node_begin(back *b, const u64 *dims, u32 axes) {
 }
 
 static void read_add(back *b, u32 first, u32 node, u32 page, u32 kind, u32 arg) {
+    ASSERT(first <= b->reads_count && kind < READ_KIND_COUNT);
+    ASSERT(b->out_of_memory || (page != 0 && page < b->pages_count));
     for (u32 k = first; k < b->reads_count; k++)
         if (b->reads[k].page == page && b->reads[k].kind == kind && b->reads[k].arg == arg) return;
     BACK_ADD(b, reads, (image_read){node, page, kind, arg});
 }
 
 static void read_of(back *b, u32 first, u32 node, const back_value *v) {
+    ASSERT(node == b->nodes_count && v->row.op < INSTRUCTION_COUNT);
     const image_instruction *r = &v->row;
     switch (r->op) {
     case IN_SCALAR: read_add(b, first, node, r->imm, READ_ALL, 0); return;
@@ -171,14 +183,19 @@ typedef struct {
 } slot_state;
 
 static u16 slot_take(slot_state *s, bool uniform) {
+    ASSERT(s->free_count <= SLOTS_MAX && s->tile_slots < SLOTS_MAX && s->uniform_slots < SLOTS_MAX);
     if (uniform) return (u16)(SLOT_UNIFORM | s->uniform_slots++);
     if (s->free_count != 0) return s->free_slots[--s->free_count];
     return (u16)s->tile_slots++;
 }
 
-static bool has_result(const image_instruction *r) { return r->op != IN_STORE && r->op != IN_FEED; }
+static bool has_result(const image_instruction *r) {
+    ASSERT(r->op < INSTRUCTION_COUNT);
+    return r->op != IN_STORE && r->op != IN_FEED;
+}
 
 static void emit_value(back *b, slot_state *s, u32 v) {
+    ASSERT(v < b->value_count);
     back_value *x = &b->values[v];
     image_instruction r = x->row;
     u32 in[3] = {x->a, x->b, x->c};
@@ -197,6 +214,7 @@ static void emit_value(back *b, slot_state *s, u32 v) {
 }
 
 u32 node_end(back *b, image_node n) {
+    ASSERT(n.kind < NODE_KIND_COUNT && n.shape < b->shapes_count);
     slot_state *s = arena_take(b->memory, sizeof *s, 8);
     u32 first = b->reads_count, node = b->nodes_count;
     if (s == NULL || (s->slot = ARENA_ARRAY(b->memory, u16, b->value_count + 1u)) == NULL) {
@@ -235,6 +253,7 @@ u32 node_end(back *b, image_node n) {
 }
 
 u32 map_node(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, u32 page, u8 flags) {
+    ASSERT(b->out_of_memory || (page != 0 && page < b->pages_count));
     back_value *values = b->values;
     u32 was_count = b->value_count, was_capacity = b->value_capacity, was_stamp = b->stamp,
         was_axes = b->axes;

@@ -9,6 +9,7 @@
 #define LIGHT_SIZE 32u /* of an element that leaves compute */
 
 static u32 constant(back *b, u8 type, f64 value) {
+    ASSERT(type < TYPE_COUNT && type != TYPE_BOOL);
     u64 bits = (u64)(i64)value;
     f32 narrow = (f32)value;
     if (type == TYPE_F64) memcpy(&bits, &value, 8);
@@ -17,10 +18,12 @@ static u32 constant(back *b, u8 type, f64 value) {
 }
 
 static u32 convert(back *b, u8 type, u32 expr) {
+    ASSERT(type < TYPE_COUNT && expr < b->g->expr_count);
     return ir_op(b->g, OP_CONVERT, type, expr, 0, 0, 0);
 }
 
 static u8 reduce_of(u8 reduction) {
+    ASSERT(reduction < IR_REDUCTION_COUNT);
     static const u8 kinds[IR_REDUCTION_COUNT] = {
         REDUCE_SUM, REDUCE_PROD, REDUCE_MIN, REDUCE_MAX,    REDUCE_MAX,
         REDUCE_MIN, REDUCE_SUM,  REDUCE_SUM, REDUCE_ARGMIN, REDUCE_ARGMAX};
@@ -30,6 +33,7 @@ static u8 reduce_of(u8 reduction) {
 /* The element with the filter in it: what is left out is the identity. Counts become sums of i64.
  */
 static u32 filtered_element(back *b, u8 reduction, u32 element, u32 filter) {
+    ASSERT(reduction < IR_REDUCTION_COUNT && filter < b->g->expr_count);
     ir *g = b->g;
     if (reduction == IR_COUNT)
         return convert(b, TYPE_I64,
@@ -49,6 +53,7 @@ static u32 filtered_element(back *b, u8 reduction, u32 element, u32 filter) {
 }
 
 static u32 expr_size(const back *b, u32 expr, u32 limit) {
+    ASSERT(expr < b->g->expr_count);
     const ir_expr *e = &b->g->exprs[expr];
     if (limit == 0 || expr == 0) return 0;
     u32 size = 1;
@@ -64,6 +69,7 @@ static u32 expr_size(const back *b, u32 expr, u32 limit) {
 }
 
 static u32 join_op(back *b, u8 kind, u8 type, u32 x, u32 y) {
+    ASSERT(kind <= REDUCE_MAX);
     static const u16 ops[] = {OP_ADD, OP_MUL, OP_MIN, OP_MAX};
     if (x == 0 || y == 0) return x == 0 ? y : x;
     return ir_op(b->g, ops[kind], type, x, y, 0, 0);
@@ -72,6 +78,7 @@ static u32 join_op(back *b, u8 kind, u8 type, u32 x, u32 y) {
 /* One leaf as straight operators: lane l folds l, l + 8, ...; absent positions leave the other
  * unchanged. */
 static u32 unrolled(back *b, u8 kind, u32 element, const ir_loop *loops, u32 count, u64 positions) {
+    ASSERT(positions <= UNROLL_POSITIONS && count >= 1);
     u32 lanes[8] = {0}, map[32] = {0};
     u8 type = b->g->exprs[element].type;
     u64 extents[32] = {0};
@@ -92,6 +99,7 @@ static u32 unrolled(back *b, u8 kind, u32 element, const ir_loop *loops, u32 cou
 }
 
 static u64 largest_read(const back *b, u32 expr) {
+    ASSERT(expr < b->g->expr_count);
     const ir_expr *e = &b->g->exprs[expr];
     u64 most = 1;
     if (expr == 0) return 1;
@@ -109,6 +117,7 @@ static u64 largest_read(const back *b, u32 expr) {
 
 /* The page that already holds the element lane for lane, or 0. */
 static u32 plain_page(const back *b, u32 expr, const u64 *dims, u32 axes) {
+    ASSERT(expr < b->g->expr_count && axes <= AXES_MAX);
     const ir_expr *e = &b->g->exprs[expr];
     if (e->kind != IR_READ || e->count != axes) return 0;
     for (u32 a = 0; a < axes; a++) {
@@ -119,6 +128,7 @@ static u32 plain_page(const back *b, u32 expr, const u64 *dims, u32 axes) {
 }
 
 u32 element_page(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, const char *name) {
+    ASSERT(expr < b->g->expr_count && axes <= AXES_MAX);
     u32 page = plain_page(b, expr, dims, axes);
     if (page != 0) return page;
     page = back_page(b, name, b->g->exprs[expr].type, dims, axes, PAGE_HIDDEN, 0);
@@ -127,12 +137,14 @@ u32 element_page(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, const 
 }
 
 static bool keeps_partials(u64 inner, u64 outer) {
+    ASSERT(inner >= 1 && outer >= 1);
     return inner > LEAF_LANES && outer * (inner / LEAF_LANES + 1) <= (u64)1 << 24;
 }
 
 /* Whether an element is cheap and reads only its own lane of stored pages, and scalars: then a leaf
  * of it costs less to compute than its page to store. */
 static bool is_light(const back *b, u32 expr, const u64 *dims, u32 axes) {
+    ASSERT(expr < b->g->expr_count);
     const ir_expr *e = &b->g->exprs[expr];
     bool heavy = (e->op >= OP_EXP && e->op <= OP_CDF) || e->op == OP_POW || e->op == OP_FMOD ||
                  e->op == OP_ATAN2;
@@ -153,6 +165,7 @@ static bool is_light(const back *b, u32 expr, const u64 *dims, u32 axes) {
 /* A REDUCE node over [outer..., loops...], all renumbered from 0; returns its hidden page. */
 static u32 reduce_node(back *b, u8 reduction, u32 element, u32 present, u32 guard, const u64 *dims,
                        u32 outer_axes, u32 axes) {
+    ASSERT(outer_axes <= axes && axes <= AXES_MAX);
     u8 kind = reduce_of(reduction), type = b->g->exprs[element].type;
     u64 outer = 1, inner = 1;
     for (u32 d = 0; d < axes; d++) *(d < outer_axes ? &outer : &inner) *= dims[d];
@@ -186,6 +199,7 @@ static u32 reduce_node(back *b, u8 reduction, u32 element, u32 present, u32 guar
 /* A reduction that is left after rewriting: a hidden page over the variables it mentions. */
 static u32 split(back *b, u8 reduction, u32 element, u32 present, u32 guard, const ir_loop *loops,
                  u32 count) {
+    ASSERT(b->g->exprs[element].type < TYPE_COUNT && count >= 1);
     u32 mask = b->g->exprs[element].vars | (present != 0 ? b->g->exprs[present].vars : 0),
         map[32] = {0}, axes = 0, page = 0;
     for (u32 k = 0; k < count; k++) mask &= ~(1u << loops[k].var);
@@ -239,6 +253,7 @@ static u32 split(back *b, u8 reduction, u32 element, u32 present, u32 guard, con
 }
 
 u32 lower_reduction(back *b, u32 expr, u32 guard) {
+    ASSERT(b->g->exprs[expr].kind == IR_REDUCE && b->g->exprs[expr].count <= 32);
     ir_expr e = b->g->exprs[expr];
     ir_loop loops[32];
     u64 positions = 1;
@@ -276,6 +291,7 @@ u32 lower_reduction(back *b, u32 expr, u32 guard) {
 /* New hidden keyed page in the ir, for a mean or a filtered sum. */
 static u32 keyed_part(back *b, const ir_equation *from, u32 like, u8 reduction, u8 type,
                       u32 element, u32 filter) {
+    ASSERT(from->kind == EQUATION_KEYED && like < b->g->page_count);
     ir *g = b->g;
     u32 page = g->page_count, equation = g->equation_count;
     if (!arena_grow(b->memory, (void **)&g->pages, &g->page_capacity, page + 1, sizeof(ir_page)) ||
@@ -297,6 +313,7 @@ static u32 keyed_part(back *b, const ir_equation *from, u32 like, u8 reduction, 
 }
 
 bool keyed_prepare(back *b) {
+    ASSERT(b->passes_done == BACK_NONE);
     ir *g = b->g;
     u32 pages = g->page_count;
     for (u32 page = 1; page < pages; page++) {
@@ -335,6 +352,7 @@ bool keyed_prepare(back *b) {
 }
 
 void keyed_equation(back *b, u32 row, ir_equation q, u8 flags) {
+    ASSERT(q.kind == EQUATION_KEYED && q.key_rank <= q.domain_rank);
     bool part = (q.reduction & 64) != 0;
     q.reduction &= 63;
     u32 key_axes = q.key_rank, page = b->page_of[row];

@@ -5,6 +5,7 @@
 #include "back.h"
 
 static u32 operand_page(back *b, u32 expr, u8 type, const u64 *dims, u32 axes, const char *name) {
+    ASSERT(type < TYPE_COUNT && axes <= PAGE_AXES_MAX);
     memset(b->g->extents, 0, sizeof b->g->extents);
     for (u32 d = 0; d < axes; d++) b->g->extents[d] = dims[d];
     if (b->g->exprs[expr].type != type) expr = ir_op(b->g, OP_CONVERT, type, expr, 0, 0, 0);
@@ -13,6 +14,7 @@ static u32 operand_page(back *b, u32 expr, u8 type, const u64 *dims, u32 axes, c
 
 /* Whether q is a constant in 0 to 1: such a node cannot fault. */
 static bool quantile_is_sure(const back *b, u32 expr, u8 type) {
+    ASSERT(type_is_float(type));
     const ir_expr *e = &b->g->exprs[expr];
     f64 wide;
     f32 narrow;
@@ -23,6 +25,7 @@ static bool quantile_is_sure(const back *b, u32 expr, u8 type) {
 }
 
 void whole_equation(back *b, u32 row, ir_equation q, u8 flags) {
+    ASSERT(q.kind == EQUATION_WHOLE && q.reduction < WHOLE_COUNT);
     ir_page p = b->g->pages[row];
     u8 kind = q.reduction, own = b->g->exprs[q.expr].type;
     bool result = kind == WHOLE_CUMSUM || kind == WHOLE_CUMPROD || kind == WHOLE_QUANTILE;

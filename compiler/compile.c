@@ -23,6 +23,7 @@ static const char *stem_of(arena *a, const char *name) {
 
 static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, sources *s, diags *d,
                           message *m) {
+    ASSERT(o->text != NULL || o->bytes == 0);
     u32 file;
     ir *g = arena_take(r->memory, sizeof *g, 8);
     ast *t = ast_open(r->memory);
@@ -62,11 +63,13 @@ int mmsbc_compile(const mmsbc_options *o, mmsbc_result **out) {
 }
 
 const void *mmsbc_image(const mmsbc_result *r, size_t *bytes) {
+    ASSERT(r->image == NULL || r->bytes > sizeof(image_head));
     *bytes = r->bytes;
     return r->image;
 }
 
 static void emit_dot(const image *i, FILE *to) {
+    ASSERT(i->page_count > 0);
     fprintf(to, "digraph \"%s\" {\n", image_string(i, i->head->name));
     for (u32 k = 1; k < i->page_count; k++)
         fprintf(to, "  p%u [label=\"%s %s\"];\n", k, image_string(i, i->pages[k].name),
@@ -83,6 +86,7 @@ static void emit_dot(const image *i, FILE *to) {
 }
 
 int mmsbc_emit(const mmsbc_result *r, const char *kind, FILE *to) {
+    ASSERT(r != NULL && kind != NULL);
     image i;
     if (r->image == NULL || image_verify(r->image, r->bytes, &i, NULL) != MMSB_OK) return 1;
     if (strcmp(kind, "plan") == 0 || strcmp(kind, "json") == 0)

@@ -16,11 +16,13 @@ typedef struct {
 
 static f64 f64_min(f64 a, f64 b) { return a < b ? a : b; }
 static f64 page_lanes(const image *i, u32 page) {
+    ASSERT(page < i->page_count);
     return (f64)i->shapes[i->pages[page].shape].lanes;
 }
 
 /* Lanes of a WHOLE node's domain that one changed lane of an operand makes it look at. */
 static f64 whole_work(const image *i, u32 row, u32 page, f64 changed) {
+    ASSERT(i->nodes[row].kind == NODE_WHOLE && i->nodes[row].reduce < WHOLE_COUNT);
     const image_node *n = &i->nodes[row];
     f64 domain = (f64)i->shapes[n->shape].lanes, outer = (f64)layout_outer_lanes(i, row);
     f64 inner = domain / outer, out = page_lanes(i, n->output);
@@ -34,6 +36,7 @@ static f64 whole_work(const image *i, u32 row, u32 page, f64 changed) {
 
 /* Domain lanes that a changed part of a read makes a node redo. */
 static f64 read_work(const image *i, u32 row, const image_read *r, f64 changed) {
+    ASSERT(changed >= 0 && r->node == row);
     const image_node *n = &i->nodes[row];
     f64 domain = (f64)i->shapes[n->shape].lanes, lanes = page_lanes(i, r->page);
     bool tree = n->kind == NODE_REDUCE || n->kind == NODE_KEYED;
@@ -51,6 +54,7 @@ static f64 read_work(const image *i, u32 row, const image_read *r, f64 changed) 
 }
 
 static f64 node_width(const image *i, const image_node *n) {
+    ASSERT(n->kind < NODE_KIND_COUNT);
     f64 width = 0;
     for (u32 r = 0; r < n->read_count; r++)
         width += type_bytes(i->pages[i->reads[n->read_at + r].page].type);
@@ -62,6 +66,7 @@ static f64 node_width(const image *i, const image_node *n) {
 }
 
 static void outputs_change(const image *i, u32 row, f64 work, f64 *changed) {
+    ASSERT(row < i->node_count && work >= 0);
     const image_node *n = &i->nodes[row];
     for (u32 c = 0; c < n->uniform_count + n->tile_count; c++) {
         const image_instruction *x = &i->instructions[n->program_at + c];
@@ -74,6 +79,7 @@ static void outputs_change(const image *i, u32 row, f64 work, f64 *changed) {
 
 /* What an epoch costs in which `changed` says how many lanes of each page moved. */
 static plan_cost cost_of(const image *i, f64 *changed) {
+    ASSERT(i->later_count <= i->node_count);
     plan_cost cost = {0};
     for (u32 k = 0; k < i->later_count; k++) {
         u32 row = i->later[k];
@@ -92,6 +98,7 @@ static plan_cost cost_of(const image *i, f64 *changed) {
 }
 
 static plan_cost source_cost(const image *i, f64 *changed, u32 page, f64 lanes) {
+    ASSERT(page != 0 && page < i->page_count && lanes >= 0);
     memset(changed, 0, i->page_count * sizeof *changed);
     changed[page] = lanes;
     return cost_of(i, changed);
@@ -99,6 +106,7 @@ static plan_cost source_cost(const image *i, f64 *changed, u32 page, f64 lanes) 
 
 /* A tick: the epoch's number, and pages read by prev where all of them move. */
 static plan_cost tick_cost(const image *i, f64 *changed) {
+    ASSERT(i->page_count > 0);
     memset(changed, 0, i->page_count * sizeof *changed);
     for (u32 k = 1; k < i->page_count; k++) {
         const image_page *p = &i->pages[k];
@@ -110,6 +118,7 @@ static plan_cost tick_cost(const image *i, f64 *changed) {
 }
 
 static f64 bytes_stored(const image *i, u32 row) {
+    ASSERT(row < i->node_count);
     const image_node *n = &i->nodes[row];
     f64 bytes = 0;
     for (u32 c = 0; c < n->uniform_count + n->tile_count; c++) {
@@ -122,6 +131,7 @@ static f64 bytes_stored(const image *i, u32 row) {
 }
 
 static void names_print(const image *i, u32 row, const char *quote, FILE *to) {
+    ASSERT(row < i->node_count);
     const image_node *n = &i->nodes[row];
     const char *between = "";
     for (u32 c = 0; c < n->uniform_count + n->tile_count; c++) {
@@ -135,6 +145,7 @@ static void names_print(const image *i, u32 row, const char *quote, FILE *to) {
 }
 
 static const char *kind_text(const image_node *n) {
+    ASSERT(n->kind != NODE_WHOLE || n->reduce < WHOLE_COUNT);
     static const char *const wholes[WHOLE_COUNT] = {"cumsum", "cumprod", "cummin", "cummax",
                                                     "sort",   "argsort", "topk",   "quantile",
                                                     "matmul", "dot"};
@@ -156,6 +167,7 @@ static const struct {
                 {"scratch", offsetof(image_plan, scratch_bytes)},
                 {"total", offsetof(image_plan, arena_bytes)}};
 static u64 purpose_bytes(const image *i, u32 k) {
+    ASSERT(k < ARRAY_COUNT(purposes));
     u64 bytes;
     memcpy(&bytes, (const u8 *)i->plan + purposes[k].at, 8);
     return bytes;
@@ -238,6 +250,7 @@ static void json_print(const image *i, f64 *changed, FILE *to) {
 }
 
 int plan_emit(const image *i, bool json, FILE *to) {
+    ASSERT(i->plan != NULL);
     f64 *changed = calloc(i->page_count + 1u, sizeof *changed);
     if (changed == NULL) return 1;
     (json ? json_print : text_print)(i, changed, to);
@@ -246,6 +259,7 @@ int plan_emit(const image *i, bool json, FILE *to) {
 }
 
 mmsb_status plan_budget(const image *i, const plan_limits *limits, message *m) {
+    ASSERT(limits->page_count == 0 || limits->pages != NULL);
     u64 bytes = i->plan->arena_bytes;
     u32 waves = wave_count(i);
     if (limits->bytes_max != 0 && bytes > limits->bytes_max) {

@@ -7,6 +7,8 @@
 
 /* A hidden scalar page for an assert's condition or an event's value. */
 static u32 scalar_page(front *f, const char *what, u32 scope_row, u32 expr, u8 type) {
+    ASSERT(scope_row != 0 && scope_row < f->scope_count && expr < f->tree->expr_count);
+    ASSERT(type == TYPE_BOOL || type == TYPE_NONE);
     f->page = 0, f->scope = scope_row;
     u32 page = page_add_hidden(f, what, expr);
     if (page == 0) return 0;
@@ -18,6 +20,7 @@ static u32 scalar_page(front *f, const char *what, u32 scope_row, u32 expr, u8 t
 }
 
 static void assert_add(front *f, u32 scope_row, const ast_item *item) {
+    ASSERT(item->kind == ITEM_ASSERT && item->expr < f->tree->expr_count);
     ir *g = f->ir;
     u32 page = scalar_page(f, "assert", scope_row, item->expr, TYPE_BOOL);
     if (page == 0 || !arena_grow(f->memory, (void **)&g->asserts, &g->assert_capacity,
@@ -31,6 +34,7 @@ static void assert_add(front *f, u32 scope_row, const ast_item *item) {
 }
 
 static void event_add(front *f, u32 scope_row, const ast_item *item) {
+    ASSERT(item->kind == ITEM_EVENT && f->passes_done == PASS_CONSTANTS);
     ir *g = f->ir;
     u32 row = names_find(f, scope_row, item->name, false);
     u32 page = row != 0 ? f->symbols[row].page : 0, values[64];
@@ -61,6 +65,7 @@ static void event_add(front *f, u32 scope_row, const ast_item *item) {
 
 /* Asserts and events of a scope, and of the instances in it. */
 static void others_collect(front *f, u32 scope_row, const u32 *items, u32 count) {
+    ASSERT(scope_row != 0 && scope_row < f->scope_count);
     for (u32 k = 0; k < count && !f->out_of_memory; k++) {
         ast_item item = f->tree->items[items[k]];
         if (item.kind == ITEM_ASSERT) assert_add(f, scope_row, &item);
@@ -69,6 +74,7 @@ static void others_collect(front *f, u32 scope_row, const u32 *items, u32 count)
 }
 
 static void others_all(front *f) {
+    ASSERT(f->passes_done == PASS_CONSTANTS);
     for (u32 k = 0; k < f->tree->top_count; k++) {
         u32 item = f->tree->top[k];
         if (f->tree->items[item].whole.file == 0) others_collect(f, 1, &item, 1);
@@ -91,6 +97,7 @@ static void others_all(front *f) {
 /* An event's values count faults only in the epoch that fires: value = event && !prev(event) ? e :
  * zero. */
 static void values_guard(front *f) {
+    ASSERT(f->passes_done == PASS_EQUATIONS && f->diags->error_count == 0);
     ir *g = f->ir;
     for (u32 k = 0; k < g->event_count; k++) {
         const ir_event e = g->events[k];
@@ -108,6 +115,7 @@ static void values_guard(front *f) {
 }
 
 static void export_page(front *f, u32 page) {
+    ASSERT(page != 0 && page < f->ir->page_count);
     ir *g = f->ir;
     if (g->pages[page].exported) return;
     if (!arena_grow(f->memory, (void **)&g->exports, &g->export_capacity, g->export_count + 1,
@@ -120,6 +128,7 @@ static void export_page(front *f, u32 page) {
 }
 
 static void exports_all(front *f) {
+    ASSERT(f->passes_done == PASS_CONSTANTS);
     bool any = false;
     for (u32 k = 0; k < f->tree->top_count; k++) {
         ast_item item = f->tree->items[f->tree->top[k]];
@@ -147,6 +156,7 @@ static void exports_all(front *f) {
 }
 
 static void kernels_refuse(front *f) {
+    ASSERT(f->passes_done == PASS_NAMES);
     for (u32 k = 0; k < f->tree->top_count; k++) {
         const ast_item *item = &f->tree->items[f->tree->top[k]];
         if (item->kind != ITEM_KERNEL) continue;
@@ -159,6 +169,7 @@ static void kernels_refuse(front *f) {
 }
 
 static void sources_files(front *f) {
+    ASSERT(f->passes_done == PASS_PAGES && f->diags->error_count == 0);
     for (u32 page = 1; page < f->ir->page_count; page++) {
         const ast_item *item = &f->tree->items[f->pages[page].item];
         if (f->pages[page].item != 0 && item->kind == ITEM_SOURCE && item->text != 0)
@@ -167,24 +178,32 @@ static void sources_files(front *f) {
 }
 
 static bool passes(front *f) {
+    ASSERT(f->passes_done == PASS_NONE);
     if (!names_collect(f)) return false;
+    f->passes_done = PASS_NAMES;
     kernels_refuse(f);
     if (!constants_all(f)) return false;
+    f->passes_done = PASS_CONSTANTS;
     others_all(f);
     exports_all(f);
+    f->passes_done = PASS_ITEMS;
     if (f->out_of_memory || !pages_elaborate(f)) return false;
+    f->passes_done = PASS_PAGES;
     if (f->diags->error_count == 0) instances_check(f);
     if (f->diags->error_count != 0) return true;
     sources_files(f);
     if (!pages_lower(f) || f->diags->error_count != 0) return !f->out_of_memory;
+    f->passes_done = PASS_EQUATIONS;
     values_guard(f);
     if (!time_check(f) || f->diags->error_count != 0) return !f->out_of_memory;
+    f->passes_done = PASS_TIME;
     live_mark(f);
     return !f->out_of_memory;
 }
 
 mmsb_status front_build(sources *s, ast *t, const front_options *options, arena *memory, diags *d,
                         ir *out) {
+    ASSERT(t->items != NULL || t->top_count == 0);
     front *f = arena_take(memory, sizeof *f, _Alignof(front));
     if (f == NULL) return MMSB_OUT_OF_SPACE;
     ASSERT(s->count != 0 && d->sources == s);

@@ -25,6 +25,7 @@ static const struct {
 static const char *const reductions[IR_REDUCTION_COUNT] = {
     "sum", "prod", "min", "max", "any", "all", "count", "mean", "argmin", "argmax"};
 static u32 arity(front *f, u32 expr, const char *name, const char *wanted) {
+    ASSERT(f->tree->kind[expr] == AST_CALL);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     diag_row *d = diag_add(f->diags, DIAG_ARITY, f->tree->place[expr], "`%s` takes %s, not %u",
                            name, wanted, call->arg_count);
@@ -33,6 +34,7 @@ static u32 arity(front *f, u32 expr, const char *name, const char *wanted) {
 }
 
 static u32 builtin(front *f, u32 expr, u32 which) {
+    ASSERT(which < ARRAY_COUNT(builtins));
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     char wanted[40];
     u32 least = builtins[which].least, most = builtins[which].most;
@@ -56,6 +58,7 @@ static u32 builtin(front *f, u32 expr, u32 which) {
 }
 
 static u32 clamped(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_CALL);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     if (call->arg_count != 3) return arity(f, expr, "clamp", "3 arguments: clamp(x, low, high)");
     u32 at = call->arg_at;
@@ -66,6 +69,7 @@ static u32 clamped(front *f, u32 expr) {
 }
 
 static u32 conversion(front *f, u32 expr, u8 type) {
+    ASSERT(type < TYPE_COUNT);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     if (call->arg_count != 1 || call->form != CALL_PLAIN)
         return arity(f, expr, type_text(type), "1 argument");
@@ -81,6 +85,8 @@ static u32 conversion(front *f, u32 expr, u8 type) {
 }
 
 static u32 user_function(front *f, u32 expr, u32 symbol_row) {
+    ASSERT(f->symbols[symbol_row].kind == SYMBOL_FN);
+    ASSERT(f->fn_depth <= ARRAY_COUNT(f->fn_stack));
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     const symbol *s = &f->symbols[symbol_row];
     const ast_item *item = &f->tree->items[s->item];
@@ -127,6 +133,7 @@ static u32 user_function(front *f, u32 expr, u32 symbol_row) {
 
 /* Pushes the loops of `for k: p, l: q`; false after an error. */
 static bool loops_push(front *f, const ast_call *call, u32 *at) {
+    ASSERT(call->form == CALL_FOR && f->depth <= 31);
     *at = f->loop_count;
     if (!arena_grow(f->memory, (void **)&f->loops, &f->loop_capacity,
                     f->loop_count + call->loop_count + 1, sizeof(ir_loop))) {
@@ -156,11 +163,13 @@ static bool loops_push(front *f, const ast_call *call, u32 *at) {
 }
 
 static bool wants_bool(u8 reduction) {
+    ASSERT(reduction < IR_REDUCTION_COUNT);
     return reduction == IR_ANY || reduction == IR_ALL || reduction == IR_COUNT;
 }
 
 /* The class of a reduction's result. */
 static u32 reduced_class(front *f, u8 reduction, u32 class, u32 expr) {
+    ASSERT(reduction < IR_REDUCTION_COUNT && class < f->class_count);
     switch (reduction) {
     case IR_ANY:
     case IR_ALL: return class_new(f, TYPE_BOOL, expr);
@@ -177,12 +186,14 @@ static u32 reduced_class(front *f, u8 reduction, u32 class, u32 expr) {
 }
 
 static bool element_fits(front *f, u8 reduction, u32 element) {
+    ASSERT(element != 0 && element < f->term_count);
     if (!wants_bool(reduction)) return true;
     return class_join(f, f->terms[element].class, class_new(f, TYPE_BOOL, 0),
                       f->terms[element].expr);
 }
 
 static u32 reduce_for(front *f, u32 expr, u8 reduction) {
+    ASSERT(reduction < IR_REDUCTION_COUNT);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     u32 before = f->local_count, was_depth = f->depth, at, count = call->loop_count;
     u32 arg = f->tree->lists[call->arg_at], filter_expr = call->filter;
@@ -215,6 +226,7 @@ static u32 reduce_for(front *f, u32 expr, u8 reduction) {
 }
 
 static u32 reduce_whole(front *f, u32 expr, u8 reduction) {
+    ASSERT(reduction < IR_REDUCTION_COUNT);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     bool was_whole = f->whole;
     u32 was_base = f->local_base;
@@ -238,6 +250,7 @@ static u32 reduce_whole(front *f, u32 expr, u8 reduction) {
 }
 
 static u32 keyed_error(front *f, u32 expr, diag_code code, const char *text, const char *help) {
+    ASSERT(text != NULL && help != NULL);
     diag_row *d = diag_add(f->diags, code, f->tree->place[expr], "%s", text);
     diag_help(f->diags, d, "%s", help);
     return term_error(f, expr);
@@ -245,12 +258,14 @@ static u32 keyed_error(front *f, u32 expr, diag_code code, const char *text, con
 
 /* Whether the key's shape is the leading dimensions of the element's. */
 static bool leads(const front *f, u32 key, u32 element) {
+    ASSERT(key < f->shape_count || key == 0);
     const front_shape *k = &f->shapes[key], *e = &f->shapes[element];
     if (key == 0 || k->axis_count > e->axis_count) return false;
     return memcmp(k->dims, e->dims, k->axis_count * sizeof(u64)) == 0;
 }
 
 static u32 reduce_by(front *f, u32 expr, u8 reduction) {
+    ASSERT(f->tree->calls[f->tree->a[expr]].form == CALL_BY);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     const char *owner = f->page == 0 ? "result" : f->ir->pages[f->page].name;
     const ast_item *item = f->page == 0 ? NULL : &f->tree->items[f->pages[f->page].item];
@@ -312,6 +327,7 @@ static u32 reduce_by(front *f, u32 expr, u8 reduction) {
 }
 
 u32 elaborate_reduction(front *f, u32 expr, u8 reduction) {
+    ASSERT(reduction < IR_REDUCTION_COUNT);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     if (call->form == CALL_FOR) return reduce_for(f, expr, reduction);
     if (call->form == CALL_BY) return reduce_by(f, expr, reduction);
@@ -323,6 +339,7 @@ u32 elaborate_reduction(front *f, u32 expr, u8 reduction) {
 /* The page that prev or history is asked of; prev of prev is a hidden page. 0 after an error or an
  * unknown shape. */
 u32 lagged_page(front *f, u32 expr, bool *unknown) {
+    ASSERT(expr < f->tree->expr_count);
     const ast *t = f->tree;
     u32 row = 0;
     if (t->kind[expr] == AST_NAME) {
@@ -372,6 +389,7 @@ wrong:;
 }
 
 u32 term_prev(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_CALL);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     bool unknown = false;
     if (call->arg_count != 1 || call->form != CALL_PLAIN)
@@ -386,6 +404,7 @@ u32 term_prev(front *f, u32 expr) {
 }
 
 static u32 waits(front *f, u32 expr, const char *what) {
+    ASSERT(what[0] != 0);
     diag_row *d =
         diag_add(f->diags, DIAG_WAITS, f->tree->place[expr], "`%s` is not executed yet", what);
     diag_help(f->diags, d,
@@ -394,6 +413,7 @@ static u32 waits(front *f, u32 expr, const char *what) {
 }
 
 u32 elaborate_call(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_CALL);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     const char *name = ast_text(f->tree, call->name);
     if (call->qualifier != 0) {
@@ -446,6 +466,7 @@ u32 elaborate_call(front *f, u32 expr) {
 }
 
 u32 elaborate_index(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_INDEX);
     const ast *t = f->tree;
     u32 base_expr = t->a[expr], at = t->b[expr], count = t->c[expr];
     bool was_whole = f->whole;

@@ -7,6 +7,7 @@
  * own way. */
 u16 op_for_type(u16 op, u8 type);
 u16 op_for_type(u16 op, u8 type) {
+    ASSERT(op < OP_COUNT);
     bool integer = type_is_integer(type);
     if (op == OP_DIV && integer) return OP_IDIV;
     if (op == OP_FMOD && integer) return OP_IMOD;
@@ -26,6 +27,7 @@ static const char *operands_text(char operands) {
 }
 
 static void check_op(front *f, const term *t) {
+    ASSERT(t->kind == TERM_OP && t->op < OP_COUNT);
     u32 operand = t->op == OP_SELECT ? t->b : t->a;
     u8 type = class_type(f, f->terms[operand].class);
     u16 op = op_for_type(t->op, type);
@@ -53,6 +55,7 @@ static void check_op(front *f, const term *t) {
 }
 
 static void check_literal(front *f, const term *t) {
+    ASSERT(t->kind == TERM_INTEGER);
     u8 type = class_type(f, t->class);
     bool minus = t->op == 1 && t->bits != 0;
     char text[80];
@@ -85,6 +88,7 @@ static void check_literal(front *f, const term *t) {
 }
 
 static void need_integer(front *f, u32 row) {
+    ASSERT(row < f->term_count);
     u8 type = class_type(f, f->terms[row].class);
     char text[80];
     if (type_is_integer(type)) return;
@@ -95,6 +99,7 @@ static void need_integer(front *f, u32 row) {
 }
 
 static void need_number(front *f, const term *t) {
+    ASSERT(t->kind == TERM_REDUCE || t->kind == TERM_WHOLE);
     u8 type = class_type(f, f->terms[t->a].class);
     bool number = t->op == IR_SUM || t->op == IR_PROD || t->op == IR_MEAN;
     char text[80];
@@ -106,6 +111,7 @@ static void need_number(front *f, const term *t) {
 }
 
 void terms_check(front *f, u32 first, u32 end) {
+    ASSERT(end <= f->term_count && (first <= end || end == 0));
     for (u32 row = first == 0 ? 1 : first; row < end; row++) {
         const term *t = &f->terms[row];
         switch (t->kind) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 static bool not_constant(front *f, u32 expr, const char *what) {
+    ASSERT(expr < f->tree->expr_count);
     if (f->tree->kind[expr] != AST_ERROR) {
         char text[80];
         diag_row *d = diag_add(f->diags, DIAG_NOT_CONSTANT, f->tree->place[expr], "`%s` is not %s",
@@ -18,6 +19,7 @@ static bool not_constant(front *f, u32 expr, const char *what) {
 }
 
 static bool overflowed(front *f, u32 expr) {
+    ASSERT(expr < f->tree->expr_count);
     diag_row *d = diag_add(f->diags, DIAG_DIMENSION, f->tree->place[expr],
                            "this integer does not fit in 64 bits, or divides by zero");
     diag_help(f->diags, d, "params are 64-bit signed integers");
@@ -33,6 +35,7 @@ static bool integer_power(i64 base, i64 exponent, i64 *out) {
 }
 
 static bool binary_integer(front *f, u32 expr, u8 op, i64 a, i64 b, i64 *v) {
+    ASSERT(op < AST_OP_COUNT && expr < f->tree->expr_count);
     bool bad = false;
     switch (op) {
     case AST_OP_ADD: bad = __builtin_add_overflow(a, b, v); break;
@@ -55,6 +58,7 @@ static bool binary_integer(front *f, u32 expr, u8 op, i64 a, i64 b, i64 *v) {
 }
 
 static bool call_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
+    ASSERT(f->tree->kind[expr] == AST_CALL);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     const char *name = ast_text(f->tree, call->name);
     bool least = strcmp(name, "min") == 0, most = strcmp(name, "max") == 0;
@@ -69,6 +73,7 @@ static bool call_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
 }
 
 static bool named_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
+    ASSERT(f->tree->kind[expr] == AST_NAME || f->tree->kind[expr] == AST_MEMBER);
     const ast *t = f->tree;
     span place = t->place[expr];
     u32 row = t->kind[expr] == AST_NAME
@@ -88,6 +93,7 @@ static bool named_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
 }
 
 bool constant_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
+    ASSERT(expr < f->tree->expr_count && scope_row < f->scope_count);
     const ast *t = f->tree;
     i64 a, b;
     switch (t->kind[expr]) {
@@ -113,6 +119,7 @@ bool constant_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
 }
 
 bool constant_shape(front *f, u32 scope_row, const u32 *exprs, u32 count, u32 *shape) {
+    ASSERT(count == 0 || exprs != NULL);
     u64 dims[PAGE_AXES_MAX] = {1, 1, 1, 1}, lanes = 1;
     if (count > PAGE_AXES_MAX) {
         diag_row *d = diag_add(f->diags, DIAG_DIMENSION, f->tree->place[exprs[PAGE_AXES_MAX]],
@@ -144,6 +151,7 @@ bool constant_shape(front *f, u32 scope_row, const u32 *exprs, u32 count, u32 *s
 }
 
 bool constant_element(front *f, u32 scope_row, u32 expr, u8 *type, u64 *bits) {
+    ASSERT(*type == TYPE_NONE || *type < TYPE_COUNT);
     u32 was_scope = f->scope, was_page = f->page, was_depth = f->depth, was_base = f->local_base;
     bool was_whole = f->whole, was_start = f->source_start, was_keyed = f->keyed_allowed;
     u32 first_class = f->class_count, first_term = f->term_count, errors = f->diags->error_count;
@@ -172,6 +180,7 @@ bool constant_element(front *f, u32 scope_row, u32 expr, u8 *type, u64 *bits) {
 
 /* -D NAME=VALUE for a top-level param of the graph file. */
 static bool define_value(front *f, const symbol *s, i64 *v) {
+    ASSERT(s->kind == SYMBOL_PARAM);
     const char *name = ast_text(f->tree, s->name);
     size_t bytes = strlen(name);
     bool found = false;
@@ -186,6 +195,7 @@ static bool define_value(front *f, const symbol *s, i64 *v) {
 }
 
 static bool cycle_told(front *f, const symbol *s) {
+    ASSERT(s->progress == BUSY);
     diag_row *d = diag_add(f->diags, DIAG_CONSTANT_CYCLE, s->place, "`%s` needs itself",
                            ast_text(f->tree, s->name));
     diag_help(f->diags, d, "params and consts may only need ones that do not need them back");
@@ -195,6 +205,7 @@ static bool cycle_told(front *f, const symbol *s) {
 /* The shape that the page behind an argument `x` or `prev(x)` states: known before its definition,
  * which may lie on a cycle through the node. 0 where it states none. */
 static u32 argument_stated_shape(front *f, const front_page *p) {
+    ASSERT(p->argument < f->tree->expr_count);
     const ast *t = f->tree;
     u32 expr = p->argument, shape = 0, exprs[PAGE_AXES_MAX];
     while (t->kind[expr] == AST_CALL &&
@@ -217,6 +228,7 @@ static u32 argument_stated_shape(front *f, const front_page *p) {
 
 /* A node's param bound by the shape of an argument: axis `bits` of page `page`. */
 static bool bound_by_shape(front *f, symbol *s) {
+    ASSERT(s->page != 0 && s->page < f->ir->page_count && s->bits < UINT32_MAX);
     const front_page *p = &f->pages[s->page];
     u32 axis = (u32)s->bits, shape = p->shape_known ? p->shape : argument_stated_shape(f, p);
     u32 axes = shape == 0 ? 0 : f->shapes[shape].axis_count;
@@ -232,6 +244,7 @@ static bool bound_by_shape(front *f, symbol *s) {
 }
 
 bool constant_symbol(front *f, u32 row) {
+    ASSERT(row != 0 && row < f->symbol_count);
     symbol *s = &f->symbols[row];
     if ((s->kind != SYMBOL_PARAM && s->kind != SYMBOL_CONST) || s->progress == DONE) return true;
     if (s->progress == BUSY) return cycle_told(f, s);
@@ -255,6 +268,7 @@ bool constant_symbol(front *f, u32 row) {
 }
 
 static void defines_check(front *f) {
+    ASSERT(f->passes_done == PASS_NAMES);
     for (size_t k = 0; k < f->options->define_count; k++) {
         const char *d = f->options->defines[k], *equals = strchr(d, '=');
         u64 bits;
@@ -274,6 +288,7 @@ static void defines_check(front *f) {
 }
 
 bool constants_all(front *f) {
+    ASSERT(f->passes_done == PASS_NAMES);
     defines_check(f);
     for (u32 row = 1; row < f->symbol_count && !f->out_of_memory; row++)
         if (f->symbols[row].page == 0) constant_symbol(f, row);

@@ -4,6 +4,7 @@
 #include "front_state.h"
 
 static u32 index_term(front *f, u32 var, u32 expr) {
+    ASSERT(var < 32);
     return term_add(f, (term){.kind = TERM_INDEX,
                               .bits = var,
                               .vars = 1u << var,
@@ -12,6 +13,7 @@ static u32 index_term(front *f, u32 var, u32 expr) {
 }
 
 static u32 integer_term(front *f, u64 value, u32 expr) {
+    ASSERT(expr < f->tree->expr_count);
     return term_add(f, (term){.kind = TERM_CONST,
                               .bits = value,
                               .expr = expr,
@@ -19,6 +21,7 @@ static u32 integer_term(front *f, u64 value, u32 expr) {
 }
 
 static u32 read_term(front *f, u32 page, bool prev, const u32 *index, u32 count, u32 expr) {
+    ASSERT(page != 0 && page < f->ir->page_count && count <= PAGE_AXES_MAX);
     term t = {.kind = TERM_READ,
               .page = page,
               .prev = prev,
@@ -41,6 +44,7 @@ static u32 read_term(front *f, u32 page, bool prev, const u32 *index, u32 count,
 
 static u32 hidden_page(front *f, const char *what, const u64 *dims, u32 count, u32 class,
                        u32 expr) {
+    ASSERT(count <= PAGE_AXES_MAX && class < f->class_count);
     u32 page = page_add_hidden(f, what, expr);
     if (page == 0) return 0;
     front_page *p = &f->pages[page];
@@ -54,6 +58,7 @@ static u32 hidden_page(front *f, const char *what, const u64 *dims, u32 count, u
  * prev(H)[r - 1, i...]: a delta that replaced prev(x) shows in row 1, and in later rows from then
  * on. */
 static u32 history_rows(front *f, u32 of, u64 rows, u32 expr) {
+    ASSERT(rows >= 1 && f->pages[of].shape_known);
     const front_shape *s = &f->shapes[f->pages[of].shape];
     u32 axes = f->pages[of].shape == 0 ? 0 : s->axis_count, index[PAGE_AXES_MAX + 1],
         shifted[PAGE_AXES_MAX + 1];
@@ -89,6 +94,7 @@ static u32 history_rows(front *f, u32 of, u64 rows, u32 expr) {
 }
 
 static u32 history_page(front *f, u32 expr, bool *unknown) {
+    ASSERT(f->tree->kind[expr] == AST_CALL);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     i64 rows;
     if (call->arg_count != 2 || call->form != CALL_PLAIN) {
@@ -119,6 +125,7 @@ static u32 history_page(front *f, u32 expr, bool *unknown) {
 }
 
 static u32 transposed_page(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_CALL);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     bool was_whole = f->whole;
     if (call->arg_count != 1 || call->form != CALL_PLAIN) {
@@ -155,6 +162,7 @@ static u32 transposed_page(front *f, u32 expr) {
 }
 
 u32 elaborate_function_page(front *f, u32 expr, bool *unknown) {
+    ASSERT(f->tree->kind[expr] == AST_CALL);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     bool history = strcmp(ast_text(f->tree, call->name), "history") == 0;
     return history ? history_page(f, expr, unknown) : transposed_page(f, expr);

@@ -12,6 +12,7 @@
 #define INSTANCE_DEPTH_MAX 64u
 
 static bool read_text(front *f, const char *path, const char *shown, u32 *file) {
+    ASSERT(path[0] != 0 && file != NULL);
     const void *text;
     u64 bytes;
     message m = {.used = 0};
@@ -24,6 +25,7 @@ static bool read_text(front *f, const char *path, const char *shown, u32 *file) 
 
 /* Beside the importing file, then in each folder. */
 static bool find_text(front *f, u32 importer, const char *name, u32 *file) {
+    ASSERT(importer < f->sources->count);
     char path[4200];
     const char *from = f->sources->files[importer].name, *slash = strrchr(from, '/');
     int folder = slash == NULL ? 0 : (int)(slash - from) + 1;
@@ -44,6 +46,7 @@ static bool find_text(front *f, u32 importer, const char *name, u32 *file) {
 }
 
 static bool scope_of_file(const front *f, u32 file, u32 *found) {
+    ASSERT(file < f->sources->count);
     for (u32 k = 1; k < f->scope_count; k++)
         if (f->scopes[k].file == file && !f->scopes[k].instance && f->scopes[k].parent == 0) {
             *found = k;
@@ -54,13 +57,14 @@ static bool scope_of_file(const front *f, u32 file, u32 *found) {
 
 /* The scope of an imported file, read and collected at its first import. */
 static u32 import_scope(front *f, u32 importer, const ast_item *item) {
+    ASSERT(item->kind == ITEM_IMPORT && importer < f->sources->count);
     u32 file, found;
     const char *name = ast_text(f->tree, item->text);
     if (!find_text(f, importer, name, &file)) {
         diag_row *d = diag_add(f->diags, DIAG_IMPORT, item->text_span, "`%s` cannot be read", name);
-        diag_help(
-            f->diags, d,
-            "it is looked up beside this file, then in each -I folder, then in the installed graphs");
+        diag_help(f->diags, d,
+                  "it is looked up beside this file, then in each -I folder, "
+                  "then in the installed graphs");
         return 0;
     }
     if (scope_of_file(f, file, &found)) return found;
@@ -81,6 +85,7 @@ static u32 import_scope(front *f, u32 importer, const ast_item *item) {
 }
 
 bool instances_import(front *f, u32 scope_row, u32 item_row) {
+    ASSERT(scope_row != 0 && f->tree->items[item_row].kind == ITEM_IMPORT);
     ast_item item = f->tree->items[item_row];
     u32 target = import_scope(f, f->scopes[scope_row].file, &item);
     if (target == 0) return false;
@@ -110,6 +115,7 @@ bool instances_import(front *f, u32 scope_row, u32 item_row) {
 }
 
 static u32 instance_depth(const front *f, u32 scope_row) {
+    ASSERT(scope_row < f->scope_count);
     u32 depth = 0;
     for (const char *c = f->scopes[scope_row].prefix; *c != 0; c++) depth += *c == '.';
     return depth;
@@ -118,6 +124,8 @@ static u32 instance_depth(const front *f, u32 scope_row) {
 /* The page of an argument: a hidden page whose definition is the argument, read in the scope of the
  * `use`. */
 static u32 argument_page(front *f, u32 use_scope, u32 inside, u32 parameter, u32 expr) {
+    ASSERT(inside < f->scope_count && f->scopes[inside].instance);
+    ASSERT(parameter < f->tree->parameter_count);
     const ast_parameter *p = &f->tree->parameters[parameter];
     const char *prefix = f->scopes[inside].prefix, *text = ast_text(f->tree, p->name);
     char name[400];
@@ -140,6 +148,7 @@ static u32 argument_page(front *f, u32 use_scope, u32 inside, u32 parameter, u32
 
 /* Bare names in a parameter's shape become params, bound when the argument's shape is known. */
 static void bind_shape(front *f, u32 inside, const ast_parameter *p, u32 page) {
+    ASSERT(!p->is_param && (page != 0 || f->out_of_memory));
     for (u32 k = 0; k < p->shape_count; k++) {
         u32 expr = f->tree->lists[p->shape_at + k];
         if (f->tree->kind[expr] != AST_NAME) continue;
@@ -162,6 +171,7 @@ static void bind_shape(front *f, u32 inside, const ast_parameter *p, u32 page) {
 
 static bool arguments_bind(front *f, u32 use_scope, u32 inside, const ast_item *node,
                            const ast_call *call, u32 expr) {
+    ASSERT(node->kind == ITEM_NODE && f->scopes[inside].instance);
     if (call->form != CALL_PLAIN || call->arg_count != node->parameter_count) {
         diag_row *d = diag_add(
             f->diags, DIAG_ARITY, f->tree->place[expr], "node `%s` takes %u arguments, not %u",
@@ -192,6 +202,7 @@ static bool arguments_bind(front *f, u32 use_scope, u32 inside, const ast_item *
 }
 
 static void shape_told(front *f, u32 page, const ast_parameter *p, const char *wanted) {
+    ASSERT(f->pages[page].argument != 0);
     const front_page *a = &f->pages[page];
     char shape[120];
     diag_row *d =
@@ -204,6 +215,7 @@ static void shape_told(front *f, u32 page, const ast_parameter *p, const char *w
 }
 
 void instances_check(front *f) {
+    ASSERT(f->passes_done == PASS_PAGES && f->diags->error_count == 0);
     for (u32 page = 1; page < f->ir->page_count; page++) {
         if (f->pages[page].parameter == 0 || !f->pages[page].shape_known) continue;
         ast_parameter p = f->tree->parameters[f->pages[page].parameter - 1];
@@ -227,6 +239,8 @@ void instances_check(front *f) {
 }
 
 bool instances_use(front *f, u32 symbol_row) {
+    ASSERT(f->symbols[symbol_row].kind == SYMBOL_USE);
+    ASSERT(f->passes_done == PASS_NONE);
     symbol use = f->symbols[symbol_row];
     ast_item item = f->tree->items[use.item];
     const ast_call *call = &f->tree->calls[f->tree->a[item.expr]];

@@ -23,23 +23,27 @@ typedef struct {
 static u32 lower(front *f, u32 row, const context *c);
 
 static u32 place_of(front *f, u32 expr) {
+    ASSERT(f->page < f->ir->page_count || f->page == 0);
     return ir_place_add(f->ir, f->tree->place[expr],
                         f->page != 0 ? f->ir->pages[f->page].name : "");
 }
 
 static context context_new(front *f, const context *from) {
+    ASSERT(from->axes <= PAGE_AXES_MAX && from->depth <= 32);
     context c = *from;
     c.id = ++f->context;
     return c;
 }
 
 static context context_guarded(front *f, const context *from) {
+    ASSERT(from->id != 0);
     context c = from->guarded ? *from : context_new(f, from);
     c.guarded = true;
     return c;
 }
 
 static u64 literal_bits(front *f, const term *t, u8 type) {
+    ASSERT(type < TYPE_COUNT && (t->kind == TERM_INTEGER || t->kind == TERM_FLOAT));
     char text[1100];
     u64 bits = 0, value = t->op == 1 ? 0 - t->bits : t->bits;
     if (t->kind == TERM_INTEGER) {
@@ -76,6 +80,7 @@ static u64 literal_bits(front *f, const term *t, u8 type) {
 }
 
 static u32 one_of(front *f, u8 type) {
+    ASSERT(type < TYPE_COUNT);
     f64 wide = 1;
     f32 narrow = 1;
     u64 bits = 1;
@@ -87,6 +92,7 @@ static u32 one_of(front *f, u8 type) {
 /* x ** c from the most significant bit of |c| on; a negative one is one reciprocal. Integers to a
  * negative power fault. */
 static u32 lower_power(front *f, const term *t, const context *c) {
+    ASSERT(t->kind == TERM_POWER && t->exponent >= -64 && t->exponent <= 64);
     u32 x = lower(f, t->a, c), expr = t->expr, place = place_of(f, expr);
     i64 exponent = t->exponent;
     if (x == 0) return 0;
@@ -114,6 +120,7 @@ static u32 lower_power(front *f, const term *t, const context *c) {
 
 /* An unguarded affine read that leaves its page somewhere and has no edge there. */
 static void check_inside(front *f, const term *t, u32 page, const u32 *index, const context *c) {
+    ASSERT(page != 0 && page < f->ir->page_count);
     const ir_page *p = &f->ir->pages[page];
     for (u32 k = 0; k < p->rank && !c->guarded; k++) {
         ir_affine a;
@@ -127,15 +134,16 @@ static void check_inside(front *f, const term *t, u32 page, const u32 *index, co
                      (long long)low, (long long)high, p->name, (unsigned long long)p->dims[k] - 1);
         if (p->place != 0 && !p->hidden)
             diag_second(f->diags, d, f->ir->places[p->place].at, "`%s` has no edge", p->name);
-        diag_help(
-            f->diags, d,
-            "give it one: `%s ... edge clamp` (or wrap, mirror, fill 0), or guard the read with `if`",
-            p->name);
+        diag_help(f->diags, d,
+                  "give it one: `%s ... edge clamp` (or wrap, mirror, fill 0), "
+                  "or guard the read with `if`",
+                  p->name);
         return;
     }
 }
 
 static u32 lower_read(front *f, const term *t, const context *c) {
+    ASSERT(t->kind == TERM_READ && t->count == f->ir->pages[t->page].rank);
     u32 index[PAGE_AXES_MAX], page = t->page, count = t->count, at = t->at;
     term copy = *t;
     for (u32 k = 0; k < count; k++) {
@@ -152,6 +160,7 @@ static u32 lower_whole_page(front *f, const term *t, const context *c) {
 }
 
 static u32 lower_op(front *f, const term *t, const context *c) {
+    ASSERT(t->kind == TERM_OP && t->op < OP_COUNT);
     u32 in[3] = {t->a, t->b, t->c}, expr = t->expr, out[3] = {0};
     u16 op = t->op;
     u32 arity = op_info(op)->arity;
@@ -170,6 +179,7 @@ static u32 lower_op(front *f, const term *t, const context *c) {
 
 /* The element as the reduction adds it: integers of a sum or product are widened first. */
 static u32 widen_element(front *f, u8 reduction, u32 element) {
+    ASSERT(element != 0 && reduction < IR_REDUCTION_COUNT);
     u8 type = f->ir->exprs[element].type;
     bool wide = (reduction == IR_SUM || reduction == IR_PROD || reduction == IR_MEAN) &&
                 type_is_integer(type);
@@ -178,6 +188,7 @@ static u32 widen_element(front *f, u8 reduction, u32 element) {
 }
 
 static u32 lower_reduce(front *f, const term *t, const context *c) {
+    ASSERT(t->kind == TERM_REDUCE && t->count <= 32 && c->depth + t->count <= 32);
     ir_loop loops[32];
     context inner = context_new(f, c);
     u32 base = t->vars == 0 ? 0 : c->depth, count = t->count, element_row = t->a, filter_row = t->b,
@@ -205,6 +216,7 @@ static u32 lower_reduce(front *f, const term *t, const context *c) {
 }
 
 static u32 lower_whole(front *f, const term *t, const context *c) {
+    ASSERT(t->kind == TERM_WHOLE && f->terms[t->a].vars == 0);
     const front_shape *s = &f->shapes[f->terms[t->a].shape];
     u32 axes = f->terms[t->a].shape == 0 ? 0 : s->axis_count, element_row = t->a, expr = t->expr;
     u8 reduction = (u8)t->op;
@@ -232,6 +244,7 @@ static u32 lower_whole(front *f, const term *t, const context *c) {
 }
 
 static u32 lower_fresh(front *f, u32 row, const context *c) {
+    ASSERT(row != 0 && row < f->term_count && class_type(f, f->terms[row].class) != TYPE_NONE);
     term t = f->terms[row];
     u8 type = class_type(f, t.class);
     switch (t.kind) {
@@ -266,6 +279,7 @@ static u32 lower_fresh(front *f, u32 row, const context *c) {
 }
 
 static u32 lower(front *f, u32 row, const context *c) {
+    ASSERT(c->id != 0 && row < f->term_count);
     if (row == 0 || f->out_of_memory) return 0;
     if (f->terms[row].memo_context == c->id && c->id != 0) return f->terms[row].memo;
     u32 result = lower_fresh(f, row, c);
@@ -274,6 +288,7 @@ static u32 lower(front *f, u32 row, const context *c) {
 }
 
 static context context_first(front *f, const u64 *dims, u32 axes) {
+    ASSERT(axes <= PAGE_AXES_MAX);
     context c = {.axes = axes, .depth = axes, .id = ++f->context};
     memset(f->ir->extents, 0, sizeof f->ir->extents);
     for (u32 k = 0; k < 32; k++) c.var[k] = (u8)k;
@@ -285,11 +300,13 @@ static context context_first(front *f, const u64 *dims, u32 axes) {
 }
 
 u32 lower_term(front *f, u32 row) {
+    ASSERT(row != 0 && row < f->term_count);
     context c = context_first(f, NULL, 0);
     return lower(f, row, &c);
 }
 
 static u32 equation_add(front *f, ir_equation e) {
+    ASSERT(e.page != 0 && e.page < f->ir->page_count && e.expr < f->ir->expr_count);
     ir *g = f->ir;
     u32 row = g->equation_count == 0 ? 1 : g->equation_count;
     if (!arena_grow(f->memory, (void **)&g->equations, &g->equation_capacity, row + 1,
@@ -304,6 +321,7 @@ static u32 equation_add(front *f, ir_equation e) {
 }
 
 static void lower_keyed(front *f, u32 page) {
+    ASSERT(f->pages[page].keyed != 0 && f->pages[page].key_term != 0);
     const front_page *p = &f->pages[page];
     const front_shape *domain = &f->shapes[p->domain_shape];
     u32 key_axes = f->shapes[f->terms[p->key_term].shape].axis_count;
@@ -333,6 +351,7 @@ static void lower_keyed(front *f, u32 page) {
 
 /* A scan, sort, product ...: each operand over its own indices. */
 static void lower_whole_function(front *f, u32 page) {
+    ASSERT(f->pages[page].whole != 0 && f->pages[page].term != 0);
     const front_page *p = &f->pages[page];
     const front_shape *domain = &f->shapes[p->domain_shape];
     ir_equation e = {.page = page,
@@ -363,6 +382,7 @@ static void lower_whole_function(front *f, u32 page) {
 }
 
 static void page_lower(front *f, u32 page) {
+    ASSERT(f->ir->pages[page].equation == 0 && f->ir->pages[page].type < TYPE_COUNT);
     front_page *p = &f->pages[page];
     ir_page *out = &f->ir->pages[page];
     if (p->keyed != 0 || p->whole != 0) {
@@ -378,6 +398,7 @@ static void page_lower(front *f, u32 page) {
 }
 
 bool pages_lower(front *f) {
+    ASSERT(f->passes_done == PASS_PAGES && f->diags->error_count == 0);
     for (u32 page = 1; page < f->ir->page_count; page++) {
         const front_page *p = &f->pages[page];
         ir_page *out = &f->ir->pages[page];

@@ -11,6 +11,7 @@ static u64 symbol_hash(u32 scope_row, u32 name, bool of_function) {
 }
 
 static bool table_grow(front *f) {
+    ASSERT(f->symbol_table_capacity <= f->symbol_count * 4);
     u32 capacity = f->symbol_table_capacity == 0 ? 256 : f->symbol_table_capacity * 2;
     u32 *table = ARENA_ARRAY(f->memory, u32, capacity);
     if (table == NULL) return false;
@@ -26,6 +27,8 @@ static bool table_grow(front *f) {
 }
 
 static u32 find_here(const front *f, u32 scope_row, u32 name, bool of_function) {
+    ASSERT((f->symbol_table_capacity & (f->symbol_table_capacity - 1)) == 0);
+    ASSERT(f->symbol_count * 2 <= f->symbol_table_capacity + 2);
     if (f->symbol_table_capacity == 0) return 0;
     u32 mask = f->symbol_table_capacity - 1;
     u64 at = symbol_hash(scope_row, name, of_function) & mask;
@@ -38,6 +41,7 @@ static u32 find_here(const front *f, u32 scope_row, u32 name, bool of_function) 
 }
 
 symbol *symbol_add(front *f, symbol s) {
+    ASSERT(s.kind != SYMBOL_NONE && s.scope != 0 && s.scope < f->scope_count);
     static _Thread_local symbol none;
     u32 other = find_here(f, s.scope, s.name, s.of_function);
     none = s;
@@ -66,6 +70,7 @@ short_of_memory:
 }
 
 u32 names_scope(front *f, u32 parent, u32 file, bool instance, const char *prefix) {
+    ASSERT(parent < f->scope_count || parent == 0);
     if (f->scope_count == 0) f->scope_count = 1;
     if (!arena_grow(f->memory, (void **)&f->scopes, &f->scope_capacity, f->scope_count + 1,
                     sizeof(scope))) {
@@ -77,6 +82,7 @@ u32 names_scope(front *f, u32 parent, u32 file, bool instance, const char *prefi
 }
 
 u32 names_find(front *f, u32 scope_row, u32 name, bool of_function) {
+    ASSERT(scope_row < f->scope_count);
     bool inside = false;
     for (u32 at = scope_row; at != 0; at = f->scopes[at].parent) {
         const scope *s = &f->scopes[at];
@@ -95,6 +101,7 @@ u32 names_find(front *f, u32 scope_row, u32 name, bool of_function) {
 }
 
 static const char *nearest(front *f, u32 scope_row, u32 name, bool of_function) {
+    ASSERT(scope_row < f->scope_count);
     static const char *const functions[] = {
         "abs",    "sign",      "min",      "max",      "clamp",   "floor",  "ceil",    "round",
         "trunc",  "sqrt",      "fma",      "exp",      "exp2",    "expm1",  "log",     "log2",
@@ -124,6 +131,7 @@ static const char *nearest(front *f, u32 scope_row, u32 name, bool of_function) 
 }
 
 u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place) {
+    ASSERT(name < f->tree->string_count);
     u32 row = names_find(f, scope_row, name, of_function);
     if (row != 0) return row;
     const char *text = ast_text(f->tree, name), *near = nearest(f, scope_row, name, of_function);
@@ -149,6 +157,7 @@ u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place) 
 }
 
 u32 names_member(front *f, u32 scope_row, u32 left, u32 right, bool of_function, span place) {
+    ASSERT(left < f->tree->string_count && right < f->tree->string_count);
     u32 row = names_need(f, scope_row, left, false, place);
     if (row == 0) return 0;
     const symbol *s = &f->symbols[row];
@@ -174,6 +183,8 @@ u32 names_member(front *f, u32 scope_row, u32 left, u32 right, bool of_function,
 }
 
 u32 page_add(front *f, const char *name, u8 kind, u32 item, u32 scope_row, span place) {
+    ASSERT(kind == PAGE_SOURCE || kind == PAGE_DERIVED);
+    ASSERT(item < f->tree->item_count && scope_row < f->scope_count);
     ir *g = f->ir;
     u32 row = g->page_count == 0 ? 1 : g->page_count;
     if (!arena_grow(f->memory, (void **)&g->pages, &g->page_capacity, row + 1, sizeof(ir_page)) ||
@@ -192,6 +203,7 @@ u32 page_add(front *f, const char *name, u8 kind, u32 item, u32 scope_row, span 
 }
 
 u32 page_add_hidden(front *f, const char *what, u32 expr) {
+    ASSERT(f->page == 0 || f->page < f->ir->page_count);
     const char *owner = f->page != 0 ? f->ir->pages[f->page].name : "graph";
     char name[300];
     snprintf(name, sizeof name, "%.200s.%s%u", owner, what, ++f->hidden_count);
@@ -203,6 +215,7 @@ u32 page_add_hidden(front *f, const char *what, u32 expr) {
 }
 
 static const char *full_name(front *f, u32 scope_row, u32 name) {
+    ASSERT(scope_row != 0 && scope_row < f->scope_count);
     const char *prefix = f->scopes[scope_row].prefix, *text = ast_text(f->tree, name);
     size_t bytes = strlen(prefix) + strlen(text) + 1;
     char *joined = arena_take(f->memory, bytes, 1);
@@ -215,6 +228,7 @@ static const char *full_name(front *f, u32 scope_row, u32 name) {
 }
 
 static void collect_item(front *f, u32 scope_row, u32 row) {
+    ASSERT(row != 0 && row < f->tree->item_count);
     const ast_item *item = &f->tree->items[row];
     symbol s = {.name = item->name, .scope = scope_row, .item = row, .place = item->name_span};
     switch (item->kind) {
@@ -244,6 +258,7 @@ static void collect_item(front *f, u32 scope_row, u32 row) {
 }
 
 bool names_collect_items(front *f, u32 scope_row, const u32 *items, u32 count) {
+    ASSERT(scope_row != 0 && scope_row < f->scope_count);
     for (u32 k = 0; k < count && !f->out_of_memory; k++) {
         if (f->tree->items[items[k]].kind != ITEM_IMPORT) collect_item(f, scope_row, items[k]);
     }
@@ -251,6 +266,7 @@ bool names_collect_items(front *f, u32 scope_row, const u32 *items, u32 count) {
 }
 
 bool names_collect(front *f) {
+    ASSERT(f->passes_done == PASS_NONE && f->scope_count == 0);
     u32 root = names_scope(f, 0, 0, false, "");
     ASSERT(root == 1 || f->out_of_memory);
     for (u32 k = 0; k < f->tree->top_count && !f->out_of_memory; k++) {

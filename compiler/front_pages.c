@@ -13,6 +13,7 @@ typedef struct {
 } name_edges;
 
 static void edge_add(front *f, name_edges *e, u32 page) {
+    ASSERT(page != 0 && page < f->ir->page_count);
     if (!arena_grow(f->memory, (void **)&e->to, &e->capacity, e->count + 1, sizeof(u32))) {
         f->out_of_memory = true;
         return;
@@ -21,12 +22,14 @@ static void edge_add(front *f, name_edges *e, u32 page) {
 }
 
 static void mention(front *f, name_edges *e, u32 scope_row, u32 name) {
+    ASSERT(scope_row != 0 && scope_row < f->scope_count);
     u32 row = names_find(f, scope_row, name, false);
     /* A node's param that is bound by an argument's shape needs that argument. */
     if (row != 0 && f->symbols[row].page != 0) edge_add(f, e, f->symbols[row].page);
 }
 
 static void mention_member(front *f, name_edges *e, u32 scope_row, u32 left, u32 right) {
+    ASSERT(scope_row != 0 && scope_row < f->scope_count);
     u32 row = names_find(f, scope_row, left, false);
     if (row == 0 || f->symbols[row].kind != SYMBOL_USE) return;
     row = names_find(f, f->symbols[row].target, right, false);
@@ -35,6 +38,7 @@ static void mention_member(front *f, name_edges *e, u32 scope_row, u32 left, u32
 
 /* Every page that an expression names; recursion is bounded by EXPR_HEIGHT_MAX. */
 static void mentions(front *f, name_edges *e, u32 scope_row, u32 expr) {
+    ASSERT(expr < f->tree->expr_count);
     const ast *t = f->tree;
     if (expr == 0) return;
     switch (t->kind[expr]) {
@@ -72,6 +76,7 @@ static void mentions(front *f, name_edges *e, u32 scope_row, u32 expr) {
 }
 
 static bool edges_build(front *f, name_edges *e, u32 pages) {
+    ASSERT(e->count == 0 && pages == f->ir->page_count);
     e->first = ARENA_ARRAY(f->memory, u32, pages + 1);
     if (e->first == NULL) return false;
     for (u32 page = 1; page < pages; page++) {
@@ -99,6 +104,7 @@ typedef struct {
 } components;
 
 static void component_close(front *f, components *c, u32 page) {
+    ASSERT(c->stack_count > 0 && c->low[page] == c->number[page]);
     u32 member;
     do {
         member = c->stack[--c->stack_count];
@@ -109,6 +115,7 @@ static void component_close(front *f, components *c, u32 page) {
 }
 
 static void components_from(front *f, const name_edges *e, components *c, u32 start) {
+    ASSERT(c->number[start] == 0 && c->stack_count == 0);
     u32 depth = 0;
     c->call[0] = start;
     c->number[start] = c->low[start] = ++c->next;
@@ -134,6 +141,7 @@ static void components_from(front *f, const name_edges *e, components *c, u32 st
 }
 
 static bool components_find(front *f, const name_edges *e, components *c, u32 pages) {
+    ASSERT(e->first != NULL && pages > 0);
     u32 **tables[] = {&c->number, &c->low, &c->stack, &c->call, &c->at, &c->order};
     for (u32 k = 0; k < ARRAY_COUNT(tables); k++) {
         *tables[k] = ARENA_ARRAY(f->memory, u32, pages);
@@ -147,6 +155,7 @@ static bool components_find(front *f, const name_edges *e, components *c, u32 pa
 }
 
 static void edges_read(front *f, u32 page, const ast_item *item) {
+    ASSERT(item->edge_count == 0 || item->edge_at < f->tree->edge_count);
     ir_page *p = &f->ir->pages[page];
     u32 axes = f->pages[page].shape == 0 ? 0 : f->shapes[f->pages[page].shape].axis_count;
     if (item->edge_count == 0) return;
@@ -169,6 +178,8 @@ static void edges_read(front *f, u32 page, const ast_item *item) {
 
 /* What the item states: axes, shape, type. False after an error. */
 static bool header_read(front *f, u32 page) {
+    ASSERT(page != 0 && page < f->ir->page_count);
+    ASSERT(f->pages[page].progress != DONE);
     front_page *p = &f->pages[page];
     if (p->item == 0 && p->class == 0) p->class = class_new(f, p->argument_type, 0);
     if (p->item == 0) return true;
@@ -197,6 +208,7 @@ static bool header_read(front *f, u32 page) {
 }
 
 static void stated_check(front *f, u32 page, u32 row) {
+    ASSERT(row != 0 && row < f->term_count && f->pages[page].progress == DONE);
     front_page *p = &f->pages[page];
     const ast_item *item = p->item != 0 ? &f->tree->items[p->item] : NULL;
     u32 shape = f->terms[row].shape;
@@ -226,6 +238,7 @@ static void stated_check(front *f, u32 page, u32 row) {
 
 /* Elaborates one definition; false where a shape that it needs is not known yet. */
 static bool define(front *f, u32 page) {
+    ASSERT(f->pages[page].progress != DONE);
     front_page *p = &f->pages[page];
     const ast_item *item = &f->tree->items[p->item];
     f->page = page, f->scope = p->scope, f->depth = 0, f->local_count = f->local_base = 0;
@@ -261,6 +274,7 @@ static bool define(front *f, u32 page) {
 /* Where a definition starts with init, the shape of its first part is the page's: tried when
  * nothing else is known. */
 static bool shape_from_init(front *f, u32 page) {
+    ASSERT(f->pages[page].progress != DONE);
     front_page *p = &f->pages[page];
     u32 expr = f->tree->items[p->item].expr;
     if (p->item == 0 || p->shape_known || f->tree->kind[expr] != AST_INIT) return false;
@@ -281,6 +295,7 @@ static bool shape_from_init(front *f, u32 page) {
 
 /* Whether a definition reads the past of anything. */
 static bool reads_past(const front *f, u32 page) {
+    ASSERT(page != 0 && page < f->ir->page_count);
     const ast *t = f->tree;
     const ast_item *item = &t->items[f->pages[page].item];
     if (f->pages[page].item == 0) return false;
@@ -297,6 +312,7 @@ static bool reads_past(const front *f, u32 page) {
 
 /* A group whose shapes cannot be found has a cycle without init: told once, as a path. */
 static void shape_unknown(front *f, const name_edges *e, u32 page) {
+    ASSERT(f->pages[page].progress != DONE);
     char text[1000];
     u32 path[64], count = 0, at = page, used = 0, from = 0;
     bool past = false, closed = false;
@@ -333,6 +349,7 @@ static void shape_unknown(front *f, const name_edges *e, u32 page) {
 }
 
 static void group_elaborate(front *f, const name_edges *e, const u32 *members, u32 count) {
+    ASSERT(count > 0);
     u32 first_class = f->class_count == 0 ? 1 : f->class_count,
         first_term = f->term_count == 0 ? 1 : f->term_count;
     f->rule_first = f->rule_count;
@@ -375,6 +392,7 @@ static void group_elaborate(front *f, const name_edges *e, const u32 *members, u
 
 /* Hidden pages copy what their page's edges turned out to be. */
 static void hidden_edges(front *f) {
+    ASSERT(f->ir->page_count > 0);
     for (u32 page = 1; page < f->ir->page_count; page++) {
         u32 of = f->pages[page].prev_of;
         if (of == 0) continue;
@@ -384,6 +402,7 @@ static void hidden_edges(front *f) {
 }
 
 bool pages_elaborate(front *f) {
+    ASSERT(f->passes_done == PASS_ITEMS);
     u32 pages = f->ir->page_count;
     name_edges e = {0};
     components c = {0};
@@ -395,6 +414,7 @@ bool pages_elaborate(front *f) {
         while (end < c.order_count && f->pages[c.order[end]].group == f->pages[c.order[k]].group)
             end++;
         group_elaborate(f, &e, c.order + k, end - k);
+        ASSERT(f->pages[c.order[k]].shape_known || f->out_of_memory);
         k = end;
     }
     hidden_edges(f);

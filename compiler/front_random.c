@@ -10,18 +10,27 @@ typedef struct {
 } builder;
 
 static u32 word(builder *b, u64 value) {
+    ASSERT(value <= UINT32_MAX);
     return term_add(b->f, (term){.kind = TERM_CONST,
                                  .bits = value,
                                  .expr = b->expr,
                                  .class = class_new(b->f, TYPE_U64, b->expr)});
 }
 static u32 op(builder *b, u16 op_, u32 x, u32 y) {
+    ASSERT(op_ < OP_COUNT);
     u32 in[2] = {x, y};
     return term_operate(b->f, op_, in, 2, b->expr);
 }
-static u32 low(builder *b, u32 x) { return op(b, OP_AND, x, word(b, 0xffffffffu)); }
-static u32 high(builder *b, u32 x) { return op(b, OP_SHR, x, word(b, 32)); }
+static u32 low(builder *b, u32 x) {
+    ASSERT(x < b->f->term_count);
+    return op(b, OP_AND, x, word(b, 0xffffffffu));
+}
+static u32 high(builder *b, u32 x) {
+    ASSERT(x < b->f->term_count);
+    return op(b, OP_SHR, x, word(b, 32));
+}
 static u32 convert(builder *b, u8 type, u32 x) {
+    ASSERT(type < TYPE_COUNT && x < b->f->term_count);
     const term *t = &b->f->terms[x];
     return term_add(b->f, (term){.kind = TERM_CONVERT,
                                  .a = x,
@@ -56,14 +65,19 @@ static u32 number(builder *b, f64 value) {
 
 /* Two words, low first, to [0, 1). */
 static u32 unit(builder *b, u32 first, u32 second) {
+    ASSERT(first < b->f->term_count && second < b->f->term_count);
     u32 bits = op(b, OP_OR, first, op(b, OP_SHL, second, word(b, 32)));
     return op(b, OP_MUL, convert(b, TYPE_F64, op(b, OP_SHR, bits, word(b, 11))),
               number(b, 0x1p-53));
 }
 
-static u32 one(builder *b, u16 op_, u32 x) { return term_operate(b->f, op_, &x, 1, b->expr); }
+static u32 one(builder *b, u16 op_, u32 x) {
+    ASSERT(op_ < OP_COUNT);
+    return term_operate(b->f, op_, &x, 1, b->expr);
+}
 
 u32 elaborate_random(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_CALL);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     const char *name = ast_text(f->tree, call->name);
     builder b = {f, expr};

@@ -20,6 +20,16 @@ typedef enum {
     SYMBOL_KERNEL
 } symbol_kind;
 typedef enum { FRESH, BUSY, DONE } progress;
+/* Passes in their order; front.passes_done is the last that has ended. */
+typedef enum {
+    PASS_NONE,
+    PASS_NAMES,     /* scopes, symbols, pages of items; nodes expanded */
+    PASS_CONSTANTS, /* params and consts have values */
+    PASS_ITEMS,     /* asserts, events, exports have pages */
+    PASS_PAGES,     /* types and shapes are settled */
+    PASS_EQUATIONS, /* every page with a definition has an equation */
+    PASS_TIME       /* no cycle within an epoch; state pages are marked */
+} front_pass;
 typedef struct {
     u8 kind, progress, type; /* type, bits: CONST */
     bool of_function;        /* stands in the functions' name space */
@@ -147,6 +157,7 @@ typedef struct {
     u32 local_count, local_capacity, local_base;
     /* of the definition in hand */
     u32 page; /* row, 0: none */
+    u8 passes_done;
     u32 scope;
     u32 depth; /* index variables in scope */
     u64 extents[32];

@@ -8,6 +8,8 @@
 #define TERMS_MAX 16000000u
 
 u32 term_add(front *f, term t) {
+    ASSERT(t.kind != TERM_NONE && t.kind <= TERM_WHOLE);
+    ASSERT(t.a <= f->term_count && t.b <= f->term_count && t.c <= f->term_count);
     if (f->term_count == 0) f->term_count = 1;
     if (f->term_count > TERMS_MAX) {
         if (f->term_count++ == TERMS_MAX + 1) {
@@ -28,15 +30,18 @@ u32 term_add(front *f, term t) {
 }
 
 u32 term_error(front *f, u32 expr) {
+    ASSERT(expr < f->tree->expr_count);
     return term_add(
         f, (term){.kind = TERM_ERROR, .expr = expr, .class = class_new(f, TYPE_NONE, expr)});
 }
 
 bool term_bad(const front *f, u32 row) {
+    ASSERT(row < f->term_count || row == 0);
     return row == 0 || f->terms[row].kind == TERM_ERROR || f->terms[row].kind == TERM_UNKNOWN;
 }
 
 u32 shape_add(front *f, const u64 *dims, u32 count) {
+    ASSERT(count <= PAGE_AXES_MAX);
     if (f->shape_count == 0) f->shape_count = 1;
     if (count == 0) return 0;
     for (u32 k = f->shape_count; k > 1 && k + 8 > f->shape_count; k--) {
@@ -56,6 +61,7 @@ u32 shape_add(front *f, const u64 *dims, u32 count) {
 }
 
 const char *shape_text(const front *f, u32 shape, char *to, size_t bytes) {
+    ASSERT(shape == 0 || shape < f->shape_count);
     if (shape == 0) {
         snprintf(to, bytes, "a scalar");
         return to;
@@ -69,11 +75,13 @@ const char *shape_text(const front *f, u32 shape, char *to, size_t bytes) {
 }
 
 static bool same_shape(const front *f, u32 a, u32 b) {
+    ASSERT((a == 0 || a < f->shape_count) && (b == 0 || b < f->shape_count));
     return a == b || (a != 0 && b != 0 && f->shapes[a].axis_count == f->shapes[b].axis_count &&
                       memcmp(f->shapes[a].dims, f->shapes[b].dims, sizeof f->shapes[a].dims) == 0);
 }
 
 bool shape_join(front *f, u32 a, u32 b, u32 expr, u32 *shape) {
+    ASSERT(a != 0 && b != 0 && a < f->term_count && b < f->term_count);
     u32 x = f->terms[a].shape, y = f->terms[b].shape;
     *shape = x != 0 ? x : y;
     if (x == 0 || y == 0 || same_shape(f, x, y)) return true;
@@ -92,6 +100,7 @@ bool shape_join(front *f, u32 a, u32 b, u32 expr, u32 *shape) {
 }
 
 u32 local_push(front *f, local l) {
+    ASSERT(f->local_base <= f->local_count);
     if (!arena_grow(f->memory, (void **)&f->locals, &f->local_capacity, f->local_count + 1,
                     sizeof(local))) {
         f->out_of_memory = true;
@@ -102,17 +111,20 @@ u32 local_push(front *f, local l) {
 }
 
 static u32 leaf(front *f, u8 kind, u8 type, u64 bits, u32 expr) {
+    ASSERT(type == TYPE_NONE || type < TYPE_COUNT);
     return term_add(
         f, (term){.kind = kind, .bits = bits, .expr = expr, .class = class_new(f, type, expr)});
 }
 
 static u32 open_float(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] >= AST_FLOAT && f->tree->kind[expr] <= AST_PI);
     u32 row = leaf(f, TERM_FLOAT, TYPE_NONE, 0, expr);
     if (row != 0) f->classes[f->terms[row].class].has_float = true;
     return row;
 }
 
 u32 term_page(front *f, u32 page, bool prev, u32 expr) {
+    ASSERT(page != 0 && page < f->ir->page_count);
     front_page *p = &f->pages[page];
     if (f->source_start) {
         diag_row *d =
@@ -149,6 +161,7 @@ u32 term_page(front *f, u32 page, bool prev, u32 expr) {
 }
 
 static u32 symbol_term(front *f, u32 row, u32 expr) {
+    ASSERT(row != 0 && row < f->symbol_count);
     const symbol *s = &f->symbols[row];
     switch (s->kind) {
     case SYMBOL_PARAM:
@@ -167,6 +180,7 @@ static u32 symbol_term(front *f, u32 row, u32 expr) {
 }
 
 static u32 name_term(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_NAME && f->local_base <= f->local_count);
     u32 name = f->tree->a[expr];
     for (u32 k = f->local_count; k > f->local_base; k--) {
         const local *l = &f->locals[k - 1];
@@ -184,6 +198,7 @@ static u32 name_term(front *f, u32 expr) {
 
 /* An operator on terms of one class; the result's class is theirs, or bool. */
 u32 term_operate(front *f, u16 op, const u32 *in, u32 count, u32 expr) {
+    ASSERT(count >= 1 && count <= 3 && op < OP_COUNT);
     term t = {.kind = TERM_OP, .op = op, .expr = expr};
     u32 *slots[3] = {&t.a, &t.b, &t.c};
     u32 first = op == OP_SELECT ? 1 : 0;
@@ -214,6 +229,7 @@ u32 term_operate(front *f, u16 op, const u32 *in, u32 count, u32 expr) {
 }
 
 static u32 unary(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_UNARY);
     static const u16 ops[] = {
         [AST_OP_NEG] = OP_NEG, [AST_OP_NOT] = OP_NOT, [AST_OP_BITNOT] = OP_BITNOT};
     u32 below = f->tree->a[expr];
@@ -232,6 +248,7 @@ static u32 unary(front *f, u32 expr) {
 
 /* && and ||: bools; faults of the right side are guarded by the left. */
 static u32 shortcut(front *f, u8 kind, u32 expr) {
+    ASSERT(kind == TERM_ANDAND || kind == TERM_OROR);
     u32 in[2] = {elaborate(f, f->tree->a[expr]), elaborate(f, f->tree->b[expr])}, shape;
     for (u32 k = 0; k < 2; k++) {
         if (term_bad(f, in[k])) return in[k];
@@ -250,6 +267,7 @@ static u32 shortcut(front *f, u8 kind, u32 expr) {
 
 /* A constant integer without a point, such as 3 or -n: its value, for x ** c. */
 static bool literal_exponent(front *f, u32 row, i64 *value) {
+    ASSERT(row != 0 && row < f->term_count);
     const term *t = &f->terms[row];
     if (t->kind == TERM_INTEGER) {
         *value = t->op == 1 ? (i64)(0 - t->bits) : (i64)t->bits;
@@ -274,6 +292,7 @@ static bool literal_exponent(front *f, u32 row, i64 *value) {
 }
 
 static u32 power(front *f, u32 expr) {
+    ASSERT(f->tree->op[expr] == AST_OP_POW);
     u32 in[2] = {elaborate(f, f->tree->a[expr]), elaborate(f, f->tree->b[expr])};
     i64 exponent = 0;
     for (u32 k = 0; k < 2; k++)
@@ -292,6 +311,7 @@ static u32 power(front *f, u32 expr) {
 }
 
 static u32 binary(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_BINARY && f->tree->op[expr] < AST_OP_COUNT);
     static const u16 ops[AST_OP_COUNT] = {
         [AST_OP_EQ] = OP_EQ,   [AST_OP_NE] = OP_NE,   [AST_OP_LT] = OP_LT,   [AST_OP_LE] = OP_LE,
         [AST_OP_GT] = OP_LT,   [AST_OP_GE] = OP_LE,   [AST_OP_OR] = OP_OR,   [AST_OP_XOR] = OP_XOR,
@@ -310,6 +330,7 @@ static u32 binary(front *f, u32 expr) {
 }
 
 static u32 select_term(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_IF);
     /* An else-if chain is read from its end, so that its length costs no stack. */
     const ast *t = f->tree;
     u32 count = 0, at = expr;
@@ -327,6 +348,7 @@ static u32 select_term(front *f, u32 expr) {
 }
 
 static u32 init_term(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_INIT);
     u32 a = elaborate(f, f->tree->a[expr]), b = elaborate(f, f->tree->b[expr]), shape;
     if (term_bad(f, a) || term_bad(f, b)) return term_bad(f, a) ? a : b;
     if (!class_join(f, f->terms[a].class, f->terms[b].class, expr) ||
@@ -342,6 +364,7 @@ static u32 init_term(front *f, u32 expr) {
 }
 
 static u32 let_term(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_LET);
     u32 before = f->local_count, body = expr;
     while (f->tree->kind[body] == AST_LET) {
         u32 value = elaborate(f, f->tree->b[body]);
@@ -355,12 +378,14 @@ static u32 let_term(front *f, u32 expr) {
 }
 
 static u32 member_term(front *f, u32 expr) {
+    ASSERT(f->tree->kind[expr] == AST_MEMBER);
     u32 row =
         names_member(f, f->scope, f->tree->a[expr], f->tree->b[expr], false, f->tree->place[expr]);
     return row == 0 ? term_error(f, expr) : symbol_term(f, row, expr);
 }
 
 u32 elaborate(front *f, u32 expr) {
+    ASSERT(expr < f->tree->expr_count && f->local_base <= f->local_count);
     const ast *t = f->tree;
     if (f->out_of_memory) return 0;
     switch (t->kind[expr]) {

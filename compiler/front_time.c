@@ -18,6 +18,7 @@ typedef struct {
 } walker;
 
 static bool edge_add(front *f, page_edges *e, u32 page, bool prev) {
+    ASSERT(page != 0 && page < f->ir->page_count);
     if (!arena_grow(f->memory, (void **)&e->to, &e->capacity, e->count + 1, sizeof(u32)) ||
         !arena_grow(f->memory, (void **)&e->prev, &e->prev_capacity, e->count + 1, sizeof(bool))) {
         f->out_of_memory = true;
@@ -30,6 +31,7 @@ static bool edge_add(front *f, page_edges *e, u32 page, bool prev) {
 
 /* Adds the reads of an expression; `mark` tells visits of this walk from earlier ones. */
 static void walk(front *f, walker *w, page_edges *e, graph_kind kind, u32 root, u32 mark) {
+    ASSERT(root < f->ir->expr_count && mark != 0);
     const ir *g = f->ir;
     u32 count = 0;
     if (root == 0) return;
@@ -62,6 +64,7 @@ static void walk(front *f, walker *w, page_edges *e, graph_kind kind, u32 root, 
 }
 
 static bool edges_build(front *f, page_edges *e, graph_kind kind) {
+    ASSERT(e->count == 0 && f->ir->page_count > 0);
     const ir *g = f->ir;
     walker w = {0};
     w.seen = ARENA_ARRAY(f->memory, u32, g->expr_count + 1);
@@ -83,6 +86,7 @@ static bool edges_build(front *f, page_edges *e, graph_kind kind) {
 
 /* Tells a cycle: path[0 .. count) of pages, each needing the next, the last needing the first. */
 static void tell_cycle(front *f, graph_kind kind, const u32 *path, u32 count, bool through_prev) {
+    ASSERT(count > 0 && kind != GRAPH_ALL);
     char text[1200];
     int used = 0;
     u32 start = 0;
@@ -116,6 +120,7 @@ static void tell_cycle(front *f, graph_kind kind, const u32 *path, u32 count, bo
 
 /* Depth-first search with its own stack; each cycle found is told once, by its first page. */
 static bool cycles_tell(front *f, const page_edges *e, graph_kind kind) {
+    ASSERT(e->first != NULL && kind != GRAPH_ALL);
     u32 pages = f->ir->page_count, depth, told = 0;
     u32 *path = ARENA_ARRAY(f->memory, u32, pages + 1),
         *at = ARENA_ARRAY(f->memory, u32, pages + 1);
@@ -150,6 +155,7 @@ static bool cycles_tell(front *f, const page_edges *e, graph_kind kind) {
 
 /* Marks pages that lie on a cycle and are read by prev from within it. */
 static bool states_mark(front *f, const page_edges *e) {
+    ASSERT(e->first != NULL && e->first[f->ir->page_count] == e->count);
     u32 pages = f->ir->page_count, depth, next = 0, stack_count = 0;
     u32 *number = ARENA_ARRAY(f->memory, u32, pages), *low = ARENA_ARRAY(f->memory, u32, pages);
     u32 *stack = ARENA_ARRAY(f->memory, u32, pages), *path = ARENA_ARRAY(f->memory, u32, pages);
@@ -194,6 +200,7 @@ static bool states_mark(front *f, const page_edges *e) {
 }
 
 bool time_check(front *f) {
+    ASSERT(f->passes_done == PASS_EQUATIONS);
     page_edges epoch0 = {0}, later = {0}, all = {0};
     if (f->ir->page_count == 0) return true;
     if (!edges_build(f, &epoch0, GRAPH_EPOCH0) || !edges_build(f, &later, GRAPH_LATER) ||
@@ -204,6 +211,7 @@ bool time_check(front *f) {
 }
 
 void live_mark(front *f) {
+    ASSERT(f->passes_done == PASS_TIME && f->diags->error_count == 0);
     ir *g = f->ir;
     page_edges all = {0};
     if (g->page_count == 0 || !edges_build(f, &all, GRAPH_ALL)) return;

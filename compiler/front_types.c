@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 u32 class_new(front *f, u8 type, u32 example) {
+    ASSERT(type == TYPE_NONE || type < TYPE_COUNT);
     if (f->class_count == 0) f->class_count = 1;
     if (!arena_grow(f->memory, (void **)&f->classes, &f->class_capacity, f->class_count + 1,
                     sizeof(type_class))) {
@@ -20,6 +21,7 @@ u32 class_new(front *f, u8 type, u32 example) {
 }
 
 u32 class_root(front *f, u32 row) {
+    ASSERT(row < f->class_count);
     while (f->classes[row].parent != row) {
         f->classes[row].parent = f->classes[f->classes[row].parent].parent;
         row = f->classes[row].parent;
@@ -27,9 +29,13 @@ u32 class_root(front *f, u32 row) {
     return row;
 }
 
-u8 class_type(front *f, u32 row) { return f->classes[class_root(f, row)].type; }
+u8 class_type(front *f, u32 row) {
+    ASSERT(row < f->class_count);
+    return f->classes[class_root(f, row)].type;
+}
 
 const char *expr_text(front *f, u32 expr, char *to, size_t bytes) {
+    ASSERT(expr < f->tree->expr_count && bytes > 0);
     u32 length = 0;
     const char *text = sources_text(f->sources, f->tree->place[expr], &length);
     bool cut = length > 40;
@@ -41,6 +47,7 @@ const char *expr_text(front *f, u32 expr, char *to, size_t bytes) {
 
 /* Both sides of a mismatch with an operand of each, for the words. */
 static void mismatch(front *f, u32 a, u32 b, u32 expr) {
+    ASSERT(class_root(f, a) == a && class_root(f, b) == b && a != b);
     char x[80], y[80], where[80];
     type_class *p = &f->classes[a], *q = &f->classes[b];
     if (p->told || q->told) return;
@@ -67,6 +74,7 @@ static void mismatch(front *f, u32 a, u32 b, u32 expr) {
 }
 
 bool class_join(front *f, u32 a, u32 b, u32 expr) {
+    ASSERT(a < f->class_count && b < f->class_count);
     a = class_root(f, a), b = class_root(f, b);
     if (a == b || a == 0 || b == 0) return true;
     type_class *p = &f->classes[a], *q = &f->classes[b];
@@ -93,6 +101,7 @@ bool class_join(front *f, u32 a, u32 b, u32 expr) {
 }
 
 void class_rule(front *f, u32 of, u32 result, bool mean) {
+    ASSERT(of < f->class_count && result < f->class_count);
     if (!arena_grow(f->memory, (void **)&f->rules, &f->rule_capacity, f->rule_count + 1,
                     sizeof(type_rule))) {
         f->out_of_memory = true;
@@ -102,6 +111,7 @@ void class_rule(front *f, u32 of, u32 result, bool mean) {
 }
 
 static u8 widened(u8 type, bool mean) {
+    ASSERT(type < TYPE_COUNT);
     if (type_is_float(type)) return type;
     if (mean) return TYPE_F64;
     return type_is_unsigned(type) ? TYPE_U64 : TYPE_I64;
@@ -109,6 +119,7 @@ static u8 widened(u8 type, bool mean) {
 
 /* Applies rules whose operand is known; true if any was. */
 static bool rules_apply(front *f) {
+    ASSERT(f->rule_first <= f->rule_count);
     bool any = false;
     for (u32 k = f->rule_first; k < f->rule_count; k++) {
         type_rule *r = &f->rules[k];
@@ -124,6 +135,7 @@ static bool rules_apply(front *f) {
 }
 
 void classes_close(front *f, u32 first) {
+    ASSERT(first != 0 && first <= f->class_count);
     while (rules_apply(f) && !f->out_of_memory) {
     }
     for (u32 row = first; row < f->class_count; row++) {

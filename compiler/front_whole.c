@@ -25,6 +25,7 @@ bool whole_is_function(const char *name, u32 *which) {
 }
 
 static u32 wrong(front *f, diag_code code, u32 expr, const char *text, const char *help) {
+    ASSERT(text != NULL && help != NULL);
     diag_row *d = diag_add(f->diags, code, f->tree->place[expr], "%s", text);
     diag_help(f->diags, d, "%s", help);
     return 0;
@@ -32,6 +33,7 @@ static u32 wrong(front *f, diag_code code, u32 expr, const char *text, const cha
 
 /* An argument as a whole-page expression; 0 after an error, TERM_UNKNOWN where a shape is. */
 static u32 argument(front *f, u32 expr, const char *name) {
+    ASSERT(expr < f->tree->expr_count);
     bool was = f->whole;
     char text[120];
     f->whole = true;
@@ -45,6 +47,7 @@ static u32 argument(front *f, u32 expr, const char *name) {
 
 static bool result_shape(front *f, u8 kind, u32 x, u32 y, u64 k, u32 expr, const char *name,
                          u64 *dims, u32 *axes) {
+    ASSERT(kind < WHOLE_COUNT && x < f->term_count && y < f->term_count);
     const front_shape none = {0};
     const front_shape *a = f->terms[x].shape == 0 ? &none : &f->shapes[f->terms[x].shape];
     const front_shape *c = y == 0 || f->terms[y].shape == 0 ? &none : &f->shapes[f->terms[y].shape];
@@ -80,6 +83,7 @@ static bool result_shape(front *f, u8 kind, u32 x, u32 y, u64 k, u32 expr, const
 }
 
 static bool constant_count(front *f, u32 expr, u64 most, u64 *k) {
+    ASSERT(most >= 1);
     i64 value;
     char text[120];
     if (!constant_integer(f, f->scope, expr, &value)) return false;
@@ -92,6 +96,7 @@ static bool constant_count(front *f, u32 expr, u64 most, u64 *k) {
 
 /* The class of the result; 0 after an error. */
 static u32 result_class(front *f, u8 kind, u32 x, u32 y, u32 expr) {
+    ASSERT(kind < WHOLE_COUNT && x != 0);
     u32 class = f->terms[x].class, result;
     switch (kind) {
     case WHOLE_CUMSUM:
@@ -111,12 +116,14 @@ static u32 result_class(front *f, u8 kind, u32 x, u32 y, u32 expr) {
 }
 
 static u32 quantile_argument(front *f, u32 y, u32 expr) {
+    ASSERT(y != 0 && y < f->term_count);
     if (f->terms[y].shape == 0) return y;
     return wrong(f, DIAG_NOT_SCALAR, expr, "the q of `quantile` is a scalar",
                  "write quantile(x, 0.95), or name a scalar page");
 }
 
 u32 elaborate_whole(front *f, u32 expr, u32 which) {
+    ASSERT(which < ARRAY_COUNT(wholes));
     const whole_row *w = &wholes[which];
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
     u32 args[2] = {0}, x, y = 0;
@@ -159,6 +166,7 @@ u32 elaborate_whole(front *f, u32 expr, u32 which) {
 
 /* Types are known: which functions a type has. False after an error. */
 bool whole_check(front *f, u32 page) {
+    ASSERT(f->pages[page].whole != 0 && f->pages[page].term != 0);
     const front_page *p = &f->pages[page];
     u8 kind = (u8)(p->whole - 1), type = class_type(f, f->terms[p->term].class);
     bool any = kind == WHOLE_SORT || kind == WHOLE_ARGSORT || kind == WHOLE_TOPK;

@@ -11,6 +11,7 @@ static u64 mix(u64 h, u64 x) {
 
 /* Places tell expressions apart only where a fault could name them. */
 static u64 expr_hash(const ir_expr *e) {
+    ASSERT(e->kind < IR_KIND_COUNT);
     u64 h = mix(e->kind | (u64)e->type << 8 | (u64)e->op << 16 | (u64)e->prev << 32, e->bits);
     h = mix(h, e->a | (u64)e->b << 32);
     h = mix(h, e->c | (u64)e->at << 32);
@@ -19,6 +20,7 @@ static u64 expr_hash(const ir_expr *e) {
 }
 
 static bool expr_equal(const ir *g, const ir_expr *a, const ir_expr *b) {
+    ASSERT(a->kind < IR_KIND_COUNT && b->kind < IR_KIND_COUNT);
     bool same = a->kind == b->kind && a->type == b->type && a->op == b->op && a->prev == b->prev &&
                 a->a == b->a && a->b == b->b && a->c == b->c && a->count == b->count &&
                 a->page == b->page && a->var == b->var && a->bits == b->bits &&
@@ -31,6 +33,7 @@ static bool expr_equal(const ir *g, const ir_expr *a, const ir_expr *b) {
 
 /* Hash of what lists hold, not of where they lie. */
 static u64 whole_hash(const ir *g, const ir_expr *e) {
+    ASSERT(e->at + (u64)e->count <= (e->kind == IR_REDUCE ? g->loop_count : g->list_count));
     ir_expr key = *e;
     u64 h = 0;
     key.at = 0;
@@ -42,6 +45,7 @@ static u64 whole_hash(const ir *g, const ir_expr *e) {
 }
 
 static bool table_grow(ir *g) {
+    ASSERT((g->expr_table_capacity & (g->expr_table_capacity - 1)) == 0);
     u32 capacity = g->expr_table_capacity == 0 ? 1024 : g->expr_table_capacity * 2;
     u32 *table = ARENA_ARRAY(g->memory, u32, capacity);
     if (table == NULL) return false;
@@ -56,6 +60,8 @@ static bool table_grow(ir *g) {
 }
 
 static u32 expr_add(ir *g, ir_expr e) {
+    ASSERT(e.kind != IR_NONE && e.kind < IR_KIND_COUNT && e.type < TYPE_COUNT);
+    ASSERT(e.a <= g->expr_count && e.b <= g->expr_count && e.c <= g->expr_count);
     if (g->expr_count == 0) g->expr_count = 1;
     e.reads = e.kind == IR_READ;
     if (e.kind == IR_OP || e.kind >= IR_ANDAND)
@@ -89,6 +95,7 @@ u32 ir_epoch(ir *g) { return expr_add(g, (ir_expr){.kind = IR_EPOCH, .type = TYP
 
 /* Whether an index is affine and inside [0, dim) wherever the variables in scope may stand. */
 static bool index_inside(const ir *g, u32 index, u64 dim) {
+    ASSERT(index != 0 && index < g->expr_count && dim >= 1);
     ir_affine f;
     i64 low, high;
     if (!ir_affine_of(g, index, g->extents, &f)) return false;
@@ -97,6 +104,7 @@ static bool index_inside(const ir *g, u32 index, u64 dim) {
 }
 
 u32 ir_read(ir *g, u32 page, bool prev, const u32 *index, u32 count, u32 place) {
+    ASSERT(page != 0 && page < g->page_count && place < g->place_count);
     const ir_page *p = &g->pages[page];
     ir_expr e = {.kind = IR_READ,
                  .type = p->type,
@@ -124,6 +132,7 @@ u32 ir_read(ir *g, u32 page, bool prev, const u32 *index, u32 count, u32 place) 
 /* The constant that an operator gives on constants; false where it would fault or there is no
  * kernel. */
 static bool fold(const ir *g, u16 op, u8 type, u8 type2, u32 a, u32 b, u32 c, u64 *bits) {
+    ASSERT(op < OP_COUNT && type < TYPE_COUNT);
     u64 in[3][8] = {{0}};
     _Alignas(64) u64 out[8] = {0};
     u32 rows[3] = {a, b, c};
@@ -140,6 +149,7 @@ static bool fold(const ir *g, u16 op, u8 type, u8 type2, u32 a, u32 b, u32 c, u6
 }
 
 u32 ir_op(ir *g, u16 op, u8 type, u32 a, u32 b, u32 c, u32 place) {
+    ASSERT(op < OP_COUNT && type < TYPE_COUNT && place < g->place_count);
     const op_row *info = op_info(op);
     u32 rows[3] = {a, b, c};
     for (u32 k = 0; k < info->arity; k++)
@@ -174,6 +184,8 @@ u32 ir_op(ir *g, u16 op, u8 type, u32 a, u32 b, u32 c, u32 place) {
 }
 
 static u32 shortcut(ir *g, u8 kind, u32 a, u32 b) {
+    ASSERT(kind == IR_ANDAND || kind == IR_OROR);
+    ASSERT(a <= g->expr_count && b <= g->expr_count);
     if (a == 0 || b == 0) return 0;
     const ir_expr *x = &g->exprs[a], *y = &g->exprs[b];
     bool second = x->kind == IR_CONST && (x->bits != 0) == (kind == IR_ANDAND);
@@ -191,6 +203,7 @@ u32 ir_andand(ir *g, u32 a, u32 b) { return shortcut(g, IR_ANDAND, a, b); }
 u32 ir_oror(ir *g, u32 a, u32 b) { return shortcut(g, IR_OROR, a, b); }
 
 static u8 reduction_type(u8 reduction, u8 element) {
+    ASSERT(reduction < IR_REDUCTION_COUNT && element < TYPE_COUNT);
     switch (reduction) {
     case IR_COUNT:
     case IR_ARGMIN:
@@ -204,6 +217,7 @@ static u8 reduction_type(u8 reduction, u8 element) {
 
 u32 ir_reduce(ir *g, u8 reduction, u32 element, u32 filter, const ir_loop *loops, u32 count,
               u32 place) {
+    ASSERT(count >= 1 && count <= 32 && reduction < IR_REDUCTION_COUNT);
     if (element == 0 || !arena_grow(g->memory, (void **)&g->loops, &g->loop_capacity,
                                     g->loop_count + count + 1, sizeof(ir_loop)))
         return 0;
@@ -228,6 +242,7 @@ u32 ir_reduce(ir *g, u8 reduction, u32 element, u32 filter, const ir_loop *loops
 }
 
 u32 ir_init(ir *g, u32 a, u32 b) {
+    ASSERT(a <= g->expr_count && b <= g->expr_count);
     if (a == 0 || b == 0) return 0;
     const ir_expr *x = &g->exprs[a], *y = &g->exprs[b];
     return expr_add(g, (ir_expr){.kind = IR_INIT,
@@ -240,6 +255,7 @@ u32 ir_init(ir *g, u32 a, u32 b) {
 }
 
 u32 ir_place_add(ir *g, span at, const char *page) {
+    ASSERT(at.file < g->sources->count && at.begin <= at.end);
     if (g->place_count == 0) g->place_count = 1;
     if (!arena_grow(g->memory, (void **)&g->places, &g->place_capacity, g->place_count + 1,
                     sizeof(ir_place)))

@@ -5,12 +5,14 @@
 #define VALUE_MAX ((i64)1 << 62)
 
 static i64 signed_value(u8 type, u64 bits) {
+    ASSERT(type_is_integer(type));
     u32 unused = 64 - 8 * type_bytes(type);
     if (type_is_signed(type)) return (i64)(bits << unused) >> unused;
     return (i64)bits;
 }
 
 void ir_affine_range(const ir_affine *f, const u64 extents[32], i64 *low, i64 *high) {
+    ASSERT(f->constant > -VALUE_MAX && f->constant < VALUE_MAX);
     *low = *high = f->constant;
     for (u32 v = 0; v < 32; v++) {
         i64 reach = f->coefficient[v] * (i64)(extents[v] == 0 ? 0 : extents[v] - 1);
@@ -34,6 +36,7 @@ static bool in_reach(const ir_affine *f, const u64 extents[32]) {
 /* Whether every value of f over the domain is a value of `type`, so that converting to it changes
  * nothing. */
 static bool fits(const ir_affine *f, const u64 extents[32], u8 type) {
+    ASSERT(type_is_integer(type));
     i64 low, high;
     u32 width = 8 * type_bytes(type);
     ir_affine_range(f, extents, &low, &high);
@@ -43,6 +46,7 @@ static bool fits(const ir_affine *f, const u64 extents[32], u8 type) {
 }
 
 static bool combine(const ir *g, const ir_expr *e, const u64 extents[32], ir_affine *out) {
+    ASSERT(e->op == OP_ADD || e->op == OP_SUB);
     ir_affine a, b;
     if (!ir_affine_of(g, e->a, extents, &a) || !ir_affine_of(g, e->b, extents, &b)) return false;
     i64 sign = e->op == OP_SUB ? -1 : 1;
@@ -52,6 +56,7 @@ static bool combine(const ir *g, const ir_expr *e, const u64 extents[32], ir_aff
 }
 
 static bool scale(const ir *g, const ir_expr *e, const u64 extents[32], ir_affine *out) {
+    ASSERT(e->op == OP_MUL);
     ir_affine a, b;
     if (!ir_affine_of(g, e->a, extents, &a) || !ir_affine_of(g, e->b, extents, &b)) return false;
     bool a_constant = g->exprs[e->a].kind == IR_CONST, b_constant = g->exprs[e->b].kind == IR_CONST;
@@ -65,6 +70,7 @@ static bool scale(const ir *g, const ir_expr *e, const u64 extents[32], ir_affin
 }
 
 bool ir_affine_of(const ir *g, u32 expr, const u64 extents[32], ir_affine *out) {
+    ASSERT(expr != 0 && expr < g->expr_count);
     const ir_expr *e = &g->exprs[expr];
     memset(out, 0, sizeof *out);
     if (e->kind == IR_CONST) {
