@@ -7,7 +7,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 build=build-bench
-cmake -S . -B $build -DCMAKE_BUILD_TYPE=Release -DMMSB_TESTS=OFF -DMMSB_BENCH=ON >"$build.log" 2>&1 || { cat "$build.log" >&2; exit 1; }
+cmake -S . -B $build -DCMAKE_BUILD_TYPE=Release -DMMSB_TESTS=OFF -DMMSB_BENCH=ON >"$build.log" 2>&1 ||
+    { cat "$build.log" >&2; exit 1; }
 cmake --build $build -j 2 >>"$build.log" 2>&1 || { tail -n 40 "$build.log" >&2; exit 1; }
 mv "$build.log" $build/build.log
 rows=$build/results.tsv
@@ -16,7 +17,11 @@ trap 'rm -rf "$scratch"' EXIT INT TERM
 printf 'section\tcase\tmedian\tbest\tp90\tunit\tratio\tbar\tverdict\tnote\n' >$rows
 $build/bench/bench_cold >>$rows
 $build/bench/bench_sparse >>$rows
-if [ -x $build/bench/bench_log ]; then $build/bench/bench_log "$scratch" >>$rows; else echo "skipped: no log in this version" >&2; fi
+if [ -x $build/bench/bench_log ]; then
+    $build/bench/bench_log "$scratch" >>$rows
+else
+    echo "skipped: no log in this version" >&2
+fi
 python3 bench/graph_lines.py 1000 >"$scratch/lines.mmsbg"
 python3 - "$PWD/$build/bin/mmsbc" "$scratch/lines.mmsbg" >>$rows <<'PY'
 import os, subprocess, sys, time
@@ -27,7 +32,8 @@ for _ in range(31):
     times.append((time.perf_counter() - start) * 1e3)
 times.sort()
 m = times[15]
-print(f"compile\tmmsbc, 1,000-line graph, whole process\t{m:.3g}\t{times[0]:.3g}\t{times[27]:.3g}\tms\t{m / 20:.3g}\t1\t"
+print(f"compile\tmmsbc, 1,000-line graph, whole process\t{m:.3g}\t{times[0]:.3g}\t{times[27]:.3g}\tms\t"
+      f"{m / 20:.3g}\t1\t"
       f"{'ok' if m <= 20 else 'MISSED'}\tratio to the bar of 20 ms")
 PY
 column -t -s "$(printf '\t')" <$rows 2>/dev/null || cat $rows

@@ -6,18 +6,13 @@
 # and shows that three roots are one.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
-packages="gcc cmake ninja-build re2c lemon libxxhash-dev python3"
-missing=
-for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || missing="$missing $p"; done
-if [ -n "$missing" ] && [ "$(id -u)" = 0 ]; then
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
-elif [ -n "$missing" ]; then
-    echo "not installed as packages (install them as root if the build fails):$missing" >&2
-fi
 cd "$top"
-cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
-cmake --build build --target mmsbc mmsb-run mmsb -j 2 >/dev/null
+sh tests/need.sh gcc libc6-dev cmake ninja-build re2c lemon libxxhash-dev python3 || echo "trying without them" >&2
+mkdir -p build
+{
+    cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release &&
+        cmake --build build --target mmsbc mmsb-run mmsb -j "$(nproc)"
+} >build/quickstart.log 2>&1 || { tail -n 20 build/quickstart.log >&2; exit 1; }
 bin=$top/build/bin
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM

@@ -24,7 +24,8 @@ PY
 "$bin/mmsbc" -D n=20000 "$top/graphs/risk.mmsbg"
 "$bin/mmsbc" "$top/graphs/life.mmsbg"
 for level in portable v3 v4; do
-    MMSB_KERNELS=$level "$bin/mmsb-run" risk.mmsbx --deltas ticks.txt --no-strict --oracle 1 --root --print total >risk.$level 2>risk.errors && exit 1 || [ $? = 1 ]
+    MMSB_KERNELS=$level "$bin/mmsb-run" risk.mmsbx --deltas ticks.txt --no-strict --oracle 1 \
+        --root --print total >risk.$level 2>risk.errors && exit 1 || [ $? = 1 ]
     MMSB_KERNELS=$level "$bin/mmsb-run" life.mmsbx --ticks 40 --oracle 1 --root --print alive >life.$level
 done
 grep -q "negative position" risk.errors

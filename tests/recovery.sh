@@ -33,7 +33,8 @@ while [ $k -lt "$kills" ]; do
     case $((k % 4)) in 0) mode=batch ;; 1) mode=none ;; 2) mode=epoch ;; 3) mode=sealed ;; esac
     rm -rf s
     for again in 1 2 3; do
-        "$bin/mmsb-run" risk.mmsbx --deltas ticks.txt --state s --resume --durability $mode --checkpoint 500 --print total >/dev/null 2>>notes &
+        "$bin/mmsb-run" risk.mmsbx --deltas ticks.txt --state s --resume --durability $mode \
+            --checkpoint 500 --print total >/dev/null 2>>notes &
         pid=$!
         sleep "0.0$((k * 7 % 10))$again"
         kill -9 $pid 2>/dev/null || true
@@ -54,7 +55,8 @@ if command -v strace >/dev/null 2>&1 && strace -o trace true 2>/dev/null; then
         status=0
         strace -f -o trace -e trace=pwrite64,fdatasync,fsync,rename,renameat,openat,fallocate,mkdirat,unlinkat \
             -e inject=pwrite64,fdatasync,fsync,renameat,fallocate,mkdirat:signal=KILL:when=$n \
-            "$bin/mmsb-run" risk.mmsbx --deltas ticks.txt --state s --durability epoch --checkpoint 10 --print total >/dev/null 2>>notes || status=$?
+            "$bin/mmsb-run" risk.mmsbx --deltas ticks.txt --state s --durability epoch --checkpoint 10 \
+                --print total >/dev/null 2>>notes || status=$?
         [ $status = 0 ] && break
         same s
         n=$((n + 1))
