@@ -87,6 +87,10 @@ static void page_nodes(back *b, u32 row, u32 *memo0, u32 *memo1) {
     b->node_definition = row;
     u32 first = b->nodes_count;
     ir_equation q = b->g->equations[p.equation];
+    if (q.kind == EQUATION_KERNEL) {
+        kernel_equation(b, row, q);
+        return;
+    }
     if (q.kind != EQUATION_MAP) {
         void (*build)(back *, u32, ir_equation, u8) =
             q.kind == EQUATION_KEYED ? keyed_equation : whole_equation;

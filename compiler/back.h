@@ -82,6 +82,8 @@ typedef struct back {
     SECTION(u32, event_values)
     SECTION(image_file, files)
     SECTION(u32, exports)
+    SECTION(image_kernel, kernels)
+    SECTION(u32, kernel_pages)
 #undef SECTION
     u32 *position_of; /* image positions of ir places */
 } back;
@@ -119,6 +121,8 @@ bool keyed_prepare(back *b);
 u32 element_page(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, const char *name);
 /* back_whole.c */
 void whole_equation(back *b, u32 ir_page_row, ir_equation q, u8 flags);
+/* back_kernel.c */
+void kernel_equation(back *b, u32 ir_page_row, ir_equation q);
 /* back_image.c */
 mmsb_status back_write(back *b, void **image_bytes, u64 *bytes, message *m);
 #endif

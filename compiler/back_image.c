@@ -35,6 +35,8 @@ static void view_fill(const back *b, image *i) {
                  .event_values = b->event_values,
                  .files = b->files,
                  .exports = b->exports,
+                 .kernels = b->kernels,
+                 .kernel_pages = b->kernel_pages,
                  .string_bytes = b->string_bytes,
                  .shape_count = b->shapes_count,
                  .page_count = b->pages_count,
@@ -55,7 +57,9 @@ static void view_fill(const back *b, image *i) {
                  .event_count = b->events_count,
                  .event_value_count = b->event_values_count,
                  .file_count = b->files_count,
-                 .export_count = b->exports_count};
+                 .export_count = b->exports_count,
+                 .kernel_count = b->kernels_count,
+                 .kernel_page_count = b->kernel_pages_count};
 }
 
 mmsb_status back_write(back *b, void **image_bytes, u64 *bytes, message *m) {
@@ -88,6 +92,8 @@ mmsb_status back_write(back *b, void **image_bytes, u64 *bytes, message *m) {
         [SECTION_EVENT_VALUES] = {b->event_values, b->event_values_count, 4},
         [SECTION_FILES] = {b->files, b->files_count, sizeof *b->files},
         [SECTION_EXPORTS] = {b->exports, b->exports_count, 4},
+        [SECTION_KERNELS] = {b->kernels, b->kernels_count, sizeof *b->kernels},
+        [SECTION_KERNEL_PAGES] = {b->kernel_pages, b->kernel_pages_count, 4},
         [SECTION_PLAN] = {&l.plan, 1, sizeof l.plan}};
     u64 at = ALIGN_UP(sizeof(image_head), 64), total = at;
     for (u32 k = 0; k < SECTION_COUNT; k++) total = ALIGN_UP(total + s[k].count * s[k].size, 64);

@@ -152,6 +152,7 @@ static const char *kind_text(const image_node *n) {
     static const char *const reduces[REDUCE_COUNT] = {"sum", "prod",   "min",
                                                       "max", "argmin", "argmax"};
     if (n->kind == NODE_MAP) return "map";
+    if (n->kind == NODE_KERNEL) return "kernel";
     return n->kind == NODE_WHOLE ? wholes[n->reduce] : reduces[n->reduce];
 }
 

@@ -155,19 +155,6 @@ static void exports_all(front *f) {
     }
 }
 
-static void kernels_refuse(front *f) {
-    ASSERT(f->passes_done == PASS_NAMES);
-    for (u32 k = 0; k < f->tree->top_count; k++) {
-        const ast_item *item = &f->tree->items[f->tree->top[k]];
-        if (item->kind != ITEM_KERNEL) continue;
-        diag_row *d =
-            diag_add(f->diags, DIAG_WAITS, item->name_span, "user kernels are not executed yet");
-        diag_help(
-            f->diags, d,
-            "docs/Language.md, \"What waits\", lists what this version reads but does not run");
-    }
-}
-
 static void sources_files(front *f) {
     ASSERT(f->passes_done == PASS_PAGES && f->diags->error_count == 0);
     for (u32 page = 1; page < f->ir->page_count; page++) {
@@ -181,7 +168,6 @@ static bool passes(front *f) {
     ASSERT(f->passes_done == PASS_NONE);
     if (!names_collect(f)) return false;
     f->passes_done = PASS_NAMES;
-    kernels_refuse(f);
     if (!constants_all(f)) return false;
     f->passes_done = PASS_CONSTANTS;
     others_all(f);

@@ -403,12 +403,14 @@ u32 term_prev(front *f, u32 expr) {
     return page == 0 ? term_error(f, expr) : term_page(f, page, true, expr);
 }
 
-static u32 waits(front *f, u32 expr, const char *what) {
-    ASSERT(what[0] != 0);
-    diag_row *d =
-        diag_add(f->diags, DIAG_WAITS, f->tree->place[expr], "`%s` is not executed yet", what);
-    diag_help(f->diags, d,
-              "docs/Language.md, \"What waits\", lists what this version reads but does not run");
+/* What stands in the functions' name space, called: a function or kernel of the user's. */
+static u32 user_call(front *f, u32 expr, u32 row, const ast_call *call) {
+    const char *name = ast_text(f->tree, call->name);
+    if (f->symbols[row].kind == SYMBOL_FN) return user_function(f, expr, row);
+    if (f->symbols[row].kind == SYMBOL_KERNEL) return elaborate_kernel(f, expr, row);
+    diag_row *d = diag_add(f->diags, DIAG_UNKNOWN_FUNCTION, call->name_span,
+                           "`%s` is a node, not a function", name);
+    diag_help(f->diags, d, "instantiate it: `use o = %s(...)`, then read `o.RESULT`", name);
     return term_error(f, expr);
 }
 
@@ -420,18 +422,10 @@ u32 elaborate_call(front *f, u32 expr) {
         u32 member =
             names_member(f, f->scope, call->qualifier, call->name, true, f->tree->place[expr]);
         if (member == 0) return term_error(f, expr);
-        if (f->symbols[member].kind == SYMBOL_FN) return user_function(f, expr, member);
-        return waits(f, expr, name);
+        return user_call(f, expr, member, call);
     }
     u32 row = names_find(f, f->scope, call->name, true);
-    if (row != 0 && f->symbols[row].kind == SYMBOL_FN) return user_function(f, expr, row);
-    if (row != 0 && f->symbols[row].kind == SYMBOL_NODE) {
-        diag_row *d = diag_add(f->diags, DIAG_UNKNOWN_FUNCTION, call->name_span,
-                               "`%s` is a node, not a function", name);
-        diag_help(f->diags, d, "instantiate it: `use o = %s(...)`, then read `o.RESULT`", name);
-        return term_error(f, expr);
-    }
-    if (row != 0) return waits(f, expr, name);
+    if (row != 0) return user_call(f, expr, row, call);
     u8 type = type_find(name, strlen(name));
     if (type != TYPE_NONE) return conversion(f, expr, type);
     for (u8 k = 0; k < IR_REDUCTION_COUNT; k++) {

@@ -385,6 +385,11 @@ static void page_lower(front *f, u32 page) {
     ASSERT(f->ir->pages[page].equation == 0 && f->ir->pages[page].type < TYPE_COUNT);
     front_page *p = &f->pages[page];
     ir_page *out = &f->ir->pages[page];
+    if (p->kernel != 0) {
+        out->equation = equation_add(
+            f, (ir_equation){.page = page, .kind = EQUATION_KERNEL, .kernel = p->kernel});
+        return;
+    }
     if (p->keyed != 0 || p->whole != 0) {
         (p->keyed != 0 ? lower_keyed : lower_whole_function)(f, page);
         return;

@@ -111,6 +111,7 @@ typedef struct {
     u32 prev_page; /* the hidden page that is prev(this), once asked for */
     u8 keyed;      /* 1 + ir_reduction: a hidden keyed page */
     u8 whole; /* 1 + whole_kind: a hidden page of a scan, sort, product ... of term and key_term */
+    u32 kernel;            /* row of ir kernels: a hidden page that a user's kernel computes */
     u32 argument;          /* hidden page of a node's argument: its expression */
     u8 argument_type;      /* stated by the node, or TYPE_NONE */
     u32 parameter, inside; /* of the argument: 1 + its row of parameters, and the node's scope */
@@ -233,6 +234,8 @@ u32 elaborate_function_page(front *f, u32 expr, bool *unknown);
 bool whole_is_function(const char *name, u32 *which);
 u32 elaborate_whole(front *f, u32 expr, u32 which);
 bool whole_check(front *f, u32 page);
+/* front_kernels.c: a call of a user's kernel. */
+u32 elaborate_kernel(front *f, u32 expr, u32 symbol_row);
 /* front_random.c */
 u32 elaborate_random(front *f, u32 expr);
 u32 lagged_page(front *f, u32 expr, bool *unknown);

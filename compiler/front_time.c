@@ -79,6 +79,8 @@ static bool edges_build(front *f, page_edges *e, graph_kind kind) {
         walk(f, &w, e, kind, q->expr, page);
         walk(f, &w, e, kind, q->key, page);
         walk(f, &w, e, kind, q->filter, page);
+        for (u32 k = 0; q->kernel != 0 && k < g->kernels[q->kernel].count; k++)
+            edge_add(f, e, g->lists[g->kernels[q->kernel].at + k], false);
     }
     e->first[g->page_count] = e->count;
     return !f->out_of_memory;

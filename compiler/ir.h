@@ -79,7 +79,7 @@ typedef struct {
 } ir_page;
 /* WHOLE: a function of whole rows or matrices (kernels/whole_sizes.h) of expr over `domain` and,
  * where there are two operands, of key over `key_domain`. */
-typedef enum { EQUATION_MAP, EQUATION_KEYED, EQUATION_WHOLE } equation_kind;
+typedef enum { EQUATION_MAP, EQUATION_KEYED, EQUATION_WHOLE, EQUATION_KERNEL } equation_kind;
 typedef struct {
     u32 page;
     u8 kind;      /* equation_kind. A source's MAP runs once, before epoch 0 */
@@ -92,7 +92,14 @@ typedef struct {
     u8 domain_rank;  /* KEYED: rank and dims of what is reduced */
     u64 domain[PAGE_AXES_MAX];
     u64 key_domain[PAGE_AXES_MAX]; /* WHOLE: of key, key_rank axes */
+    u32 kernel;                    /* KERNEL: row of kernels */
 } ir_equation;
+/* A call of a user's own C kernel: its arguments are pages. */
+typedef struct {
+    const char *library, *symbol; /* path relative to the image; the function's name */
+    u32 at, count;                /* lists: pages */
+    u32 place;
+} ir_kernel;
 typedef struct {
     span at;
     const char *page; /* name of the item it belongs to, for run-time messages */
@@ -127,6 +134,8 @@ typedef struct {
     u32 equation_count, equation_capacity;
     ir_place *places;
     u32 place_count, place_capacity;
+    ir_kernel *kernels; /* row 0 is none */
+    u32 kernel_count, kernel_capacity;
     ir_assert *asserts;
     u32 assert_count, assert_capacity;
     ir_event *events;

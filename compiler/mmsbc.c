@@ -86,7 +86,7 @@ int main(int count, char **a) {
     u64 bytes = 0;
     for (int k = 1; k < count; k++) {
         if (strcmp(a[k], "-h") == 0 || strcmp(a[k], "--help") == 0) return fputs(help, stdout) < 0;
-        if (strcmp(a[k], "--version") == 0) return puts("mmsbc 0.1.0, image 1, math 1") < 0;
+        if (strcmp(a[k], "--version") == 0) return puts("mmsbc 0.1.0, image 2, math 1") < 0;
         if (a[k][0] != '-') {
             if (c.file != NULL) return usage("one graph at a time, not also", a[k]);
             c.file = a[k];

@@ -33,6 +33,12 @@ u64 engine_epoch(const engine *e); /* of the last accepted epoch */
 const void *engine_page(const engine *e, u32 page);
 void *engine_page_bytes(engine *e, u32 page);
 
+/* A user's own kernel: the result's lanes into out (zeroed before), the arguments' lanes in in[],
+ * dims of the result, then of each argument. 0, or the number of a fault. Must be pure. */
+typedef i32 (*user_kernel)(void *out, const void *const *in, const i64 *dims);
+/* Gives a row of KERNELS its function: all of them, before engine_first. */
+void engine_kernel_set(engine *e, u32 kernel, user_kernel function);
+
 /* Runs FIRST: sources that start as an expression, but for those whose page's skip[page] is set
  * (NULL: none). A fault is MMSB_WRONG with its words. */
 mmsb_status engine_first(engine *e, const u8 *skip, message *m);

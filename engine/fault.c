@@ -98,6 +98,11 @@ static mmsb_status quantile_word(engine *e, const node_state *n, message *m) {
 
 mmsb_status fault_word(engine *e, node_state *n, bool whole, message *m) {
     if (n->row->kind == NODE_WHOLE) return quantile_word(e, n, m);
+    if (n->row->kind == NODE_KERNEL) {
+        kernel_word(e, n, m);
+        place_add(e, n->row->position, m);
+        return MMSB_REJECTED;
+    }
     fault_record f = {.node = n};
     e->probe = &f;
     vm_uniform(e, n);

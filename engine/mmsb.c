@@ -16,8 +16,11 @@ static const char help[] =
     "mmsb log show DIR            every record, with its deltas as lines\n"
     "mmsb log verify DIR          reads all, replays all, checks every root and checkpoint\n"
     "mmsb page get DIR PAGE[i] [--at EPOCH]   a page, or an element, at the end or at an epoch\n"
+    "  --allow-kernels            loads the kernels that the graph calls, where one is run\n"
     "mmsb --version, mmsb --help\n"
     "Exit status: 0 ok, 1 wrong data, 2 usage, 3 input/output, 4 damaged data, 5 a limit, 70 our bug.\n";
+
+static bool allow_kernels; /* --allow-kernels was given */
 
 typedef struct {
     image i;
@@ -170,7 +173,8 @@ static bool verify_epoch(void *context, session *s) {
 static mmsb_status verify_all(const graph *g, const char *state, verify *v, message *m) {
     session_log_visitor visitor = {.checkpoint = verify_checkpoint, .context = v};
     session_log_summary sum;
-    session_options o = {.state = state, .image_path = g->path, .note = note};
+    session_options o = {
+        .state = state, .image_path = g->path, .note = note, .allow_kernels = allow_kernels};
     session_replay_options replay = {.to = UINT64_MAX, .visit = verify_epoch, .context = v};
     session *s = NULL;
     TRY(session_log(state, &visitor, &sum, m));
@@ -209,7 +213,8 @@ static int page_get(const char *state, const char *what, u64 at, message *m) {
     session *past = NULL;
     mmsb_status s = graph_open(&g, state, m);
     if (s != MMSB_OK) return fail(s, m);
-    session_options o = {.state = state, .image_path = g.path, .note = note};
+    session_options o = {
+        .state = state, .image_path = g.path, .note = note, .allow_kernels = allow_kernels};
     session_replay_options replay = {.to = at, .from_most = at};
     s = page_parse(&g.i, what, &page, &lane, m);
     if (s == MMSB_OK) s = session_replay(&g.i, &o, &replay, &past, m);
@@ -224,11 +229,23 @@ static int page_get(const char *state, const char *what, u64 at, message *m) {
     return s == MMSB_OK ? 0 : fail(s, m);
 }
 
+/* Takes --allow-kernels, wherever it stands, out of the arguments; returns how many are left. */
+static int kernels_take(int count, char **a) {
+    int kept = 0;
+    for (int k = 0; k < count; k++) {
+        bool is = k > 0 && strcmp(a[k], "--allow-kernels") == 0;
+        if (!is) a[kept++] = a[k];
+        allow_kernels = allow_kernels || is;
+    }
+    return kept;
+}
+
 int main(int count, char **a) {
     static message m;
+    count = kernels_take(count, a);
     if (count == 2 && strcmp(a[1], "--help") == 0) return fputs(help, stdout) < 0;
     if (count == 2 && strcmp(a[1], "--version") == 0)
-        return puts("mmsb 0.1.0, image 1, log 1, math 1, root 1") < 0;
+        return puts("mmsb 0.1.0, image 2, log 1, math 1, root 1") < 0;
     if (count == 4 && strcmp(a[1], "log") == 0) {
         if (strcmp(a[2], "ls") == 0) return log_ls(a[3], &m);
         if (strcmp(a[2], "show") == 0) return log_show(a[3], &m);

@@ -208,7 +208,10 @@ int main(int count, char **a) {
         if (s != MMSB_IO) message_set(&m, s, "%s: %s", r.image_path, why);
         return fail(s, &m);
     }
-    session_options o = {.image_path = r.image_path, .note = note, .oracle_epochs = r.oracle.value};
+    session_options o = {.image_path = r.image_path,
+                         .note = note,
+                         .oracle_epochs = r.oracle.value,
+                         .allow_kernels = r.allow_kernels};
     s = r.replay != NULL ? run_replay(&r, &o, &m) : run_live(&r, &o, &m);
     int status = s == MMSB_REJECTED ? 1 : s != MMSB_OK ? fail(s, &m) : r.rejected ? 1 : 0;
     file_unmap(bytes, byte_count);

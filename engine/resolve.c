@@ -137,7 +137,7 @@ static void node_resolve(engine *e, u32 row, step **steps, u32 *spreads) {
         step_resolve(e, n, &n->tile[k], &at[r->uniform_count + k], false);
     *steps += r->uniform_count + r->tile_count;
     *spreads += n->spread_count;
-    if (r->kind == NODE_MAP) return;
+    if (r->kind == NODE_MAP || r->kind == NODE_KERNEL) return;
     if (r->kind == NODE_WHOLE) {
         whole_resolve(e, n, row);
         return;
@@ -229,10 +229,11 @@ mmsb_status resolve_all(engine *e, message *m) {
     e->fired = ARENA_ARRAY(a, u32, i->event_count + 1u),
     e->event_before = ARENA_ARRAY(a, u8, i->event_count + 1u);
     e->slots = ARENA_ARRAY(a, void *, e->layout.tile_slots + 1u);
+    e->kernels = ARENA_ARRAY(a, user_kernel, i->kernel_count + 1u);
     if (e->pages == NULL || e->nodes == NULL || e->affines == NULL || steps == NULL ||
         e->spread_slots == NULL || e->spread_types == NULL || e->touched == NULL ||
         e->sorted == NULL || e->saved == NULL || e->fired == NULL || e->event_before == NULL ||
-        e->slots == NULL)
+        e->slots == NULL || e->kernels == NULL)
         return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the tables of %u pages",
                            i->page_count);
     pages_resolve(e);

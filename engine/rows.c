@@ -19,7 +19,7 @@ void rows_mark(engine *e, const node_state *n, u32 page, u64 lane) {
     set_add(&e->work, whole_is_scan(kind) ? row * n->leaves + lane % n->inner / SCAN_BLOCK : row);
 }
 
-static void result_put(engine *e, u32 page, u64 first, const u8 *from, u64 count) {
+void result_put(engine *e, u32 page, u64 first, const u8 *from, u64 count) {
     page_state *p = &e->pages[page];
     u8 *at = p->value + first * p->width;
     for (u64 k = 0; k < count; k += 64) {

@@ -64,9 +64,8 @@ static int value_set(run *r, const option_row *o, const char *value) {
 }
 
 static int option_read(run *r, int count, char **a, int *k) {
-    static const char *const later[] = {"--serve",         "--leases",    "--metrics",
-                                        "--trace",         "--migrate",   "--allow-kernels",
-                                        "--sync-follower", "--no-sandbox"};
+    static const char *const later[] = {"--serve",   "--leases",        "--metrics",   "--trace",
+                                        "--migrate", "--sync-follower", "--no-sandbox"};
     size_t bytes = strcspn(a[*k], "=");
     const char *equals = a[*k][bytes] == '=' ? a[*k] + bytes + 1 : NULL;
     for (u32 l = 0; l < ARRAY_COUNT(later); l++)
@@ -139,7 +138,7 @@ int options_read(run *r, int count, char **a, bool *ended) {
             return 0;
         }
         if (strcmp(a[k], "--version") == 0) {
-            puts("mmsb-run 0.1.0, image 1, log 1, math 1, root 1");
+            puts("mmsb-run 0.1.0, image 2, log 1, math 1, root 1");
             *ended = true;
             return 0;
         }

@@ -265,6 +265,7 @@ mmsb_status session_close(session *s, message *m) {
     tlog_close(s->log);
     folder_close(s);
     engine_close(s->e);
+    kernels_close(s);
     region_give_back(s->record, s->record_room);
     arena_close(s->tables);
     return status;
@@ -306,6 +307,7 @@ static mmsb_status directory_make(session *s, message *m) {
     int random = s->files->random(s->files, s->uuid, sizeof s->uuid);
     if (random < 0) return file_failed(m, "draw the log's UUID for", s->o.state, random);
     TRY(file_replace(s->files, s->folder, "graph.mmsbx", s->i->bytes, s->i->byte_count, m));
+    TRY(kernels_keep(s, false, m));
     tlog_options o = {.files = s->files,
                       .folder = s->folder,
                       .mode = s->o.durability,
@@ -350,6 +352,7 @@ static mmsb_status inputs_compare(session *s, message *m) {
 static mmsb_status directory_recover(session *s, const folder_list *l, message *m) {
     recovery r = {.most = UINT64_MAX, .to = UINT64_MAX, .repair = true};
     TRY(folder_graph_check(s, m));
+    TRY(kernels_keep(s, true, m));
     TRY(session_restore(s, l, &r, m));
     TRY(inputs_compare(s, m));
     tlog_options o = {.files = s->files,
@@ -410,6 +413,7 @@ mmsb_status session_open(const image *i, const session_options *options, session
     *out = NULL;
     if (s == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a session");
     mmsb_status status = engine_open(i, &options->engine, &s->e, m);
+    if (status == MMSB_OK) status = kernels_open(s, false, m);
     if (status == MMSB_OK)
         status = options->state == NULL ? first_contents(s, m) : directory_open(s, m);
     if (status == MMSB_OK) status = record_grow(s, 0, m);
@@ -440,6 +444,7 @@ mmsb_status session_replay(const image *i, const session_options *options,
         status = message_set(m, MMSB_WRONG, "%s is not a state directory: it has no checkpoint",
                              options->state);
     if (status == MMSB_OK) status = folder_graph_check(s, m);
+    if (status == MMSB_OK) status = kernels_open(s, true, m);
     if (status != MMSB_OK) {
         session_close(s, NULL);
         return status;

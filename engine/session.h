@@ -23,6 +23,7 @@ typedef struct {
     durability_mode durability;
     u64 checkpoint_epochs; /* 0: only at 0 and at close */
     u64 audit_epochs;      /* 0: 64 */
+    bool allow_kernels;    /* libraries of a user's own kernels may be loaded */
     u64 oracle_epochs;     /* every N epochs engine_check; 0: never */
     engine_options engine;
     file_calls *files; /* NULL: file_system() */

@@ -67,7 +67,8 @@ static void folder_visit(void *context, const char *name) {
         l->segment_count++;
     } else if (strcmp(name, "graph.mmsbx") == 0) {
         l->graph = true;
-    } else if (strcmp(name, "lock") != 0 && strstr(name, ".new") == NULL && !l->foreign) {
+    } else if (strcmp(name, "lock") != 0 && strncmp(name, "kernel-", 7) != 0 &&
+               strstr(name, ".new") == NULL && !l->foreign) {
         l->foreign = true;
         snprintf(l->foreign_name, sizeof l->foreign_name, "%s", name);
     }

@@ -21,6 +21,7 @@ struct session {
     u64 record_room, used, last; /* last: where the delta before begins; 0: none */
     checkpoint_request *requests;
     u32 request_count, request_capacity;
+    void **libraries; /* of kernels, by row of KERNELS; NULL: none */
     arena *tables;
 };
 
@@ -43,6 +44,11 @@ mmsb_status folder_open(session *s, bool write, message *m);
 mmsb_status folder_read(session *s, folder_list *l, message *m);
 mmsb_status folder_graph_check(session *s, message *m);
 void folder_close(session *s);
+/* session_kernels.c: gives the engine its kernels; copies: from the state directory. */
+mmsb_status kernels_open(session *s, bool copies, message *m);
+void kernels_close(session *s);
+/* Writes the libraries into the state directory, or compares them with what is there. */
+mmsb_status kernels_keep(session *s, bool compare, message *m);
 /* session_recover.c: the log from the newest good checkpoint ≤ most on. */
 typedef struct {
     u64 most, to;

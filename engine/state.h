@@ -119,7 +119,9 @@ struct engine {
     u32 *fired;
     u32 fired_count;
     u8 *event_before;
-    u32 *sorted; /* rooted pages by name */
+    user_kernel *kernels; /* by row of KERNELS */
+    i32 kernel_fault;     /* number that a kernel gave */
+    u32 *sorted;          /* rooted pages by name */
     u32 sorted_count;
     bool *saved;
     engine_stats stats;
@@ -179,8 +181,13 @@ void inverse_move(engine *e, page_state *p, u64 lane, i64 from, i64 to);
 void reduce_run(engine *e, node_state *n);
 void group_index(engine *e, node_state *n);
 void group_run(engine *e, node_state *n, bool index_changed);
+/* user_kernel.c: KERNEL nodes */
+void kernel_run(engine *e, node_state *n);
+mmsb_status kernel_word(engine *e, const node_state *n, message *m);
 /* rows.c: WHOLE nodes */
 void rows_run(engine *e, node_state *n);
+/* Puts made lanes into a page; only those with other bits change it. */
+void result_put(engine *e, u32 page, u64 first, const u8 *from, u64 count);
 void rows_mark(engine *e, const node_state *n, u32 page, u64 lane);
 /* The tree over `count` leaves at partials (index for ARG): levels above the leaves, all of them or
  * above some. */

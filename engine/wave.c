@@ -82,6 +82,8 @@ mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
         reduce_run(e, n);
     } else if (n->row->kind == NODE_WHOLE) {
         rows_run(e, n);
+    } else if (n->row->kind == NODE_KERNEL) {
+        kernel_run(e, n);
     } else {
         group_run(e, n, groups);
     }

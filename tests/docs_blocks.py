@@ -18,7 +18,7 @@ for path in sys.argv[2:]:
     with tempfile.TemporaryDirectory() as work:
         for kind, body, line in blocks:
             words = kind.split()
-            if not words or words[0] not in ("mmsbg", "deltas"):
+            if not words or words[0] not in ("mmsbg", "deltas") or words[1:] == ["kernels"]:
                 continue
             if words[0] == "mmsbg":
                 with open(os.path.join(work, "block.mmsbg"), "w", encoding="utf-8") as f:

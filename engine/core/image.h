@@ -18,18 +18,19 @@
  * sorts, topk, quantile work along the last axis (outer_axes = the others). MATMUL: domain [m, K],
  * `present` is the right operand of K * n lanes, output m * n lanes. DOT: `present` is the other
  * operand. QUANTILE: q is CONSTANTS[group], in 0 to 1, or the scalar page `present`, which faults
- * where it is outside. A page read by prev() has a PREV page (`prev`): the value at the end of the
- * last accepted epoch, an array of its own that the engine brings up to date from changed lanes
- * when an epoch is accepted. Deltas to a state page replace lanes of its PREV page. Command lists
- * hold node rows in dependency order: FIRST fills sources that start as an expression; EPOCH0 is
- * epoch 0; LATER is every later epoch. A node in LATER but not in EPOCH0 is computed whole in
- * epoch 1. READS are footprints: for each node, which pages it reads and how a changed lane maps to
- * lanes to redo. */
+ * where it is outside. KERNEL  a user's own C function of whole pages (READ_ALL); `group` is its
+ * row of KERNELS, the domain is the output's shape. A page read by prev() has a PREV page (`prev`):
+ * the value at the end of the last accepted epoch, an array of its own that the engine brings up to
+ * date from changed lanes when an epoch is accepted. Deltas to a state page replace lanes of its
+ * PREV page. Command lists hold node rows in dependency order: FIRST fills sources that start as an
+ * expression; EPOCH0 is epoch 0; LATER is every later epoch. A node in LATER but not in EPOCH0 is
+ * computed whole in epoch 1. READS are footprints: for each node, which pages it reads and how a
+ * changed lane maps to lanes to redo. */
 #ifndef MMSB_IMAGE_H
 #define MMSB_IMAGE_H
 #include "base.h"
 
-#define IMAGE_VERSION 1u
+#define IMAGE_VERSION 2u
 #define IMAGE_MAGIC "MMSBX\r\n\x1a"
 #define MATH_VERSION 1u
 #define ROOT_VERSION 1u
@@ -42,6 +43,7 @@
 #define SLOT_UNIFORM 0x8000u /* set in the number of a uniform slot (one value) */
 #define SLOT_NONE 0xffffu
 #define LANES_MAX (1ull << 40) /* of a page or domain */
+#define KERNEL_ARGUMENTS_MAX 64u
 
 typedef enum {
     SECTION_STRINGS,      /* bytes; string 0 is empty; each ends with NUL and is valid UTF-8 */
@@ -65,6 +67,8 @@ typedef enum {
     SECTION_EVENT_VALUES, /* u32 page rows */
     SECTION_FILES,        /* image_file */
     SECTION_EXPORTS,      /* u32 page rows in the order of the export items */
+    SECTION_KERNELS,      /* image_kernel: calls of a user's own C functions */
+    SECTION_KERNEL_PAGES, /* u32 page rows: their arguments */
     SECTION_PLAN,         /* one image_plan */
     SECTION_COUNT
 } section_id;
@@ -129,7 +133,14 @@ typedef struct {
     u64 fill[PAGE_AXES_MAX]; /* bits of EDGE_FILL's constant */
 } image_page;
 
-typedef enum { NODE_MAP, NODE_REDUCE, NODE_KEYED, NODE_WHOLE, NODE_KIND_COUNT } node_kind;
+typedef enum {
+    NODE_MAP,
+    NODE_REDUCE,
+    NODE_KEYED,
+    NODE_WHOLE,
+    NODE_KERNEL,
+    NODE_KIND_COUNT
+} node_kind;
 typedef enum {
     REDUCE_SUM,
     REDUCE_PROD,
@@ -169,8 +180,8 @@ typedef struct {
     u32 read_count;
     u32 element; /* REDUCE, KEYED: stored element page, or 0 (REDUCE with a program) */
     u32 present; /* ARG: bool page of the element's shape, or 0; a program puts it into FEED's b */
-    u32 group;   /* KEYED: group page */
-    u32 output;  /* REDUCE, KEYED */
+    u32 group;   /* KEYED: group page; WHOLE: constant of a quantile; KERNEL: row of KERNELS */
+    u32 output;  /* all but MAP */
     u32 wave0;   /* its wave in EPOCH0, in LATER; 0 where it is in neither */
     u32 wave1;
     u32 position;
@@ -281,6 +292,17 @@ typedef struct {
     u32 zero;
 } image_file;
 
+/* int32_t symbol(void *out, const void *const *in, const int64_t *dims) of a library beneath the
+ * image's folder. dims are the output's shape, then each argument's. */
+typedef struct {
+    u32 library; /* string: a path */
+    u32 symbol;  /* string */
+    u32 page_at; /* rows of KERNEL_PAGES */
+    u32 page_count;
+    u32 position;
+    u32 zero;
+} image_kernel;
+
 /* Bytes that the run will take, by purpose. layout_compute() gives the same from the other
  * sections: the loader compares. */
 typedef struct {
@@ -319,11 +341,13 @@ typedef struct {
     const u32 *event_values;
     const image_file *files;
     const u32 *exports;
+    const image_kernel *kernels;
+    const u32 *kernel_pages;
     const image_plan *plan;
     u32 string_bytes, shape_count, page_count, node_count, instruction_count, constant_count,
         affine_count, affine_axis_count, term_count, check_count, read_count, reader_count,
         first_count, epoch0_count, later_count, position_count, assert_count, event_count,
-        event_value_count, file_count, export_count;
+        event_value_count, file_count, export_count, kernel_count, kernel_page_count;
     bool
         can_reject; /* some node of LATER can fault, or there is an assert: undo space is planned */
 } image;
@@ -349,4 +373,5 @@ static_assert(sizeof(image_term) == 16 && sizeof(image_check) == 16 && sizeof(im
 static_assert(sizeof(image_position) == 24 && sizeof(image_plan) == 64 &&
                   sizeof(image_head) == 64 + 16 * SECTION_COUNT,
               "file format");
+static_assert(sizeof(image_kernel) == 24, "file format");
 #endif

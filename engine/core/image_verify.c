@@ -35,6 +35,8 @@ static const u32 section_row_bytes[SECTION_COUNT] = {
     [SECTION_EVENT_VALUES] = sizeof(u32),
     [SECTION_FILES] = sizeof(image_file),
     [SECTION_EXPORTS] = sizeof(u32),
+    [SECTION_KERNELS] = sizeof(image_kernel),
+    [SECTION_KERNEL_PAGES] = sizeof(u32),
     [SECTION_PLAN] = sizeof(image_plan),
 };
 
@@ -131,6 +133,10 @@ static void view_fill_rest(image *out, const image_head *h) {
     out->file_count = SECTION_ROW_COUNT(FILES);
     out->exports = SECTION_ROWS(EXPORTS);
     out->export_count = SECTION_ROW_COUNT(EXPORTS);
+    out->kernels = SECTION_ROWS(KERNELS);
+    out->kernel_count = SECTION_ROW_COUNT(KERNELS);
+    out->kernel_pages = SECTION_ROWS(KERNEL_PAGES);
+    out->kernel_page_count = SECTION_ROW_COUNT(KERNEL_PAGES);
     out->plan = SECTION_ROWS(PLAN);
 }
 

@@ -150,12 +150,32 @@ static mmsb_status verify_node_fields(verify *v, u32 node) {
          "node", node, "it has unknown fields");
     NEED(n->shape < i->shape_count && n->position < i->position_count, "node", node,
          "it refers to a row that is not there");
-    if (n->kind == NODE_WHOLE) return MMSB_OK;
+    if (n->kind == NODE_WHOLE || n->kind == NODE_KERNEL) return MMSB_OK;
     NEED(n->kind == NODE_MAP || (n->type < TYPE_COUNT && reduce_takes(n->reduce, n->type)), "node",
          node, "its reduction does not take its type");
     bool others = n->element == 0 && n->present == 0 && n->group == 0 && n->output == 0;
     NEED(n->kind != NODE_MAP || (others && (n->flags & NODE_PARTIALS) == 0), "node", node,
          "it has fields of a reduction");
+    return MMSB_OK;
+}
+
+/* A user's kernel: it reads all of its arguments, and its domain is its output's shape. */
+static mmsb_status verify_kernel_node(verify *v, u32 node) {
+    const image *i = v->i;
+    const image_node *n = &i->nodes[node];
+    NEED(n->group < i->kernel_count && n->type < TYPE_COUNT && n->reduce == 0 &&
+             (n->element | n->present | n->outer_axes) == 0 && (n->flags & NODE_PARTIALS) == 0,
+         "node", node, "it is no call of a kernel");
+    TRY(verify_output_of(v, node, n->type));
+    NEED(verify_shapes_equal(&i->shapes[n->shape], &i->shapes[i->pages[n->output].shape]), "node",
+         node, "its domain is not its output's shape");
+    const image_kernel *k = &i->kernels[n->group];
+    for (u32 a = 0; a < k->page_count; a++) {
+        u32 page = i->kernel_pages[k->page_at + a];
+        NEED(page != n->output && node_reads(i, n, page, READ_ALL), "node", node,
+             "it does not read an argument of its kernel");
+    }
+    v->faults_later = v->faults_later || (n->flags & NODE_IN_LATER) != 0;
     return MMSB_OK;
 }
 
@@ -166,6 +186,7 @@ mmsb_status verify_node(verify *v, u32 node) {
     if (n->kind == NODE_REDUCE) TRY(verify_reduce(v, node));
     if (n->kind == NODE_KEYED) TRY(verify_keyed(v, node));
     if (n->kind == NODE_WHOLE) TRY(verify_whole(v, node));
+    if (n->kind == NODE_KERNEL) TRY(verify_kernel_node(v, node));
     bool program = n->kind == NODE_MAP || (n->kind == NODE_REDUCE && n->element == 0);
     if (program) return verify_program(v, node);
     NEED((n->uniform_count | n->tile_count) == 0, "node", node, "it has a program without need");

@@ -268,6 +268,24 @@ static mmsb_status verify_checks(const verify *v) {
     return MMSB_OK;
 }
 
+static mmsb_status verify_kernels(const verify *v) {
+    const image *i = v->i;
+    for (u32 row = 0; row < i->kernel_count; row++) {
+        const image_kernel *k = &i->kernels[row];
+        NEED(verify_string(i, k->library) && k->library != 0 && verify_string(i, k->symbol) &&
+                 k->symbol != 0 && k->position < i->position_count && k->zero == 0,
+             "kernel", row, "it names no function of a library");
+        NEED(k->page_count <= KERNEL_ARGUMENTS_MAX &&
+                 (u64)k->page_at + k->page_count <= i->kernel_page_count,
+             "kernel", row, "its arguments are not there");
+    }
+    for (u32 row = 0; row < i->kernel_page_count; row++) {
+        u32 page = i->kernel_pages[row];
+        NEED(page > 0 && page < i->page_count, "kernel argument", row, "it is no page");
+    }
+    return MMSB_OK;
+}
+
 static int name_order(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -299,5 +317,6 @@ mmsb_status verify_tables(verify *v) {
     TRY(verify_asserts_and_events(v));
     TRY(verify_files_and_exports(v));
     TRY(verify_affine_rows(v));
+    TRY(verify_kernels(v));
     return verify_checks(v);
 }

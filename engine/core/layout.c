@@ -69,6 +69,7 @@ static u64 page_lanes(const image *i, u32 page) { return i->shapes[i->pages[page
 
 u64 layout_whole_output(const image *i, u32 node) {
     const image_node *n = &i->nodes[node];
+    if (n->kind == NODE_KERNEL) return ALIGN_UP(product(page_lanes(i, n->output), 8), 64);
     u64 inner = i->shapes[n->shape].lanes / layout_outer_lanes(i, node);
     if (n->reduce == WHOLE_MATMUL) return ALIGN_UP(product(page_lanes(i, n->output), 8), 64);
     if (n->reduce == WHOLE_DOT) return ALIGN_UP((inner / LEAF_LANES + 2) * 8, 64);
@@ -97,6 +98,7 @@ static bool instruction_can_fault(const image *i, const image_instruction *n) {
 }
 
 static bool node_can_fault(const image_node *n) {
+    if (n->kind == NODE_KERNEL) return true;
     return n->kind == NODE_WHOLE && n->reduce == WHOLE_QUANTILE && n->present != 0;
 }
 
@@ -129,7 +131,7 @@ static u64 layout_values(const image *i, layout *l, cursor *c, bool prev) {
 }
 
 static bool node_is_arg(const image_node *n) {
-    return n->kind != NODE_WHOLE && (n->reduce == REDUCE_ARGMIN || n->reduce == REDUCE_ARGMAX);
+    return n->kind < NODE_WHOLE && (n->reduce == REDUCE_ARGMIN || n->reduce == REDUCE_ARGMAX);
 }
 
 static u64 node_partials(const image *i, u32 node) {
@@ -230,6 +232,7 @@ static u64 layout_scratch(const image *i, layout *l, cursor *c) {
     u64 whole = 0;
     for (u32 n = 0; n < i->node_count; n++) {
         const image_node *node = &i->nodes[n];
+        if (node->kind == NODE_KERNEL) whole = u64_max(whole, layout_whole_output(i, n));
         if (node->kind != NODE_WHOLE) continue;
         u64 outer = layout_outer_lanes(i, n), inner = i->shapes[node->shape].lanes / outer;
         u64 columns = node->reduce == WHOLE_MATMUL ? page_lanes(i, node->output) / outer : 0;
