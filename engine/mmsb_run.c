@@ -131,6 +131,7 @@ static mmsb_status run_live(run *r, session_options *o, message *m) {
     o->inputs = inputs, o->input_count = r->in.count;
     o->state = r->state, o->durability = r->mode;
     o->checkpoint_epochs = r->checkpoint.value, o->audit_epochs = r->audit.value;
+    if (r->migrate) TRY(session_migrate(&r->i, o, m));
     TRY(session_open(&r->i, o, &r->s, m));
     r->e = session_engine(r->s);
     signals_catch();

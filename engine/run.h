@@ -21,7 +21,7 @@ typedef struct {
     const char *deltas, *until, *print, *state, *durability, *replay, *executor, *stats;
     run_list in, out;
     run_count ticks, checkpoint, audit, to, oracle, threads;
-    bool root, resume, strict, no_strict, allow_kernels;
+    bool root, resume, strict, no_strict, allow_kernels, migrate;
     durability_mode mode;
     image i;
     session *s;

@@ -64,8 +64,8 @@ static int value_set(run *r, const option_row *o, const char *value) {
 }
 
 static int option_read(run *r, int count, char **a, int *k) {
-    static const char *const later[] = {"--serve",   "--leases",        "--metrics",   "--trace",
-                                        "--migrate", "--sync-follower", "--no-sandbox"};
+    static const char *const later[] = {"--serve", "--leases",        "--metrics",
+                                        "--trace", "--sync-follower", "--no-sandbox"};
     size_t bytes = strcspn(a[*k], "=");
     const char *equals = a[*k][bytes] == '=' ? a[*k] + bytes + 1 : NULL;
     for (u32 l = 0; l < ARRAY_COUNT(later); l++)
@@ -117,6 +117,7 @@ static int options_check(run *r) {
         (r->resume || r->durability != NULL || r->checkpoint.given || r->audit.given))
         return options_usage("only with --state DIR:",
                              r->resume ? "--resume" : "--durability, --checkpoint, --audit");
+    if (r->migrate && r->state == NULL) return options_usage("--migrate needs", "--state DIR");
     if (r->resume && r->deltas == NULL) return options_usage("--resume needs", "--deltas FILE");
     if (r->resume && strcmp(r->deltas, "-") == 0)
         return options_usage("--resume needs a file that can be read again, not", "-");

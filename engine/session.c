@@ -286,6 +286,15 @@ static mmsb_status first_contents(session *s, message *m) {
         TRY(array_file_read(s->files, AT_FDCWD, in->path, false, i->pages[page].type,
                             &i->shapes[i->pages[page].shape], engine_page_bytes(s->e, page), m));
     }
+    for (u32 page = 1, of; s->o.carry_from != NULL && page < i->page_count; page++) {
+        const engine *old = s->o.carry_from;
+        if (skip[page] || i->pages[page].kind != PAGE_SOURCE ||
+            !session_carries(engine_image(old), i, page, &of))
+            continue;
+        skip[page] = 1;
+        memcpy(engine_page_bytes(s->e, page), engine_page(old, of),
+               i->shapes[i->pages[page].shape].lanes * type_bytes(i->pages[page].type));
+    }
     int folder = -1;
     const char *path = s->o.image_path == NULL ? "." : s->o.image_path;
     if (i->file_count != 0) TRY(file_open_folder_of(s->files, AT_FDCWD, path, &folder, m));
@@ -366,6 +375,7 @@ static mmsb_status directory_recover(session *s, const folder_list *l, message *
 
 static mmsb_status directory_open(session *s, message *m) {
     folder_list l = {.memory = s->tables};
+    TRY(migration_finish(s, m));
     TRY(folder_open(s, true, m));
     TRY(folder_read(s, &l, m));
     if (l.checkpoint_count != 0) return directory_recover(s, &l, m);
@@ -395,7 +405,7 @@ static mmsb_status directory_open(session *s, message *m) {
     return directory_make(s, m);
 }
 
-static session *session_new(const image *i, const session_options *options) {
+session *session_new(const image *i, const session_options *options) {
     arena *a = arena_open(0);
     session *s = a == NULL ? NULL : arena_take(a, sizeof *s, _Alignof(session));
     if (s == NULL) {

@@ -21,10 +21,11 @@ typedef struct {
     const session_input *inputs;
     u32 input_count;
     durability_mode durability;
-    u64 checkpoint_epochs; /* 0: only at 0 and at close */
-    u64 audit_epochs;      /* 0: 64 */
-    bool allow_kernels;    /* libraries of a user's own kernels may be loaded */
-    u64 oracle_epochs;     /* every N epochs engine_check; 0: never */
+    u64 checkpoint_epochs;    /* 0: only at 0 and at close */
+    u64 audit_epochs;         /* 0: 64 */
+    const engine *carry_from; /* first contents of sources that it has, too; NULL: none */
+    bool allow_kernels;       /* libraries of a user's own kernels may be loaded */
+    u64 oracle_epochs;        /* every N epochs engine_check; 0: never */
     engine_options engine;
     file_calls *files; /* NULL: file_system() */
     u64 segment_bytes; /* of a log file; 0: 64 MiB */
@@ -39,6 +40,11 @@ typedef struct session session;
  * directory. */
 mmsb_status session_open(const image *i, const session_options *options, session **out, message *m);
 engine *session_engine(session *s);
+/* Where the state directory is another graph's: carries sources and state pages of the same name,
+ * type and shape over, and keeps the old directory as DIR.before-N. Nothing changes where it fails
+ * (MMSB_WRONG: also where the new graph does not take the state), where the graph is the same, or
+ * where there is no directory. */
+mmsb_status session_migrate(const image *to, const session_options *options, message *m);
 
 /* Adds a delta to the commit being made: checked and copied (⊕ with the one before). MMSB_WRONG
  * leaves the commit as it was. */

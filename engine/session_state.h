@@ -25,6 +25,11 @@ struct session {
     arena *tables;
 };
 
+session *session_new(const image *i, const session_options *options);
+/* session_migrate.c: whether a page of `to` starts with what page *old of `from` holds. */
+bool session_carries(const image *from, const image *to, u32 page, u32 *old);
+/* Gives a directory whose migration was interrupted between its two renames its name. */
+mmsb_status migration_finish(session *s, message *m);
 void session_note(session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 mmsb_status session_request_set(session *s, u64 stream, u64 number, message *m);
 /* Applies the deltas of a record's body to the epoch in the making. */

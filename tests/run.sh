@@ -66,6 +66,8 @@ fi
 check "gcc -O0, gcc -O3, clang: one image, one root" sh tests/compilers.sh build
 check "the examples give what they show" sh tests/examples.sh build/bin
 check "the graph library equals plain Python" python3 tests/library build/bin
+check "a state directory carried over to another graph" sh tests/migrate.sh build/bin
+check "the same, sanitized" sh tests/migrate.sh build-asan/bin
 check "kernels of a user's own" python3 tests/user_kernels.py build/bin
 check "the same, sanitized" python3 tests/user_kernels.py build-asan/bin
 check "every graph block of the docs" python3 tests/docs_blocks.py build/bin docs/Language.md

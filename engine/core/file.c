@@ -82,7 +82,9 @@ static int system_rename_at(file_calls *self, int folder, const char *from, cons
 
 static int system_unlink_at(file_calls *self, int folder, const char *path) {
     (void)self;
-    return unlinkat(folder, path, 0) == 0 ? 0 : -errno;
+    if (unlinkat(folder, path, 0) == 0) return 0;
+    if (errno != EISDIR) return -errno;
+    return unlinkat(folder, path, AT_REMOVEDIR) == 0 ? 0 : -errno;
 }
 
 static int system_make_folder_at(file_calls *self, int folder, const char *path, int mode) {

@@ -22,7 +22,7 @@ struct file_calls {
     int (*reserve)(file_calls *self, int fd, u64 at, u64 bytes); /* posix_fallocate */
     int (*truncate)(file_calls *self, int fd, u64 bytes);
     int (*rename_at)(file_calls *self, int folder, const char *from, const char *to);
-    int (*unlink_at)(file_calls *self, int folder, const char *path);
+    int (*unlink_at)(file_calls *self, int folder, const char *path); /* or an empty folder */
     int (*make_folder_at)(file_calls *self, int folder, const char *path, int mode);
     int (*lock)(file_calls *self, int fd); /* OFD write lock on the whole file; -EAGAIN when held */
     i64 (*size)(file_calls *self, int fd); /* of a regular file, else -EINVAL */
