@@ -15,6 +15,9 @@
 __extension__ typedef unsigned __int128 mm_u128;
 #define MM_LN2H 0x1.62e42fefa39efp-1
 #define MM_LN2L 0x1.abc9e3b39803fp-56
+/* ln 2 to 42 bits, so that its product with an exponent is exact, and the rest. */
+#define MM_LN2_SHORT 0x1.62e42fefa38p-1
+#define MM_LN2_REST 0x1.ef35793c7673p-45
 #define MM_MAGIC 0x1.8p52
 
 /* A value as a sum of two: high is the value rounded, low what is left. */
@@ -72,7 +75,7 @@ ELEMENTARY mm_pair mm_exp_pair(f64 c, f64 low, i64 *k) {
     f64 t = MM_FMA(c, 0x1.71547652b82fep+0, MM_MAGIC);
     f64 n = t - MM_MAGIC;
     *k = (i64)(bits_f64(t) - bits_f64(MM_MAGIC));
-    f64 r = MM_FMA(-n, MM_LN2H, c), rl = n * MM_LN2L;
+    f64 r = MM_FMA(-n, MM_LN2_SHORT, c), rl = n * MM_LN2_REST; /* r is exact */
     f64 rr = r - rl;
     f64 e = ((r - rr) - rl) + low;
     mm_pair a = mm_fast_sum(1.0, rr);
@@ -106,7 +109,7 @@ ELEMENTARY f64 mm_exp2(f64 x) {
 ELEMENTARY mm_pair mm_expm1_pair(f64 x) {
     f64 t = MM_FMA(x, 0x1.71547652b82fep+0, MM_MAGIC), n = t - MM_MAGIC;
     i64 k = (i64)(bits_f64(t) - bits_f64(MM_MAGIC));
-    f64 r = MM_FMA(-n, MM_LN2H, x), rl = n * MM_LN2L;
+    f64 r = MM_FMA(-n, MM_LN2_SHORT, x), rl = n * MM_LN2_REST; /* r is exact */
     mm_pair a = mm_fast_sum(r, -rl);
     f64 tail = mm_exp_tail(a.high) + (a.low + a.high * a.low);
     mm_pair q = mm_fast_sum(a.high, tail); /* e^r - 1 */
@@ -156,7 +159,7 @@ ELEMENTARY f64 mm_log_special(f64 x, f64 r) {
 ELEMENTARY f64 mm_log(f64 x) {
     f64 k, m = mm_split(x, &k), f = m - 1.0, s = f / (2.0 + f), hf = 0.5 * f * f;
     f64 r = mm_log_rest(f, s);
-    f64 y = k * 0x1.62e42fefa38p-1 - ((hf - (r + k * 0x1.ef35793c7673p-45)) - f);
+    f64 y = k * MM_LN2_SHORT - ((hf - (r + k * MM_LN2_REST)) - f);
     return mm_log_special(x, y);
 }
 
@@ -166,7 +169,7 @@ ELEMENTARY f64 mm_log1p(f64 x) {
     c = u > 0x1p60 ? 0.0 : c;
     f64 m = mm_split(u, &k), f = m - 1.0, s = f / (2.0 + f), hf = 0.5 * f * f;
     f64 r = mm_log_rest(f, s);
-    f64 y = k * 0x1.62e42fefa38p-1 - ((hf - (r + (k * 0x1.ef35793c7673p-45 + c))) - f);
+    f64 y = k * MM_LN2_SHORT - ((hf - (r + (k * MM_LN2_REST + c))) - f);
     y = x == -1.0 ? -MM_INFINITY : y;
     y = x == MM_INFINITY ? x : y;
     y = x == 0.0 ? x : y;
@@ -223,8 +226,8 @@ ELEMENTARY mm_pair mm_log_pair(f64 x) {
     f64 ul = u.low + (t.low + p.low);
     mm_pair l = mm_product(sh, u.high);
     l.low += sh * ul + sl * u.high;
-    mm_pair r = mm_sum(k * 0x1.62e42fefa38p-1, l.high);
-    return mm_fast_sum(r.high, r.low + (l.low + k * 0x1.ef35793c7673p-45));
+    mm_pair r = mm_sum(k * MM_LN2_SHORT, l.high);
+    return mm_fast_sum(r.high, r.low + (l.low + k * MM_LN2_REST));
 }
 
 /* e^(high + low) rounded once: used where the exponent is known to more than a double. */
@@ -421,6 +424,7 @@ ELEMENTARY f64 elementary_remainder(f64 a, f64 b) {
     u64 bits = mx >= (u64)1 << 52 ? (mx & 0xfffffffffffffu) | (u64)ex << 52 : mx;
     return mm_sign_of(from_f64(bits), a);
 }
+#include "elementary_error.h"
 #include "elementary_inverse.h"
 
 #define elementary_exp mm_exp

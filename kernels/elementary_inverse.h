@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * elementary_inverse: inverse and hyperbolic functions, error functions. Rules and purpose as
+ * elementary_inverse: inverse and hyperbolic functions. Rules and purpose as
  * elementary.h. */
 #ifndef MMSB_ELEMENTARY_INVERSE_H
 #define MMSB_ELEMENTARY_INVERSE_H
@@ -154,102 +154,4 @@ ELEMENTARY f64 mm_tanh(f64 x) {
     return x == x ? r : MM_NAN;
 }
 
-/* erfc of a + low for a >= 0.84375, as a pair: e^(-a^2 - 0.5625 + R/S) / a (fdlibm's s_erf.c), the
- * square taken to twice the precision. */
-ELEMENTARY mm_pair mm_erfc_tail(f64 a, f64 low) {
-    f64 s = 1.0 / (a * a);
-    bool near = a < 1.0 / 0.35;
-    f64 r = near ? -9.81432934416914548592e+00 : 0.0;
-    r = MM_FMA(s, r, near ? -8.12874355063065934246e+01 : -4.83519191608651397019e+02);
-    r = MM_FMA(s, r, near ? -1.84605092906711035994e+02 : -1.02509513161107724954e+03);
-    r = MM_FMA(s, r, near ? -1.62396669462573470355e+02 : -6.37566443368389627722e+02);
-    r = MM_FMA(s, r, near ? -6.23753324503260060396e+01 : -1.60636384855821916062e+02);
-    r = MM_FMA(s, r, near ? -1.05586262253232909814e+01 : -1.77579549177547519889e+01);
-    r = MM_FMA(s, r, near ? -6.93858572707181764372e-01 : -7.99283237680523006574e-01);
-    r = MM_FMA(s, r, near ? -9.86494403484714822705e-03 : -9.86494292470009928597e-03);
-    f64 d = near ? -6.04244152148580987438e-02 : 0.0;
-    d = MM_FMA(s, d, near ? 6.57024977031928170135e+00 : -2.24409524465858183362e+01);
-    d = MM_FMA(s, d, near ? 1.08635005541779435134e+02 : 4.74528541206955367215e+02);
-    d = MM_FMA(s, d, near ? 4.29008140027567833386e+02 : 2.55305040643316442583e+03);
-    d = MM_FMA(s, d, near ? 6.45387271733267880336e+02 : 3.19985821950859553908e+03);
-    d = MM_FMA(s, d, near ? 4.34565877475229228821e+02 : 1.53672958608443695994e+03);
-    d = MM_FMA(s, d, near ? 1.37657754143519042600e+02 : 3.25792512996573918826e+02);
-    d = MM_FMA(s, d, near ? 1.96512716674392571292e+01 : 3.03380607434824582924e+01);
-    d = MM_FMA(s, d, 1.0);
-    mm_pair square = mm_product(a, a);
-    square.low += 2.0 * a * low;
-    mm_pair e = mm_sum(-square.high, r / d - 0.5625);
-    f64 c = e.high < -746.0 ? -746.0 : e.high;
-    i64 k;
-    mm_pair y = mm_exp_pair(c, e.low - square.low, &k);
-    f64 q = y.high / a;
-    f64 ql = ((MM_FMA(-q, a, y.high) + y.low) - q * low) / a;
-    mm_pair sum = mm_fast_sum(q, ql);
-    return (mm_pair){mm_scale(sum.high, k), mm_scale(sum.low, k)};
-}
-/* erf(x) = x + x y for |x| < 0.84375. */
-ELEMENTARY f64 mm_erf_centre(f64 z) {
-    f64 r = MM_FMA(z, -2.37630166566501626084e-05, -5.77027029648944159157e-03);
-    r = MM_FMA(z, r, -2.84817495755985104766e-02);
-    r = MM_FMA(z, r, -3.25042107247001499370e-01);
-    r = MM_FMA(z, r, 1.28379167095512558561e-01);
-    f64 s = MM_FMA(z, -3.96022827877536812320e-06, 1.32494738004321644526e-04);
-    s = MM_FMA(z, s, 5.08130628187576562776e-03);
-    s = MM_FMA(z, s, 6.50222499887672944485e-02);
-    s = MM_FMA(z, s, 3.97917223959155352819e-01);
-    s = MM_FMA(z, s, 1.0);
-    return r / s;
-}
-/* erf(x) - 0.845062911510467529297 for |x| in [0.84375, 1.25), s = |x| - 1. */
-ELEMENTARY f64 mm_erf_middle(f64 s) {
-    f64 p = MM_FMA(s, -2.16637559486879084300e-03, 3.54783043256182359371e-02);
-    p = MM_FMA(s, p, -1.10894694282396677476e-01);
-    p = MM_FMA(s, p, 3.18346619901161753674e-01);
-    p = MM_FMA(s, p, -3.72207876035701323847e-01);
-    p = MM_FMA(s, p, 4.14856118683748331666e-01);
-    p = MM_FMA(s, p, -2.36211856075265944077e-03);
-    f64 q = MM_FMA(s, 1.19844998467991074170e-02, 1.36370839120290507362e-02);
-    q = MM_FMA(s, q, 1.26171219808761642112e-01);
-    q = MM_FMA(s, q, 7.18286544141962662868e-02);
-    q = MM_FMA(s, q, 5.40397917702171048937e-01);
-    q = MM_FMA(s, q, 1.06420880400844228286e-01);
-    q = MM_FMA(s, q, 1.0);
-    return p / q;
-}
-ELEMENTARY f64 mm_erf(f64 x) {
-    f64 a = mm_abs(x), c = a > 6.0 ? 6.0 : a;
-    mm_pair tail = mm_erfc_tail(c < 0.84375 ? 0.84375 : c, 0.0);
-    f64 centre = x + x * mm_erf_centre(c * c);
-    f64 middle = 8.45062911510467529297e-01 + mm_erf_middle(c - 1.0);
-    f64 far = 1.0 - tail.high;
-    f64 r = a < 0.84375 ? centre : mm_sign_of(a < 1.25 ? middle : far, x);
-    return x == x ? r : MM_NAN;
-}
-/* erfc(x + low); |low| is at most an ulp of x. */
-ELEMENTARY f64 mm_erfc_sum(f64 x, f64 low) {
-    f64 a = mm_abs(x), c = a > 28.0 ? 28.0 : a;
-    f64 al = x < 0.0 ? -low : low;
-    mm_pair tail = mm_erfc_tail(c < 0.84375 ? 0.84375 : c, al);
-    f64 y = mm_erf_centre(c * c);
-    f64 slope = -1.12837916709551257390e+00 * low *
-                (c < 0.84375 ? 1.0 - c * c : 0.0); /* -2/sqrt(pi) e^(-x^2) low */
-    mm_pair h = mm_sum(1.0, -x);
-    f64 centre = h.high + (h.low + (slope - x * y));
-    f64 middle = mm_erf_middle(c - 1.0), ml = -0.4151074974205947 * al; /* 2/sqrt(pi)/e */
-    f64 upper = x < 0.0 ? 1.0 + (8.45062911510467529297e-01 + middle)
-                        : (1.0 - 8.45062911510467529297e-01) - (middle - ml);
-    f64 far = x < 0.0 ? 2.0 - tail.high : tail.high;
-    far = x > 28.0 ? 0.0 : far;
-    f64 r = a < 0.84375 ? centre : a < 1.25 ? upper : far;
-    return x == x ? r : MM_NAN;
-}
-ELEMENTARY f64 mm_erfc(f64 x) { return mm_erfc_sum(x, 0.0); }
-/* The normal distribution's: erfc(-x / sqrt 2) / 2, the quotient taken to twice the precision. */
-ELEMENTARY f64 mm_cdf(f64 x) {
-    f64 c = x > 40.0 ? 40.0 : x < -40.0 ? -40.0 : x;
-    mm_pair t = mm_product(-c, 0x1.6a09e667f3bcdp-1);
-    f64 low = t.low + -c * -0x1.bdd3413b26456p-55;
-    f64 r = 0.5 * mm_erfc_sum(t.high, low);
-    return x == x ? r : MM_NAN;
-}
 #endif

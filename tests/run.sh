@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 packages="gcc libc6-dev cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev
     clang libclang-rt-14-dev
     clang-format clang-tidy strace
+    libmpfr-dev
     python3 git ca-certificates"
 sh tests/need.sh $packages || echo "going on without them; what needs them fails or is skipped by name"
 passed=0
@@ -42,6 +43,12 @@ check "build, gcc, address and undefined-behaviour sanitizers" build build-asan 
 suite build-asan
 check "build, clang" build build-clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang
 suite build-clang
+if [ -x build/tests/math_measure ]; then
+    check "math functions keep their bounds against MPFR" build/tests/math_measure --count 60000 --jobs 2
+    check "f32 functions round once" build/tests/math_measure --f32 --count 20000000 --jobs 2
+else
+    echo "skipped: no libmpfr"
+fi
 if [ -d ../shared/checks/cases ] && [ -x build/bin/mmsbc ]; then
     check "conformance cases" python3 ../shared/checks/run_cases.py --bin build/bin
     check "the same, sanitized" python3 ../shared/checks/run_cases.py --bin build-asan/bin

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fit: prints the polynomial coefficients of kernels/elementary_inverse.h that no book gives:
+ * interpolation at Chebyshev points in 400 bits, then the largest error over a dense grid with the
+ * coefficients rounded to f64.
+ * usage: fit erfc|erf [DEGREE]
+ *   erfc  (1 + 2x) e^(x^2) erfc(x), x in [0.5, 27.5], in w = (x - 2.5) / (x + 3)
+ *   erf   erf(x) / x - 1, x in [0, 0.5], in z = x^2 */
+#include <math.h>
+#include <mpfr.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BITS 400
+#define DEGREE_MOST 40
+#define NEAR MPFR_RNDN
+
+static void erfc_scaled(mpfr_t to, const mpfr_t w) {
+    mpfr_t x, t;
+    mpfr_inits2(BITS, x, t, NULL);
+    mpfr_mul_ui(x, w, 3, NEAR); /* x = (2.5 + 3w) / (1 - w) */
+    mpfr_add_d(x, x, 2.5, NEAR);
+    mpfr_ui_sub(t, 1, w, NEAR);
+    mpfr_div(x, x, t, NEAR);
+    mpfr_sqr(t, x, NEAR);
+    mpfr_exp(t, t, NEAR);
+    mpfr_erfc(to, x, NEAR);
+    mpfr_mul(to, to, t, NEAR);
+    mpfr_mul_ui(t, x, 2, NEAR);
+    mpfr_add_ui(t, t, 1, NEAR);
+    mpfr_mul(to, to, t, NEAR);
+    mpfr_clears(x, t, NULL);
+}
+
+static void erf_ratio(mpfr_t to, const mpfr_t z) {
+    mpfr_t x;
+    mpfr_init2(x, BITS);
+    mpfr_sqrt(x, z, NEAR);
+    mpfr_erf(to, x, NEAR);
+    mpfr_div(to, to, x, NEAR);
+    mpfr_sub_ui(to, to, 1, NEAR);
+    mpfr_clear(x);
+}
+
+typedef void (*function)(mpfr_t to, const mpfr_t at);
+
+/* Newton's divided differences at the Chebyshev points, then expanded about 0. */
+static void fit(function f, double low, double high, int degree, mpfr_t *c) {
+    mpfr_t x[DEGREE_MOST + 1], t;
+    mpfr_init2(t, BITS);
+    for (int k = 0; k <= degree; k++) {
+        mpfr_inits2(BITS, x[k], c[k], NULL);
+        mpfr_const_pi(t, NEAR);
+        mpfr_mul_d(t, t, k + 0.5, NEAR);
+        mpfr_div_ui(t, t, (unsigned long)degree + 1, NEAR);
+        mpfr_cos(t, t, NEAR);
+        mpfr_mul_d(t, t, (high - low) / 2, NEAR);
+        mpfr_add_d(x[k], t, (high + low) / 2, NEAR);
+        f(c[k], x[k]);
+    }
+    for (int j = 1; j <= degree; j++)
+        for (int k = degree; k >= j; k--) {
+            mpfr_sub(c[k], c[k], c[k - 1], NEAR);
+            mpfr_sub(t, x[k], x[k - j], NEAR);
+            mpfr_div(c[k], c[k], t, NEAR);
+        }
+    for (int j = degree - 1; j >= 0; j--)
+        for (int k = j; k < degree; k++) {
+            mpfr_mul(t, c[k + 1], x[j], NEAR);
+            mpfr_sub(c[k], c[k], t, NEAR);
+        }
+}
+
+int main(int argc, char **argv) {
+    int erf = argc > 1 && strcmp(argv[1], "erf") == 0;
+    if (argc < 2 || (!erf && strcmp(argv[1], "erfc") != 0)) return 2;
+    int degree = argc > 2 ? atoi(argv[2]) : erf ? 10 : 21;
+    double low = erf ? 1e-30 : -2.0 / 3.5, high = erf ? 0.2500001 : 25.0 / 30.5, worst = 0;
+    function f = erf ? erf_ratio : erfc_scaled;
+    if (degree < 1 || degree > DEGREE_MOST) return 2;
+    mpfr_t c[DEGREE_MOST + 1], x, want, got, rest;
+    mpfr_inits2(BITS, x, want, got, rest, NULL);
+    fit(f, low, high, degree, c);
+    mpfr_set(rest, c[0], NEAR);
+    for (int k = 0; k <= degree; k++) {
+        mpfr_set_d(c[k], mpfr_get_d(c[k], NEAR), NEAR);
+        printf("%2d %a\n", k, mpfr_get_d(c[k], NEAR));
+    }
+    mpfr_sub(rest, rest, c[0], NEAR);
+    printf("what 0 lacks %a\n", mpfr_get_d(rest, NEAR));
+    for (int n = 0; n <= 2000; n++) {
+        mpfr_set_d(x, low + (high - low) * n / 2000, NEAR);
+        f(want, x);
+        mpfr_set(got, c[degree], NEAR);
+        for (int k = degree - 1; k >= 0; k--) {
+            mpfr_mul(got, got, x, NEAR);
+            mpfr_add(got, got, c[k], NEAR);
+        }
+        mpfr_add(got, got, rest, NEAR);
+        mpfr_sub(got, got, want, NEAR);
+        double miss = fabs(mpfr_get_d(got, NEAR));
+        if (miss > worst) worst = miss;
+    }
+    printf("largest error 2^%.2f\n", log2(worst));
+    return 0;
+}
