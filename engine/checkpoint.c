@@ -11,11 +11,13 @@
 typedef unsigned long long llu;
 
 static u64 page_bytes(const image *i, u32 page) {
+    ASSERT(page > 0 && page < i->page_count);
     return i->shapes[i->pages[page].shape].lanes * type_bytes(i->pages[page].type);
 }
 
 /* What is in the file: at epoch 0 the sources alone, since the rest follows from them. */
 static bool page_is_in(const engine *e, u32 page, u64 epoch) {
+    ASSERT(page > 0 && page < engine_image(e)->page_count);
     const image *i = engine_image(e);
     return epoch == 0 ? i->pages[page].kind == PAGE_SOURCE : engine_is_saved(e, page);
 }
@@ -39,10 +41,14 @@ static u64 parts_make(engine *e, arena *a, checkpoint_head *h, const checkpoint_
         at = aligned + bytes;
     }
     h->bytes = at;
+    ASSERT(row == h->page_count);
+    ASSERT(count == 3 + 2 * h->page_count);
     return count;
 }
 
 static u64 parts_digest(const file_part *parts, u64 count, u64 seed) {
+    ASSERT(count >= 3);
+    ASSERT(parts[0].bytes == sizeof(checkpoint_head));
     XXH3_state_t s;
     XXH3_64bits_reset_withSeed(&s, seed);
     XXH3_64bits_update(&s, (const u8 *)parts[0].from + 16, parts[0].bytes - 16);
@@ -54,6 +60,8 @@ static u64 parts_digest(const file_part *parts, u64 count, u64 seed) {
 mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid[16],
                              const tlog_place *place, const checkpoint_request *requests,
                              u32 request_count, message *m) {
+    ASSERT(place->segment > 0);
+    ASSERT(place->epoch == engine_epoch(e));
     const image *i = engine_image(e);
     static const u8 magic[9] = CHECKPOINT_MAGIC;
     checkpoint_head h = {.version = CHECKPOINT_VERSION,
@@ -87,10 +95,12 @@ mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid
 }
 
 static mmsb_status damaged(u64 epoch, const char *why, message *m) {
+    ASSERT(why != NULL);
     return message_set(m, MMSB_DAMAGED, "checkpoint-%llu: %s", (llu)epoch, why);
 }
 
 static mmsb_status rows_check(const checkpoint *c, const image *i, u64 epoch, message *m) {
+    ASSERT(c->byte_count >= sizeof(checkpoint_head));
     const checkpoint_head *h = c->head;
     u64 at = sizeof *h + (u64)h->request_count * sizeof(checkpoint_request) +
              (u64)h->page_count * sizeof(checkpoint_page);
@@ -133,6 +143,7 @@ static mmsb_status head_check(const checkpoint *c, u64 epoch, const image *i, co
 
 mmsb_status checkpoint_read(file_calls *f, int folder, u64 epoch, const image *i, const u8 *uuid,
                             checkpoint *out, message *m) {
+    ASSERT(out != NULL);
     char name[48];
     const void *bytes;
     snprintf(name, sizeof name, "checkpoint-%llu", (llu)epoch);
@@ -156,6 +167,7 @@ void checkpoint_free(checkpoint *c) {
 }
 
 mmsb_status checkpoint_restore(const checkpoint *c, engine *e, message *m) {
+    ASSERT(c->head != NULL);
     const checkpoint_head *h = c->head;
     u32 row = 0;
     for (u32 k = 1; k < engine_image(e)->page_count; k++) {
@@ -168,6 +180,7 @@ mmsb_status checkpoint_restore(const checkpoint *c, engine *e, message *m) {
     if (row != h->page_count) return damaged(h->epoch, "it holds pages that are not saved", m);
     mmsb_status s = h->epoch == 0 ? engine_epoch0(e, m) : engine_restored(e, h->epoch, m);
     if (s != MMSB_OK) return s;
+    ASSERT(engine_epoch(e) == h->epoch);
     if (engine_root(e) != h->root)
         return message_set(m, MMSB_DAMAGED,
                            "checkpoint-%llu: its root is 0x%016llx, but its pages give 0x%016llx",

@@ -5,6 +5,7 @@
 #define DELTA_HEAD_BYTES 32u
 
 static u64 delta_mask_bytes(const delta *d) {
+    ASSERT(d->form != DELTA_MASK || d->count <= LANES_MAX);
     return d->form == DELTA_MASK ? d->count / 8 + (d->count % 8 != 0) : 0;
 }
 
@@ -14,6 +15,8 @@ u64 delta_bytes(const delta *d) {
 }
 
 static u8 *padded_copy(u8 *to, const void *from, u64 bytes) {
+    ASSERT(((uintptr_t)to & 7) == 0);
+    ASSERT(from != NULL || bytes == 0);
     if (bytes > 0) memcpy(to, from, bytes);
     u64 whole = ALIGN_UP(bytes, 8);
     memset(to + bytes, 0, whole - bytes);
@@ -22,6 +25,7 @@ static u8 *padded_copy(u8 *to, const void *from, u64 bytes) {
 
 void delta_write(const delta *d, u8 *to) {
     ASSERT(d->form < DELTA_FORM_COUNT && d->kind < DELTA_KIND_COUNT);
+    ASSERT(((uintptr_t)to & 7) == 0);
     memcpy(to, &d->page, 4);
     to[4] = d->kind;
     to[5] = d->form;
@@ -36,6 +40,7 @@ void delta_write(const delta *d, u8 *to) {
 
 /* Whether the bytes that pad `bytes` to a multiple of 8 are zero. */
 static bool padding_is_zero(const u8 *at, u64 bytes) {
+    ASSERT(at != NULL || bytes == 0);
     u8 any = 0;
     for (u64 k = bytes; k < ALIGN_UP(bytes, 8); k++) any |= at[k];
     return any == 0;
@@ -43,6 +48,8 @@ static bool padding_is_zero(const u8 *at, u64 bytes) {
 
 mmsb_status delta_read(const image *i, const u8 *at, u64 bytes, delta *out, u64 *used, message *m) {
     ASSERT(((uintptr_t)at & 7) == 0);
+    ASSERT(out != NULL);
+    ASSERT(used != NULL);
     delta d = {0};
     if (bytes < DELTA_HEAD_BYTES) return message_set(m, MMSB_WRONG, "a delta's head is cut off");
     memcpy(&d.page, at, 4);
@@ -71,11 +78,13 @@ mmsb_status delta_read(const image *i, const u8 *at, u64 bytes, delta *out, u64 
     TRY(delta_check(i, &d, m));
     *out = d;
     *used = delta_bytes(&d);
+    ASSERT(*used <= bytes);
     return MMSB_OK;
 }
 
 /* What a delta of this kind does, as the operator that its type must allow. */
 static bool kind_fits(u8 kind, u8 type) {
+    ASSERT(type < TYPE_COUNT);
     switch ((delta_kind)kind) {
     case DELTA_SET: return true;
     case DELTA_ADD: return type != TYPE_BOOL;
@@ -90,17 +99,22 @@ static bool kind_fits(u8 kind, u8 type) {
 }
 
 static u64 mask_set_bits(const delta *d) {
+    ASSERT(d->form == DELTA_MASK);
+    ASSERT(d->mask != NULL);
     u64 set = 0;
     for (u64 k = 0; k < delta_mask_bytes(d); k++) set += (u64)__builtin_popcount(d->mask[k]);
     return set;
 }
 
 static bool mask_is_inside(const delta *d) {
+    ASSERT(d->form == DELTA_MASK);
+    ASSERT(d->mask != NULL);
     u64 over = d->count % 8;
     return over == 0 || d->mask[d->count / 8] >> over == 0;
 }
 
 static bool bools_are_bools(const delta *d) {
+    ASSERT(d->type == TYPE_BOOL);
     const u8 *value = d->payload;
     u8 any = 0;
     for (u64 k = 0; k < d->payload_bytes; k++) any |= value[k];
@@ -108,6 +122,7 @@ static bool bools_are_bools(const delta *d) {
 }
 
 static mmsb_status check_page(const image *i, const delta *d, message *m) {
+    ASSERT(d != NULL);
     if (d->page == 0 || d->page >= i->page_count) {
         return message_set(m, MMSB_WRONG, "a delta names page row %u, but the graph has %u",
                            d->page, i->page_count);
@@ -132,6 +147,7 @@ static mmsb_status check_page(const image *i, const delta *d, message *m) {
 }
 
 mmsb_status delta_check(const image *i, const delta *d, message *m) {
+    ASSERT(i->page_count > 0);
     TRY(check_page(i, d, m));
     const char *name = image_string(i, i->pages[d->page].name);
     u64 lanes = i->shapes[i->pages[d->page].shape].lanes;

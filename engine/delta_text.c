@@ -13,10 +13,13 @@ typedef struct {
 } reader;
 
 static void blanks(reader *r) {
+    ASSERT(r->at <= r->end);
     while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\r')) r->at++;
 }
 
 static bool take(reader *r, const char *text) {
+    ASSERT(text[0] != 0);
+    ASSERT(r->at <= r->end);
     size_t bytes = strlen(text);
     blanks(r);
     if ((size_t)(r->end - r->at) < bytes || memcmp(r->at, text, bytes) != 0) return false;
@@ -30,6 +33,7 @@ static bool word_char(char c) {
 }
 
 static size_t word(reader *r, const char **from) {
+    ASSERT(r->at <= r->end);
     blanks(r);
     *from = r->at;
     while (r->at < r->end && word_char(*r->at)) r->at++;
@@ -37,6 +41,7 @@ static size_t word(reader *r, const char **from) {
 }
 
 static mmsb_status number(reader *r, u64 *v) {
+    ASSERT(r->at <= r->end);
     const char *from = r->at;
     blanks(r);
     from = r->at;
@@ -49,6 +54,8 @@ static mmsb_status number(reader *r, u64 *v) {
 /* [a], [a..b], one for each axis; the whole page without brackets where it is a scalar. */
 static mmsb_status ranges(reader *r, u32 page, u64 first[AXES_MAX], u64 end[AXES_MAX],
                           bool *bracket) {
+    ASSERT(page > 0);
+    ASSERT(page < r->i->page_count);
     const image_shape *s = &r->i->shapes[r->i->pages[page].shape];
     const char *name = image_string(r->i, r->i->pages[page].name);
     u32 axes = 0;
@@ -78,6 +85,7 @@ static mmsb_status ranges(reader *r, u32 page, u64 first[AXES_MAX], u64 end[AXES
 }
 
 static mmsb_status sign_of(reader *r, u8 *kind, bool *minus) {
+    ASSERT(kind != NULL);
     static const struct {
         const char *text;
         u8 kind;
@@ -93,6 +101,7 @@ static mmsb_status sign_of(reader *r, u8 *kind, bool *minus) {
 }
 
 static u64 negated(u8 type, u64 bits) {
+    ASSERT(type < TYPE_COUNT);
     if (type == TYPE_F64) return bits ^ (u64)1 << 63;
     if (type == TYPE_F32) return bits ^ (u64)1 << 31;
     return 0 - bits;
@@ -101,6 +110,8 @@ static u64 negated(u8 type, u64 bits) {
 /* The payload: one value, or one for each element. */
 static mmsb_status values(reader *r, const char *name, u8 type, bool minus, u8 *to, u64 most,
                           u64 *count) {
+    ASSERT(most > 0);
+    ASSERT(type < TYPE_COUNT);
     *count = 0;
     do {
         const char *from;
@@ -124,6 +135,7 @@ static mmsb_status values(reader *r, const char *name, u8 type, bool minus, u8 *
                                (unsigned long long)most);
         number_store(type, to + *count * type_bytes(type), minus ? negated(type, bits) : bits);
         (*count)++;
+        ASSERT(*count <= most);
     } while (take(r, ","));
     return MMSB_OK;
 }
@@ -131,6 +143,8 @@ static mmsb_status values(reader *r, const char *name, u8 type, bool minus, u8 *
 /* Splits a box into runs of consecutive lanes. */
 static mmsb_status runs(reader *r, delta like, const u64 *first, const u64 *end, u32 axes,
                         u64 given, delta_line *out) {
+    ASSERT(axes <= AXES_MAX);
+    ASSERT(given >= 1);
     const image_shape *s = &r->i->shapes[r->i->pages[like.page].shape];
     u64 run = axes == 0 ? 1 : end[axes - 1] - first[axes - 1], count = 1, at[AXES_MAX];
     for (u32 a = 0; a + 1 < axes; a++) count *= end[a] - first[a];
@@ -146,6 +160,7 @@ static mmsb_status runs(reader *r, delta like, const u64 *first, const u64 *end,
         d.payload_bytes = (d.broadcast ? 1 : run) * type_bytes(d.type);
         if (!d.broadcast) d.payload = (const u8 *)like.payload + k * run * type_bytes(d.type);
         out->deltas[out->count++] = d;
+        ASSERT(out->count <= count);
         TRY(delta_check(r->i, &d, r->m));
         for (u32 a = axes; a > 1; a--) {
             if (++at[a - 2] < end[a - 2]) break;
@@ -156,6 +171,8 @@ static mmsb_status runs(reader *r, delta like, const u64 *first, const u64 *end,
 }
 
 static mmsb_status file_payload(reader *r, int folder, delta d, delta_line *out) {
+    ASSERT(d.page > 0);
+    ASSERT(d.page < r->i->page_count);
     const image_shape *s = &r->i->shapes[r->i->pages[d.page].shape];
     char path[4096];
     while (r->end > r->at && (r->end[-1] == ' ' || r->end[-1] == '\r')) r->end--;
@@ -174,6 +191,7 @@ static mmsb_status file_payload(reader *r, int folder, delta d, delta_line *out)
 }
 
 static mmsb_status change(reader *r, int folder, const char *name, size_t bytes, delta_line *out) {
+    ASSERT(name != NULL);
     u64 first[AXES_MAX] = {0}, end[AXES_MAX] = {0}, elements = 1, given;
     bool bracket, minus = false;
     u32 page = image_find_page(r->i, name, bytes);
@@ -195,6 +213,8 @@ static mmsb_status change(reader *r, int folder, const char *name, size_t bytes,
                            image_string(r->i, p->name), image_string(r->i, p->name),
                            image_string(r->i, p->name));
     for (u32 a = 0; a < axes; a++) elements *= end[a] - first[a];
+    ASSERT(elements > 0);
+    ASSERT(elements <= r->i->shapes[p->shape].lanes);
     u64 room = u64_min(elements, (u64)(r->end - r->at) / 2 + 1);
     u8 *payload = arena_take(r->memory, room * 8, 8);
     if (payload == NULL) return message_set(r->m, MMSB_OUT_OF_SPACE, "no memory for the line");
@@ -209,6 +229,8 @@ static mmsb_status change(reader *r, int folder, const char *name, size_t bytes,
 
 mmsb_status delta_text_line(const image *i, arena *memory, int folder, const char *text, u64 bytes,
                             delta_line *out, message *m) {
+    ASSERT(memory != NULL);
+    ASSERT(text != NULL || bytes == 0);
     reader r = {i, memory, text, text + bytes, m};
     const char *from, *comment = text;
     *out = (delta_line){.kind = LINE_NOTHING};

@@ -5,6 +5,8 @@
 #include "state.h"
 
 mmsb_status engine_open(const image *i, const engine_options *options, engine **out, message *m) {
+    ASSERT(i != NULL);
+    ASSERT(out != NULL);
     arena *a = arena_open(0);
     engine *e = a == NULL ? NULL : arena_take(a, sizeof *e, _Alignof(engine));
     *out = NULL;
@@ -54,15 +56,31 @@ void engine_close(engine *e) {
 }
 
 const image *engine_image(const engine *e) { return e->image; }
-const layout *engine_layout(const engine *e) { return &e->layout; }
-u64 engine_epoch(const engine *e) { return e->epoch; }
-const void *engine_page(const engine *e, u32 page) { return e->pages[page].value; }
-void *engine_page_bytes(engine *e, u32 page) { return e->pages[page].value; }
-bool engine_is_saved(const engine *e, u32 page) { return e->saved[page]; }
+const layout *engine_layout(const engine *e) {
+    ASSERT(e->layout.plan.arena_bytes != 0);
+    return &e->layout;
+}
+u64 engine_epoch(const engine *e) {
+    ASSERT(e->phase != PHASE_NEW || e->epoch == 0);
+    return e->epoch;
+}
+const void *engine_page(const engine *e, u32 page) {
+    ASSERT(page < e->image->page_count);
+    return e->pages[page].value;
+}
+void *engine_page_bytes(engine *e, u32 page) {
+    ASSERT(page < e->image->page_count);
+    return e->pages[page].value;
+}
+bool engine_is_saved(const engine *e, u32 page) {
+    ASSERT(page < e->image->page_count);
+    return e->saved[page];
+}
 const engine_stats *engine_statistics(const engine *e) { return &e->stats; }
 
 /* Empties the dirty sets of pages touched in the epoch; PREV pages keep theirs for the next one. */
 static void touched_clear(engine *e) {
+    ASSERT(e->touched_count < e->image->page_count);
     for (u32 k = 0; k < e->touched_count; k++) {
         page_state *p = &e->pages[e->touched[k]];
         p->touched = false;
@@ -74,6 +92,7 @@ static void touched_clear(engine *e) {
 /* What the next epoch must look at whatever the deltas: PREV pages that moved, and the epoch's
  * number. */
 static void next_mark(engine *e) {
+    ASSERT(e->touched_count == 0);
     set_clear(&e->pending);
     for (u32 k = 1; k < e->image->page_count && e->has_prev; k++)
         if (e->pages[k].row->kind == PAGE_PREV && !set_is_empty(&e->pages[k].dirty))
@@ -85,6 +104,7 @@ static void next_mark(engine *e) {
 }
 
 static void prev_store(page_state *p, const page_state *of, u64 lane) {
+    ASSERT(lane < p->lanes);
     u8 *to = p->value + lane * p->width;
     const u8 *from = of->value + lane * p->width;
     if (memcmp(to, from, p->width) == 0) return;
@@ -95,6 +115,9 @@ static void prev_store(page_state *p, const page_state *of, u64 lane) {
 /* Brings a PREV page up to its page; its dirty set becomes the lanes that moved. */
 static void prev_advance(engine *e, u32 page) {
     page_state *p = &e->pages[page], *of = &e->pages[p->row->of];
+    ASSERT(p->row->kind == PAGE_PREV);
+    ASSERT(p->lanes == of->lanes);
+    ASSERT(p->width == of->width);
     lane_set *d = &p->dirty, *s = &of->dirty;
     if (d->whole || s->whole) {
         set_clear(d);
@@ -127,6 +150,7 @@ static void prev_advance(engine *e, u32 page) {
 }
 
 static void events_note(engine *e, bool first) {
+    ASSERT(!first || e->fired_count == 0);
     e->fired_count = 0;
     for (u32 k = 0; k < e->image->event_count; k++) {
         u8 now = e->pages[e->image->events[k].page].value[0];
@@ -136,6 +160,8 @@ static void events_note(engine *e, bool first) {
 }
 
 mmsb_status engine_first(engine *e, const u8 *skip, message *m) {
+    ASSERT(e->phase == PHASE_NEW);
+    ASSERT(e->epoch == 0);
     u64 before = kernels_fp_enter();
     mmsb_status s = MMSB_OK;
     e->first_run = true;
@@ -156,6 +182,8 @@ mmsb_status engine_first(engine *e, const u8 *skip, message *m) {
 }
 
 void engine_canonicalise(const image *i, u32 page, void *lanes) {
+    ASSERT(page > 0 && page < i->page_count);
+    ASSERT(lanes != NULL);
     u8 type = i->pages[page].type, *at = lanes;
     u32 width = type_bytes(type);
     if (!type_is_float(type)) return;
@@ -170,6 +198,7 @@ void engine_canonicalise(const image *i, u32 page, void *lanes) {
 /* PREV pages of sources are known before anything runs; those of derived pages when their page is.
  */
 static void prev_copy(engine *e, u32 page) {
+    ASSERT(page > 0 && page < e->image->page_count);
     u32 prev = e->image->pages[page].prev;
     if (prev != 0)
         memcpy(e->pages[prev].value, e->pages[page].value,
@@ -177,6 +206,8 @@ static void prev_copy(engine *e, u32 page) {
 }
 
 static mmsb_status epoch0_node(engine *e, u32 row, message *m) {
+    ASSERT(row < e->image->node_count);
+    ASSERT(e->first_run);
     const image_node *n = &e->image->nodes[row];
     TRY(node_run(e, row, true, m));
     for (u32 c = 0; c < n->uniform_count + n->tile_count; c++) {
@@ -188,6 +219,8 @@ static mmsb_status epoch0_node(engine *e, u32 row, message *m) {
 }
 
 static void started(engine *e) {
+    ASSERT(!e->first_run);
+    ASSERT(e->phase == PHASE_NEW);
     for (u32 k = 1; k < e->image->page_count; k++) {
         inverse_build(e, k);
         e->has_prev = e->has_prev || e->image->pages[k].kind == PAGE_PREV;
@@ -195,9 +228,12 @@ static void started(engine *e) {
     touched_clear(e);
     events_note(e, true);
     next_mark(e);
+    e->phase = PHASE_READY;
 }
 
 mmsb_status engine_epoch0(engine *e, message *m) {
+    ASSERT(e->phase == PHASE_NEW);
+    ASSERT(e->touched_count == 0);
     u64 before = kernels_fp_enter();
     mmsb_status s = MMSB_OK;
     e->first_run = true;
@@ -215,12 +251,16 @@ mmsb_status engine_epoch0(engine *e, message *m) {
     return s == MMSB_REJECTED ? MMSB_WRONG : s;
 }
 
-static u32 event_page_row(const engine *e, u32 k) { return e->image->events[k].page; }
+static u32 event_page_row(const engine *e, u32 k) {
+    ASSERT(k < e->image->event_count);
+    return e->image->events[k].page;
+}
 
 mmsb_status engine_restored(engine *e, u64 epoch, message *m) {
     u64 before = kernels_fp_enter();
     mmsb_status s = MMSB_OK;
     ASSERT(epoch > 0);
+    ASSERT(e->phase == PHASE_NEW);
     e->first_run = true;
     e->epoch = epoch;
     for (u32 k = 1; k < e->image->page_count; k++) prev_copy(e, k);
@@ -257,6 +297,7 @@ mmsb_status engine_restored(engine *e, u64 epoch, message *m) {
 }
 
 static u64 combine(u8 kind, u8 type, u64 old, u64 value) {
+    ASSERT(kind < DELTA_KIND_COUNT);
     static const u16 ops[DELTA_KIND_COUNT] = {0, OP_ADD, OP_MIN, OP_MAX, OP_AND, OP_OR, OP_XOR};
     _Alignas(64) u64 a[8] = {old}, b[8] = {value}, d[8] = {0};
     if (kind == DELTA_SET) return value;
@@ -293,6 +334,8 @@ static u64 set_lanes(u32 width, u8 *at, const u8 *from, u64 stride, u32 count) {
 
 /* The most frequent delta: values for a run of lanes, a word of the dirty set at a time. */
 static void apply_set(engine *e, u32 page, const delta *d) {
+    ASSERT(d->count > 0);
+    ASSERT(d->count <= e->pages[page].lanes - d->first);
     page_state *p = &e->pages[page];
     const u8 *from = d->payload;
     u64 stride = d->broadcast ? 0 : p->width, end = d->first + d->count;
@@ -321,6 +364,8 @@ static void apply_set(engine *e, u32 page, const delta *d) {
 }
 
 static u32 delta_page(const engine *e, const delta *d) {
+    ASSERT(d->page > 0);
+    ASSERT(d->page < e->image->page_count);
     bool state = (e->image->pages[d->page].flags & PAGE_STATE) != 0;
     return state ? e->image->pages[d->page].prev : d->page;
 }
@@ -336,6 +381,8 @@ void engine_apply(engine *e, const delta *d) {
     page_state *p = &e->pages[page];
     const u8 *from = d->payload;
     ASSERT(page != 0);
+    ASSERT(e->phase == PHASE_READY);
+    ASSERT(d->type == p->row->type);
     e->undo_on = e->layout.undo_at != 0;
     if (d->kind == DELTA_SET && d->form == DELTA_RANGE) {
         apply_set(e, page, d);
@@ -355,6 +402,7 @@ void engine_apply(engine *e, const delta *d) {
 }
 
 static mmsb_status later_run(engine *e, message *m) {
+    ASSERT(set_is_empty(&e->work));
     if (e->options.recompute_all || e->recovered) {
         return waves_run(e, e->image->later, e->image->later_count, m);
     }
@@ -369,6 +417,7 @@ static mmsb_status later_run(engine *e, message *m) {
             continue;
         }
         u64 place = w * 64 + (u64)__builtin_ctzll(e->pending.leaf[w]);
+        ASSERT(place < e->image->later_count);
         e->pending.leaf[w] &= e->pending.leaf[w] - 1;
         u32 node = e->image->later[place];
         TRY(node_run(e, node, e->epoch == 0 && e->nodes[node].forced, m));
@@ -377,28 +426,31 @@ static mmsb_status later_run(engine *e, message *m) {
 }
 
 mmsb_status engine_run(engine *e, message *m) {
+    ASSERT(e->phase == PHASE_READY);
     u64 before = kernels_fp_enter(), next = e->epoch + 1;
     e->undo_on = e->layout.undo_at != 0;
-    e->ran = true;
     if (e->epoch_page != 0) {
         undo_save(e, e->pages[e->epoch_page].value, 8);
         memcpy(e->pages[e->epoch_page].value, &next, 8);
     }
     mmsb_status s = later_run(e, m);
     if (s == MMSB_OK) events_note(e, false);
+    e->phase = s == MMSB_OK ? PHASE_RAN : PHASE_FAULT;
     e->undo_on = false;
     kernels_fp_leave(before);
     return s;
 }
 
 void engine_accept(engine *e) {
+    ASSERT(e->phase == PHASE_RAN);
     e->epoch++;
     e->stats.epochs++;
     for (u32 k = 1; k < e->image->page_count && e->has_prev; k++)
         if (e->image->pages[k].kind == PAGE_PREV) prev_advance(e, k);
     for (u32 k = 0; k < e->image->event_count; k++)
         e->event_before[k] = e->pages[e->image->events[k].page].value[0];
-    e->ran = e->recovered = false;
+    e->phase = PHASE_READY;
+    e->recovered = false;
     e->undo_on = false;
     undo_forget(e);
     touched_clear(e);
@@ -406,18 +458,19 @@ void engine_accept(engine *e) {
 }
 
 void engine_reject(engine *e) {
+    ASSERT(e->phase != PHASE_NEW);
     e->undo_on = false;
     e->fired_count = 0;
     undo_restore(e);
     set_clear(&e->work);
     touched_clear(e);
     next_mark(e);
-    e->ran = false;
+    e->phase = PHASE_READY;
 }
 
 mmsb_status engine_check(engine *e, message *m) {
     u64 before = kernels_fp_enter();
-    ASSERT(e->ran);
+    ASSERT(e->phase == PHASE_RAN);
     e->undo_on = e->layout.undo_at != 0;
     e->verify = true, e->verify_failed = false;
     mmsb_status s = waves_run(e, e->image->later, e->image->later_count, m);
@@ -432,12 +485,16 @@ mmsb_status engine_check(engine *e, message *m) {
 }
 
 u32 engine_fired(const engine *e, u32 *rows, u32 most) {
+    ASSERT(rows != NULL || most == 0);
+    ASSERT(e->fired_count <= e->image->event_count);
     for (u32 k = 0; k < e->fired_count && k < most; k++) rows[k] = e->fired[k];
     return e->fired_count;
 }
 
 void engine_changed(const engine *e, u32 page, void (*visit)(void *context, u64 lane),
                     void *context) {
+    ASSERT(page < e->image->page_count);
+    ASSERT(visit != NULL);
     const lane_set *d = &e->pages[page].dirty;
     for (u64 tile = set_next_tile(d, 0); tile != SET_NONE; tile = set_next_tile(d, tile + 1))
         for (u64 w = tile * 8; w < tile * 8 + 8; w++)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 static u32 page_order(const engine *e, const node_state *n, const image_instruction *r) {
+    ASSERT(r->position < e->image->position_count);
     const image_position *all = e->image->positions;
     u32 count = n->row->uniform_count + n->row->tile_count;
     const image_instruction *first = e->image->instructions + n->row->program_at;
@@ -19,6 +20,7 @@ static u32 page_order(const engine *e, const node_state *n, const image_instruct
 }
 
 void fault_note(engine *e, const step *s, u32 lane, u64 value0, u64 value1) {
+    ASSERT(lane < TILE_LANES);
     e->fault = 1;
     fault_record *f = e->probe;
     if (f == NULL) return;
@@ -33,12 +35,15 @@ void fault_note(engine *e, const step *s, u32 lane, u64 value0, u64 value1) {
 }
 
 static void place_add(engine *e, u32 position, message *m) {
+    ASSERT(position < e->image->position_count);
     const image_position *p = &e->image->positions[position];
     message_add(m, "  %s:%u: %s", image_string(e->image, p->file), p->line,
                 image_string(e->image, p->text));
 }
 
 static void lane_add(const engine *e, const node_state *n, const char *page, u64 lane, message *m) {
+    ASSERT(lane < n->shape->lanes);
+    ASSERT(n->shape->axis_count <= AXES_MAX);
     char text[200] = "";
     int used = 0;
     u64 at[AXES_MAX];
@@ -56,6 +61,8 @@ static void lane_add(const engine *e, const node_state *n, const char *page, u64
 }
 
 static void words(engine *e, const fault_record *f, message *m) {
+    ASSERT(f->found);
+    ASSERT(f->instruction < e->image->instruction_count);
     const image_instruction *r = &e->image->instructions[f->instruction];
     const char *page = image_string(e->image, e->image->positions[r->position].page_name);
     char a[NUMBER_TEXT_MAX], b[NUMBER_TEXT_MAX];
@@ -85,6 +92,8 @@ static void words(engine *e, const fault_record *f, message *m) {
 
 /* The only fault of a WHOLE node: a quantile outside 0 to 1. */
 static mmsb_status quantile_word(engine *e, const node_state *n, message *m) {
+    ASSERT(n->row->kind == NODE_WHOLE);
+    ASSERT(n->row->present != 0);
     char q[NUMBER_TEXT_MAX];
     const image_position *p = &e->image->positions[n->row->position];
     number_format(n->row->type, number_word(n->row->type, e->pages[n->row->present].value), q);
@@ -97,6 +106,8 @@ static mmsb_status quantile_word(engine *e, const node_state *n, message *m) {
 }
 
 mmsb_status fault_word(engine *e, node_state *n, bool whole, message *m) {
+    ASSERT(e->fault != 0);
+    ASSERT(e->probe == NULL);
     if (n->row->kind == NODE_WHOLE) return quantile_word(e, n, m);
     if (n->row->kind == NODE_KERNEL) {
         kernel_word(e, n, m);
@@ -123,6 +134,7 @@ mmsb_status fault_word(engine *e, node_state *n, bool whole, message *m) {
 }
 
 mmsb_status assert_word(engine *e, const image_assert *a, message *m) {
+    ASSERT(a->position < e->image->position_count);
     const char *text = image_string(e->image, a->text);
     message_set(m, MMSB_REJECTED, "epoch %llu rejected: the assert %s%s%s does not hold",
                 (unsigned long long)(e->first_run ? 0 : e->epoch + 1), *text != 0 ? "\"" : "", text,

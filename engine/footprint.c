@@ -5,6 +5,7 @@
 #include "state.h"
 
 u64 work_unit(const node_state *n, u64 lane) {
+    ASSERT(lane < n->shape->lanes);
     if (n->row->kind != NODE_REDUCE) return lane;
     u64 outer = lane / n->inner;
     if ((n->row->flags & NODE_PARTIALS) == 0) return outer;
@@ -23,6 +24,7 @@ typedef struct {
 static void solve_axis(solver *s, u32 axis);
 
 static void solve_free(solver *s, u32 axis) {
+    ASSERT(axis <= s->n->shape->axis_count);
     const image_shape *shape = s->n->shape;
     if (axis == shape->axis_count) {
         u64 lane = 0;
@@ -41,12 +43,14 @@ static void solve_free(solver *s, u32 axis) {
 }
 
 static i64 floor_divide(i64 a, i64 b) {
+    ASSERT(b != 0);
     i64 q = a / b;
     return q - (a % b != 0 && (a < 0) != (b < 0));
 }
 
 /* Domain coordinates whose terms on this axis add up to `rest`, largest coefficient first. */
 static void solve_terms(solver *s, u32 axis, i64 rest) {
+    ASSERT(axis < s->f->axes);
     const image_shape *shape = s->n->shape;
     const i64 *c = s->f->coefficient[axis];
     u32 best = AXES_MAX;
@@ -86,6 +90,7 @@ static void solve_terms(solver *s, u32 axis, i64 rest) {
 
 /* Every index that the page's edge brings to page_at[axis]. */
 static void solve_axis(solver *s, u32 axis) {
+    ASSERT(axis <= s->f->axes);
     const affine_state *f = s->f;
     if (axis == f->axes) {
         solve_free(s, 0);
@@ -97,6 +102,7 @@ static void solve_axis(solver *s, u32 axis) {
         low += reach < 0 ? reach : 0;
         high += reach > 0 ? reach : 0;
     }
+    ASSERT(low <= high);
     u8 edge = axis < PAGE_AXES_MAX ? f->page->edge[axis] : EDGE_NONE;
     if ((low >= 0 && high < dim) || edge == EDGE_NONE || edge == EDGE_FILL) {
         solve_terms(s, axis, t - f->constant[axis]);
@@ -118,6 +124,7 @@ static void solve_axis(solver *s, u32 axis) {
 }
 
 static void affine_lane(engine *e, const node_state *n, const affine_state *f, u64 lane) {
+    ASSERT(f->axes <= AXES_MAX);
     solver s = {.e = e, .n = n, .f = f};
     bool inner = f->shift;
     for (u32 a = f->axes; a > 0; a--) {
@@ -139,6 +146,7 @@ static void affine_lane(engine *e, const node_state *n, const affine_state *f, u
 }
 
 static void gather_lane(engine *e, const node_state *n, const page_state *offsets, u64 lane) {
+    ASSERT(lane < offsets->target_lanes);
     for (u32 at = offsets->head[lane]; at != 0; at = offsets->next[at - 1])
         set_add(&e->work, work_unit(n, at - 1));
 }
@@ -146,6 +154,8 @@ static void gather_lane(engine *e, const node_state *n, const page_state *offset
 /* Offsets without lists: each is looked up. */
 static void gather_scan(engine *e, const node_state *n, const page_state *offsets,
                         const lane_set *dirty) {
+    ASSERT(offsets->lanes <= LEAF_LANES);
+    ASSERT(offsets->head == NULL);
     for (u64 lane = 0; lane < offsets->lanes; lane++) {
         i64 at = offsets->width == 4 ? ((const i32 *)offsets->value)[lane]
                                      : ((const i64 *)offsets->value)[lane];
@@ -154,6 +164,7 @@ static void gather_scan(engine *e, const node_state *n, const page_state *offset
 }
 
 static void element_lane(engine *e, const node_state *n, u32 page, u64 lane) {
+    ASSERT(page < e->image->page_count);
     if (n->row->kind == NODE_WHOLE) {
         rows_mark(e, n, page, lane);
         return;
@@ -165,6 +176,7 @@ static void element_lane(engine *e, const node_state *n, u32 page, u64 lane) {
     u64 key = lane / n->rest, r = lane % n->rest;
     i32 group = ((const i32 *)e->pages[n->row->group].value)[key];
     if (group < 0) return;
+    ASSERT((u64)group < n->groups);
     u64 leaf = n->leaf_base[group] + (n->rank_place[key] - n->start[group]) / LEAF_LANES;
     set_add(&e->work, leaf * n->rest + r);
 }
@@ -179,9 +191,12 @@ static void lane_visit(engine *e, const node_state *n, const image_read *r, u64 
 }
 
 void footprint_add(engine *e, node_state *n, const image_read *r) {
+    ASSERT(r->page < e->image->page_count);
+    ASSERT(r->kind < READ_KIND_COUNT);
     const page_state *p = &e->pages[r->page];
     const lane_set *d = &p->dirty;
     bool many = d->whole || d->count * 2 >= p->lanes;
+    ASSERT(d->lanes == p->lanes);
     if (e->work.whole || set_is_empty(d)) return;
     if (r->kind == READ_ALL || r->kind == READ_GROUP ||
         (many && (p->lanes > 1 || n->shape->lanes == 1 || r->kind != READ_GATHER))) {

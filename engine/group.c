@@ -4,6 +4,7 @@
 #include "state.h"
 
 void group_index(engine *e, node_state *n) {
+    ASSERT(n->row->kind == NODE_KEYED);
     const i32 *group = (const i32 *)e->pages[n->row->group].value;
     u64 leaves = 0, tree = 0;
     undo_save(
@@ -13,6 +14,7 @@ void group_index(engine *e, node_state *n) {
     for (u64 k = 0; k < n->keys; k++)
         if (group[k] >= 0) n->start[group[k] + 1]++;
     for (u64 g = 0; g < n->groups; g++) n->start[g + 1] += n->start[g];
+    ASSERT(n->start[n->groups] <= n->keys);
     for (u64 g = 0; g < n->groups; g++) {
         u64 count = n->start[g + 1] - n->start[g], own = (count + LEAF_LANES - 1) / LEAF_LANES;
         n->leaf_base[g] = (u32)leaves, n->tree_base[g] = (u32)tree;
@@ -21,6 +23,8 @@ void group_index(engine *e, node_state *n) {
         tree += count == 0 ? 0 : layout_tree_partials(count);
     }
     n->leaf_base[n->groups] = (u32)leaves, n->tree_base[n->groups] = (u32)tree;
+    ASSERT(leaves <= layout_keyed_leaves(n->keys, n->groups));
+    ASSERT(tree <= n->keyed_stride);
     for (u64 k = 0; k < n->keys; k++) {
         if (group[k] < 0) continue;
         u32 place = n->start[group[k]]++;
@@ -32,6 +36,8 @@ void group_index(engine *e, node_state *n) {
 }
 
 static u8 *tree_of(const node_state *n, u64 group, u64 r, i64 **index) {
+    ASSERT(group < n->groups);
+    ASSERT(r < n->rest);
     u64 at = r * n->keyed_stride + n->tree_base[group];
     *index = n->partial_index != NULL ? n->partial_index + at : NULL;
     return n->partials + at * type_bytes(n->row->type);
@@ -41,6 +47,7 @@ static void leaf_compute(engine *e, node_state *n, u64 group, u64 r, u64 leaf) {
     u64 first = n->start[group] + leaf * LEAF_LANES, lanes[LEAF_LANES];
     u32 count = (u32)u64_min(LEAF_LANES, n->start[group + 1] - first),
         width = type_bytes(n->row->type);
+    ASSERT(count > 0);
     i64 *index;
     u8 *partials = tree_of(n, group, r, &index);
     for (u32 k = 0; k < count; k++) lanes[k] = (u64)n->order[first + k] * n->rest + r;
@@ -60,6 +67,7 @@ static void leaf_compute(engine *e, node_state *n, u64 group, u64 r, u64 leaf) {
 
 static void path_save(engine *e, const node_state *n, u8 *partials, i64 *index, u64 leaves,
                       u64 leaf) {
+    ASSERT(leaf < leaves);
     u32 width = type_bytes(n->row->type);
     for (u64 at = 0; leaves > 1;) {
         at += leaves, leaf /= 8, leaves = (leaves + 7) / 8;
@@ -69,6 +77,8 @@ static void path_save(engine *e, const node_state *n, u8 *partials, i64 *index, 
 }
 
 static void group_result(engine *e, node_state *n, u64 group, u64 r) {
+    ASSERT(group < n->groups);
+    ASSERT(n->start[group] <= n->start[group + 1]);
     u64 count = n->start[group + 1] - n->start[group],
         leaves = (count + LEAF_LANES - 1) / LEAF_LANES;
     i64 *index, none = -1;
@@ -83,6 +93,7 @@ static void group_result(engine *e, node_state *n, u64 group, u64 r) {
 }
 
 static void group_whole(engine *e, node_state *n) {
+    ASSERT(n->partials != NULL);
     u64 bytes = n->keyed_stride * n->rest;
     undo_save(e, n->partials, bytes * type_bytes(n->row->type));
     if (n->partial_index != NULL) undo_save(e, n->partial_index, bytes * 8);
@@ -100,6 +111,8 @@ static void group_whole(engine *e, node_state *n) {
 
 static void leaf_unit(engine *e, node_state *n, u64 unit) {
     u64 leaf = unit / n->rest, r = unit % n->rest, g = n->leaf_group[leaf];
+    ASSERT(leaf < n->leaf_base[n->groups]);
+    ASSERT(leaf >= n->leaf_base[g]);
     u64 count = n->start[g + 1] - n->start[g], leaves = (count + LEAF_LANES - 1) / LEAF_LANES;
     i64 *index;
     u8 *partials = tree_of(n, g, r, &index);
@@ -110,6 +123,8 @@ static void leaf_unit(engine *e, node_state *n, u64 unit) {
 }
 
 void group_run(engine *e, node_state *n, bool index_changed) {
+    ASSERT(n->row->kind == NODE_KEYED);
+    ASSERT(e->pages[n->row->group].lanes == n->keys);
     if (index_changed) group_index(e, n);
     if (e->work.whole) {
         group_whole(e, n);

@@ -6,7 +6,7 @@
 
 #include "checkpoint.h"
 #include "core/number.h"
-#include "page_print.h"
+#include "tool_print.h"
 #include "session.h"
 
 typedef unsigned long long llu;
@@ -18,7 +18,8 @@ static const char help[] =
     "mmsb page get DIR PAGE[i] [--at EPOCH]   a page, or an element, at the end or at an epoch\n"
     "  --allow-kernels            loads the kernels that the graph calls, where one is run\n"
     "mmsb --version, mmsb --help\n"
-    "Exit status: 0 ok, 1 wrong data, 2 usage, 3 input/output, 4 damaged data, 5 a limit, 70 our bug.\n";
+    "Exit status: 0 ok, 1 wrong data, 2 usage, 3 input/output, 4 damaged data, 5 a limit, "
+    "70 our bug.\n";
 
 static bool allow_kernels; /* --allow-kernels was given */
 
@@ -46,6 +47,7 @@ static void note(void *context, const char *text) {
 }
 
 static mmsb_status graph_open(graph *g, const char *state, message *m) {
+    ASSERT(state != NULL);
     snprintf(g->path, sizeof g->path, "%s/graph.mmsbx", state);
     TRY(file_map(file_system(), AT_FDCWD, g->path, &g->bytes, &g->byte_count, m));
     mmsb_status s = image_verify(g->bytes, g->byte_count, &g->i, m);
@@ -66,12 +68,14 @@ typedef struct {
 } ls_segment;
 
 static void ls_flush(const ls_segment *s) {
+    ASSERT(s->records == 0 || s->last >= s->first);
     if (s->segment != 0)
         printf("log-%-19llu epochs %llu to %llu, %llu records, %llu bytes\n", (llu)s->segment,
                (llu)s->first, (llu)s->last, (llu)s->records, (llu)s->bytes);
 }
 
 static void ls_record(void *context, const session_record *r) {
+    ASSERT(r->place.segment >= ((ls_segment *)context)->segment);
     ls_segment *s = context;
     if (r->place.segment != s->segment) {
         ls_flush(s);
@@ -94,6 +98,7 @@ static int log_ls(const char *state, message *m) {
 }
 
 static void show_record(void *context, const session_record *r) {
+    ASSERT(r->head->kind < TLOG_KIND_COUNT);
     static const char *const names[TLOG_KIND_COUNT] = {"",     "deltas", "ticks",
                                                        "root", "seal",   "close"};
     const graph *g = context;
@@ -143,6 +148,7 @@ typedef struct {
 
 /* Reads a checkpoint whole and keeps its root for the replay to compare. */
 static void verify_checkpoint(void *context, u64 epoch) {
+    ASSERT(((verify *)context)->folder >= 0);
     verify *v = context;
     checkpoint c;
     if (v->status != MMSB_OK) return;
@@ -158,6 +164,7 @@ static void verify_checkpoint(void *context, u64 epoch) {
 }
 
 static bool verify_epoch(void *context, session *s) {
+    ASSERT(((verify *)context)->count <= ((verify *)context)->capacity);
     verify *v = context;
     engine *e = session_engine(s);
     for (u32 k = 0; k < v->count; k++) {
@@ -171,6 +178,7 @@ static bool verify_epoch(void *context, session *s) {
 }
 
 static mmsb_status verify_all(const graph *g, const char *state, verify *v, message *m) {
+    ASSERT(v->folder >= 0);
     session_log_visitor visitor = {.checkpoint = verify_checkpoint, .context = v};
     session_log_summary sum;
     session_options o = {
@@ -207,6 +215,7 @@ static int log_verify(const char *state, message *m) {
 }
 
 static int page_get(const char *state, const char *what, u64 at, message *m) {
+    ASSERT(what != NULL);
     graph g;
     u32 page;
     u64 lane;

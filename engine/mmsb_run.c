@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "core/array_file.h"
-#include "page_print.h"
+#include "tool_print.h"
 #include "run.h"
 
 volatile sig_atomic_t run_stop;
@@ -38,6 +38,7 @@ static bool until_visit(void *context, session *s) {
 }
 
 static mmsb_status until_run(run *r, message *m) {
+    ASSERT(r->until != NULL);
     u32 page = image_find_page(&r->i, r->until, strlen(r->until));
     u64 most = r->ticks.given ? r->ticks.value : UINT64_MAX, done = 0;
     if (page == 0 || (r->i.pages[page].flags & PAGE_EVENT) == 0)
@@ -56,17 +57,26 @@ static mmsb_status until_run(run *r, message *m) {
 }
 
 static void stats_print(const run *r) {
+    ASSERT(r->stats != NULL);
     const engine_stats *s = engine_statistics(r->e);
-    const char *format =
-        strcmp(r->stats, "json") == 0
-            ? "{\"epochs\": %llu, \"nodes\": %llu, \"lanes_computed\": %llu, \"lanes_changed\": %llu, "
-              "\"tiles_dense\": %llu, \"tiles_packed\": %llu, \"bytes_stored\": %llu}\n"
-            : "epochs %llu, nodes %llu, lanes computed %llu, lanes changed %llu, tiles dense %llu "
-              "packed %llu, bytes stored %llu\n";
-    fprintf(stderr, format, (unsigned long long)s->epochs, (unsigned long long)s->nodes_run,
-            (unsigned long long)s->lanes_run, (unsigned long long)s->lanes_changed,
-            (unsigned long long)s->tiles_dense, (unsigned long long)s->tiles_packed,
-            (unsigned long long)s->bytes_stored);
+    const struct {
+        const char *json, *text;
+        u64 value;
+    } rows[] = {
+        {"epochs", "epochs", s->epochs},
+        {"nodes", "nodes", s->nodes_run},
+        {"lanes_computed", "lanes computed", s->lanes_run},
+        {"lanes_changed", "lanes changed", s->lanes_changed},
+        {"tiles_dense", "tiles dense", s->tiles_dense},
+        {"tiles_packed", "tiles packed", s->tiles_packed},
+        {"bytes_stored", "bytes stored", s->bytes_stored},
+    };
+    bool json = strcmp(r->stats, "json") == 0;
+    if (json) fputc('{', stderr);
+    for (u32 k = 0; k < ARRAY_COUNT(rows); k++)
+        fprintf(stderr, json ? "%s\"%s\": %llu" : "%s%s %llu", k == 0 ? "" : ", ",
+                json ? rows[k].json : rows[k].text, (unsigned long long)rows[k].value);
+    fputs(json ? "}\n" : "\n", stderr);
 }
 
 static u32 named_page(const run *r, const char *option, const char *name, size_t bytes,
@@ -81,6 +91,7 @@ static u32 named_page(const run *r, const char *option, const char *name, size_t
 }
 
 static mmsb_status results(run *r, message *m) {
+    ASSERT(r->e != NULL);
     for (const char *at = r->print; at != NULL && *at != 0;) {
         size_t bytes = strcspn(at, ",");
         u32 page = named_page(r, "--print", at, bytes, m);
@@ -103,6 +114,7 @@ static mmsb_status results(run *r, message *m) {
 }
 
 static mmsb_status inputs_split(run *r, session_input *inputs, message *m) {
+    ASSERT(r->in.count <= RUN_LIST_MAX);
     for (u32 k = 0; k < r->in.count; k++) {
         const char *text = r->in.items[k], *equals = strchr(text, '=');
         if (equals == NULL) return message_set(m, MMSB_USAGE, "--in %s: write SOURCE=FILE", text);
@@ -113,6 +125,7 @@ static mmsb_status inputs_split(run *r, session_input *inputs, message *m) {
 
 /* Everything between opening and closing. MMSB_REJECTED was told. */
 static mmsb_status work(run *r, message *m) {
+    ASSERT(r->s != NULL);
     mmsb_status s = MMSB_OK;
     u64 done;
     if (r->deltas != NULL) s = feed_run(r, m);
@@ -126,6 +139,8 @@ static mmsb_status work(run *r, message *m) {
 }
 
 static mmsb_status run_live(run *r, session_options *o, message *m) {
+    ASSERT(r->s == NULL);
+    ASSERT(r->replay == NULL);
     session_input inputs[RUN_LIST_MAX];
     TRY(inputs_split(r, inputs, m));
     o->inputs = inputs, o->input_count = r->in.count;
@@ -156,6 +171,7 @@ static mmsb_status run_live(run *r, session_options *o, message *m) {
 }
 
 static mmsb_status run_replay(run *r, session_options *o, message *m) {
+    ASSERT(r->replay != NULL);
     session_replay_options replay = {.to = r->to.given ? r->to.value : UINT64_MAX,
                                      .visit = epoch_visit};
     o->state = r->replay;
@@ -170,6 +186,7 @@ static mmsb_status run_replay(run *r, session_options *o, message *m) {
 }
 
 static const char *only_image(char *to, size_t bytes) {
+    ASSERT(bytes > 6);
     DIR *d = opendir(".");
     u32 found = 0;
     for (struct dirent *x; d != NULL && (x = readdir(d)) != NULL;) {

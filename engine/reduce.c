@@ -17,6 +17,7 @@ static void climb(const node_state *n, climber *c, const void *value, i64 index)
     u32 width = type_bytes(n->row->type);
     for (u32 level = 0;; level++) {
         u32 at = c->held[level]++;
+        ASSERT(at < NODE_FAN);
         memcpy((u8 *)c->value[level] + (u64)at * width, value, width);
         c->index[level][at] = index;
         if (at < 7 || level + 1 == LEVELS) return;
@@ -32,6 +33,8 @@ static void climb_end(const node_state *n, climber *c, void *value, i64 *index) 
     u64 joined = 0;
     i64 at = -1;
     while (top > 0 && c->held[top] == 0) top--;
+    ASSERT(c->held[top] > 0);
+    ASSERT(c->held[top] <= NODE_FAN);
     for (u32 level = 0; level < top; level++) {
         if (c->held[level] == 0) continue;
         n->join(c->value[level], c->index[level], c->held[level], &joined, &at);
@@ -56,6 +59,7 @@ static void climb_end(const node_state *n, climber *c, void *value, i64 *index) 
 }
 
 u64 tree_root(u64 leaves) {
+    ASSERT(leaves > 0);
     u64 at = 0;
     while (leaves > 1) at += leaves, leaves = (leaves + 7) / 8;
     return at;
@@ -63,6 +67,7 @@ u64 tree_root(u64 leaves) {
 
 static void join_at(const node_state *n, u8 *partials, i64 *index, u64 level_at, u64 level_count,
                     u64 parent) {
+    ASSERT(parent * NODE_FAN < level_count);
     u32 width = type_bytes(n->row->type);
     u64 first = parent * 8, count = u64_min(8, level_count - first),
         to = level_at + level_count + parent;
@@ -75,6 +80,7 @@ static void join_at(const node_state *n, u8 *partials, i64 *index, u64 level_at,
 }
 
 void tree_above_all(const node_state *n, u8 *partials, i64 *index, u64 leaves) {
+    ASSERT(partials != NULL);
     for (u64 at = 0; leaves > 1;) {
         u64 parents = (leaves + 7) / 8;
         for (u64 p = 0; p < parents; p++) join_at(n, partials, index, at, leaves, p);
@@ -84,6 +90,7 @@ void tree_above_all(const node_state *n, u8 *partials, i64 *index, u64 leaves) {
 }
 
 void tree_above(const node_state *n, u8 *partials, i64 *index, u64 leaves, u64 leaf) {
+    ASSERT(leaf < leaves);
     for (u64 at = 0; leaves > 1;) {
         leaf /= 8;
         join_at(n, partials, index, at, leaves, leaf);
@@ -93,6 +100,8 @@ void tree_above(const node_state *n, u8 *partials, i64 *index, u64 leaves, u64 l
 }
 
 void result_store(engine *e, node_state *n, u64 lane, const void *value, const i64 *index) {
+    ASSERT(lane < e->pages[n->row->output].lanes);
+    ASSERT(index != NULL || n->row->reduce < REDUCE_ARGMIN);
     bool arg = n->row->reduce >= REDUCE_ARGMIN;
     page_set_lane(e, n->row->output, lane, arg ? (const void *)index : value);
 }
@@ -100,6 +109,8 @@ void result_store(engine *e, node_state *n, u64 lane, const void *value, const i
 /* Elements of `count` positions of an outer lane from position `first`: where they lie. */
 static const void *elements_at(engine *e, node_state *n, u64 outer, u64 first, u32 count,
                                const void **present) {
+    ASSERT(outer < n->outer);
+    ASSERT(count <= n->inner - first);
     u64 lane = outer * n->inner + first;
     if (n->row->element != 0) {
         const page_state *p = &e->pages[n->row->element];
@@ -113,6 +124,8 @@ static const void *elements_at(engine *e, node_state *n, u64 outer, u64 first, u
 }
 
 static void row_stored(engine *e, node_state *n, u64 outer) {
+    ASSERT(outer < n->outer);
+    ASSERT(n->partials != NULL);
     u32 width = type_bytes(n->row->type);
     u8 *partials = n->partials + outer * n->tree * width;
     i64 *index = n->partial_index != NULL ? n->partial_index + outer * n->tree : NULL;
@@ -131,6 +144,7 @@ static void row_stored(engine *e, node_state *n, u64 outer) {
 }
 
 static void row_passing(engine *e, node_state *n, u64 outer) {
+    ASSERT(outer < n->outer);
     climber c;
     u64 values[8], value = 0;
     i64 index[8] = {0}, at = -1;
@@ -149,6 +163,9 @@ static void row_passing(engine *e, node_state *n, u64 outer) {
 
 /* One leaf of a row with partials, and the path above it. */
 static void leaf_redo(engine *e, node_state *n, u64 outer, u64 leaf) {
+    ASSERT(outer < n->outer);
+    ASSERT(leaf < n->leaves);
+    ASSERT(n->partials != NULL);
     u32 width = type_bytes(n->row->type);
     u8 *partials = n->partials + outer * n->tree * width;
     i64 *index = n->partial_index != NULL ? n->partial_index + outer * n->tree : NULL;
@@ -168,6 +185,7 @@ static void leaf_redo(engine *e, node_state *n, u64 outer, u64 leaf) {
 }
 
 static void unit_run(engine *e, node_state *n, u64 unit) {
+    ASSERT(unit < e->layout.work_lanes);
     if ((n->row->flags & NODE_PARTIALS) == 0) {
         row_passing(e, n, unit);
         return;
@@ -180,6 +198,7 @@ static void unit_run(engine *e, node_state *n, u64 unit) {
 }
 
 void reduce_run(engine *e, node_state *n) {
+    ASSERT(n->row->kind == NODE_REDUCE);
     if (e->work.whole) {
         for (u64 outer = 0; outer < n->outer; outer++) {
             if ((n->row->flags & NODE_PARTIALS) != 0)

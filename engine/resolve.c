@@ -9,16 +9,19 @@
 #include <stdlib.h>
 
 static operand place_of(u16 slot) {
+    ASSERT(slot == SLOT_NONE || (slot & ~SLOT_UNIFORM) < SLOTS_MAX);
     if (slot == SLOT_NONE) return (operand){0, AT_NONE};
     return (operand){slot, (slot & SLOT_UNIFORM) != 0 ? AT_CELL : AT_TILE};
 }
 
 /* Notes that a uniform slot must be spread over a tile before the node's tiles run. */
 static void spread(engine *e, node_state *n, operand *o, u8 type) {
+    ASSERT(type < TYPE_COUNT);
     if (o->place != AT_CELL) return;
     o->place = AT_SPREAD;
     for (u32 k = 0; k < n->spread_count; k++)
         if (n->spread[k] == o->slot && e->spread_types[n->first_spread + k] == type) return;
+    ASSERT(n->spread_count < 3 * n->row->tile_count);
     n->spread[n->spread_count] = o->slot;
     e->spread_types[n->first_spread + n->spread_count++] = type;
 }
@@ -27,6 +30,8 @@ static void spread(engine *e, node_state *n, operand *o, u8 type) {
 static void choose_variant(engine *e, node_state *n, step *s) {
     const image_instruction *r = s->row;
     const op_row *info = op_info(r->op);
+    ASSERT(info->arity >= 1);
+    ASSERT(info->arity <= 3);
     bool a = s->a.place == AT_CELL, b = s->b.place == AT_CELL, c = s->c.place == AT_CELL;
     u8 variant = VARIANT_VV;
     s->faults = info->faults;
@@ -47,6 +52,7 @@ static void choose_variant(engine *e, node_state *n, step *s) {
 
 static void step_resolve(engine *e, node_state *n, step *s, const image_instruction *r,
                          bool uniform) {
+    ASSERT(r->op < INSTRUCTION_COUNT);
     *s = (step){.row = r, .a = place_of(r->a), .b = place_of(r->b), .c = place_of(r->c)};
     switch (r->op) {
     case IN_SCALAR:
@@ -66,6 +72,7 @@ static void step_resolve(engine *e, node_state *n, step *s, const image_instruct
         spread(e, n, &s->b, r->op == IN_FEED ? TYPE_BOOL : r->type);
         spread(e, n, &s->c, TYPE_BOOL);
     }
+    ASSERT(r->op >= INSTRUCTION_FIRST || s->fn != NULL);
     n->iota = n->iota || r->op == IN_IOTA;
     n->coordinates = n->coordinates || r->op == IN_AFFINE;
 }
@@ -76,6 +83,7 @@ static void affine_resolve(engine *e, u32 row) {
     const image_page *p = &e->image->pages[a->page];
     const image_shape *s = &e->image->shapes[p->shape];
     f->page = p, f->axes = a->axis_count, f->checked = a->checked != 0;
+    ASSERT(f->axes == s->axis_count);
     u64 stride = 1;
     for (u32 k = f->axes; k > 0; k--) {
         f->dims[k - 1] = s->dims[k - 1], f->strides[k - 1] = stride;
@@ -86,6 +94,7 @@ static void affine_resolve(engine *e, u32 row) {
         f->constant[k] = x->constant;
         for (u32 t = 0; t < x->term_count; t++) {
             const image_term *term = &e->image->terms[x->term_at + t];
+            ASSERT(term->axis < AXES_MAX);
             f->coefficient[k][term->axis] += term->coefficient;
         }
     }
@@ -94,6 +103,8 @@ static void affine_resolve(engine *e, u32 row) {
 /* Whether a read is the domain shifted: axis k of the page is axis k of the domain plus a constant,
  * of the same size. */
 static void shift_resolve(engine *e, const image_read *r) {
+    ASSERT(r->arg < e->image->affine_count);
+    ASSERT(r->node < e->image->node_count);
     affine_state *f = &e->affines[r->arg];
     const image_shape *s = &e->image->shapes[e->image->nodes[r->node].shape];
     f->shift = f->axes == s->axis_count && f->axes > 0;
@@ -105,7 +116,9 @@ static void shift_resolve(engine *e, const image_read *r) {
 }
 
 static void keyed_resolve(engine *e, node_state *n, u32 row) {
+    ASSERT(e->layout.nodes[row].group_at != 0);
     n->keys = layout_outer_lanes(e->image, row), n->rest = layout_keyed_rest(e->image, row);
+    ASSERT(n->rest > 0);
     n->groups = layout_keyed_groups(e->image, row),
     n->keyed_stride = layout_keyed_partials(n->keys, n->groups);
     n->order = (u32 *)(e->memory + e->layout.nodes[row].group_at);
@@ -118,6 +131,7 @@ static void keyed_resolve(engine *e, node_state *n, u32 row) {
 
 static void whole_resolve(engine *e, node_state *n, u32 row) {
     n->outer = layout_outer_lanes(e->image, row), n->inner = n->shape->lanes / n->outer;
+    ASSERT(n->outer * n->inner == n->shape->lanes);
     n->leaves = layout_scan_blocks(n->inner);
     if (type_is_float(n->row->type)) n->join = kernel_join(REDUCE_SUM, n->row->type);
     if (e->layout.nodes[row].partials_at != 0)
@@ -125,6 +139,7 @@ static void whole_resolve(engine *e, node_state *n, u32 row) {
 }
 
 static void node_resolve(engine *e, u32 row, step **steps, u32 *spreads) {
+    ASSERT(row < e->image->node_count);
     node_state *n = &e->nodes[row];
     const image_node *r = &e->image->nodes[row];
     const image_instruction *at = e->image->instructions + r->program_at;
@@ -150,6 +165,8 @@ static void node_resolve(engine *e, u32 row, step **steps, u32 *spreads) {
     u64 partials_at = e->layout.nodes[row].partials_at;
     u64 count = r->kind == NODE_KEYED ? n->keyed_stride * n->rest : n->tree * n->outer;
     if (partials_at == 0) return;
+    ASSERT(partials_at >= e->layout.mutable_at);
+    ASSERT(partials_at < e->layout.mutable_at + e->layout.mutable_bytes);
     n->partials = e->memory + partials_at;
     if (r->reduce >= REDUCE_ARGMIN)
         n->partial_index = (i64 *)(n->partials + ALIGN_UP(count * type_bytes(r->type), 64));
@@ -164,6 +181,7 @@ static u64 page_key(const image *i, u32 page) {
     for (u32 a = 0; a < s->axis_count; a++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%llu", a == 0 ? "" : ",",
                                  (unsigned long long)s->dims[a]);
+    ASSERT(used < sizeof text);
     return XXH3_64bits(text, used);
 }
 
@@ -174,6 +192,9 @@ static void pages_resolve(engine *e) {
         p->row = &e->image->pages[k];
         p->value = e->memory + l->value_at;
         p->lanes = e->image->shapes[p->row->shape].lanes, p->width = type_bytes(p->row->type);
+        ASSERT(l->value_at >= e->layout.mutable_at);
+        ASSERT(l->value_at % 4096 == 0);
+        ASSERT(l->value_at + p->lanes * p->width <= e->layout.mutable_at + e->layout.mutable_bytes);
         p->stale = true;
         p->key = (p->row->flags & PAGE_ROOTED) != 0 ? page_key(e->image, k) : 0;
         set_open(&p->dirty, e->memory + l->dirty_at, p->lanes);
@@ -191,6 +212,7 @@ static void saved_resolve(engine *e) {
     for (u32 k = 1; k < i->page_count; k++)
         e->saved[k] = i->pages[k].kind == PAGE_SOURCE || i->pages[k].prev != 0;
     bool *moves = e->saved + i->page_count;
+    ASSERT(i->page_count > 0);
     for (u32 k = 1; k < i->page_count; k++)
         moves[k] = i->pages[k].kind == PAGE_PREV || i->pages[k].kind == PAGE_EPOCH;
     for (u32 c = 0; c < i->later_count; c++) {
@@ -212,6 +234,8 @@ static int name_order(const void *a, const void *b, void *context) {
 }
 
 mmsb_status resolve_all(engine *e, message *m) {
+    ASSERT(e->memory != NULL);
+    ASSERT(e->layout.work_lanes > 0);
     const image *i = e->image;
     arena *a = e->tables;
     u32 steps_count = 0;
@@ -246,6 +270,7 @@ mmsb_status resolve_all(engine *e, message *m) {
     saved_resolve(e);
     for (u32 k = 1; k < i->page_count; k++)
         if ((i->pages[k].flags & PAGE_ROOTED) != 0) e->sorted[e->sorted_count++] = k;
+    ASSERT(e->sorted_count < i->page_count);
     if (e->sorted_count != 0)
         qsort_r(e->sorted, e->sorted_count, sizeof(u32), name_order, (void *)(uintptr_t)i);
     for (u32 k = 0; k < AXES_MAX; k++)

@@ -7,6 +7,7 @@
 #include "state.h"
 
 u64 engine_page_digest(engine *e, u32 page) {
+    ASSERT(page > 0 && page < e->image->page_count);
     page_state *p = &e->pages[page];
     if ((p->row->flags & PAGE_ROOTED) == 0) return 0;
     if (p->stale) p->digest = kernel_digest(p->row->type, p->value, 0, p->lanes, p->key);
@@ -18,6 +19,7 @@ u64 engine_root(engine *e) {
     XXH3_state_t s;
     u64 head[3] = {ROOT_VERSION, MATH_VERSION, e->epoch};
     XXH3_64bits_reset(&s);
+    ASSERT(e->sorted_count < e->image->page_count);
     XXH3_64bits_update(&s, head, sizeof head);
     for (u32 k = 0; k < e->sorted_count; k++) {
         u64 row[2] = {e->pages[e->sorted[k]].key, engine_page_digest(e, e->sorted[k])};

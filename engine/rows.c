@@ -8,6 +8,8 @@
 /* Units of work: SCAN: a block of a row; MATMUL: rows of the output, then its columns; else rows.
  */
 void rows_mark(engine *e, const node_state *n, u32 page, u64 lane) {
+    ASSERT(n->row->kind == NODE_WHOLE);
+    ASSERT(page == n->row->element || page == n->row->present);
     u8 kind = n->row->reduce;
     if (kind == WHOLE_MATMUL) {
         u64 columns = e->pages[n->row->output].lanes / n->outer;
@@ -21,6 +23,8 @@ void rows_mark(engine *e, const node_state *n, u32 page, u64 lane) {
 
 void result_put(engine *e, u32 page, u64 first, const u8 *from, u64 count) {
     page_state *p = &e->pages[page];
+    ASSERT(first <= p->lanes);
+    ASSERT(count <= p->lanes - first);
     u8 *at = p->value + first * p->width;
     for (u64 k = 0; k < count; k += 64) {
         u64 some = u64_min(64, count - k);
@@ -31,15 +35,23 @@ void result_put(engine *e, u32 page, u64 first, const u8 *from, u64 count) {
     }
 }
 
-static u8 *output_at(engine *e) { return e->memory + e->layout.whole_at; }
+static u8 *output_at(engine *e) {
+    ASSERT(e->layout.whole_at != 0);
+    return e->memory + e->layout.whole_at;
+}
 static void *scratch_of(engine *e, const node_state *n) {
+    ASSERT(n->row->kind == NODE_WHOLE);
     return output_at(e) + layout_whole_output(e->image, (u32)(n - e->nodes));
 }
 static const u8 *row_at(const engine *e, u32 page, u64 lane) {
+    ASSERT(lane < e->pages[page].lanes);
     return e->pages[page].value + lane * e->pages[page].width;
 }
 
 static void scan_row(engine *e, node_state *n, u64 row, u64 first) {
+    ASSERT(row < n->outer);
+    ASSERT(first < n->inner && first % SCAN_BLOCK == 0);
+    ASSERT(n->partials != NULL);
     u32 width = type_bytes(n->row->type);
     u8 *carry = n->partials + row * n->leaves * width, *out = output_at(e);
     undo_save(e, carry, n->leaves * width);
@@ -51,6 +63,8 @@ static void scan_row(engine *e, node_state *n, u64 row, u64 first) {
 
 /* The quantile's q; false where it is outside 0 to 1. */
 static bool quantile_of(const engine *e, const node_state *n, u64 *bits) {
+    ASSERT(n->row->reduce == WHOLE_QUANTILE);
+    ASSERT(type_is_float(n->row->type));
     *bits = n->row->present != 0 ? number_word(n->row->type, e->pages[n->row->present].value)
                                  : e->image->constants[n->row->group];
     f64 wide;
@@ -61,6 +75,7 @@ static bool quantile_of(const engine *e, const node_state *n, u64 *bits) {
 }
 
 static void order_row(engine *e, node_state *n, u64 row) {
+    ASSERT(row < n->outer);
     u8 type = n->row->type, *out = output_at(e);
     const u8 *from = row_at(e, n->row->element, row * n->inner);
     u64 kept = e->pages[n->row->output].lanes / n->outer, bits;
@@ -83,6 +98,8 @@ static void order_row(engine *e, node_state *n, u64 row) {
 
 static void product_part(engine *e, node_state *n, u64 row, u64 row_end, u64 column,
                          u64 column_end) {
+    ASSERT(row < row_end && row_end <= n->outer);
+    ASSERT(column < column_end);
     u32 width = type_bytes(n->row->type);
     u64 columns = e->pages[n->row->output].lanes / n->outer;
     u8 *out = output_at(e);
@@ -96,6 +113,7 @@ static void product_part(engine *e, node_state *n, u64 row, u64 row_end, u64 col
 
 static void product_run(engine *e, node_state *n) {
     u64 rows = n->outer, columns = e->pages[n->row->output].lanes / rows;
+    ASSERT(columns > 0);
     if (e->work.whole) {
         product_part(e, n, 0, rows, 0, columns);
         return;
@@ -114,6 +132,7 @@ static void product_run(engine *e, node_state *n) {
 /* Leaves of 64 into scratch, then level by level in place. Integers wrap: their order is no matter.
  */
 static void dot_run(engine *e, node_state *n) {
+    ASSERT(n->outer == 1);
     u8 type = n->row->type, *out = output_at(e);
     u32 width = type_bytes(type);
     u64 leaves = (n->inner + LEAF_LANES - 1) / LEAF_LANES, sum = 0;
@@ -140,6 +159,8 @@ static void dot_run(engine *e, node_state *n) {
 }
 
 void rows_run(engine *e, node_state *n) {
+    ASSERT(n->row->reduce < WHOLE_COUNT);
+    ASSERT(!set_is_empty(&e->work));
     u8 kind = n->row->reduce;
     bool scan = whole_is_scan(kind);
     if (kind == WHOLE_MATMUL || kind == WHOLE_DOT) {

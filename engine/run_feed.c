@@ -10,7 +10,7 @@
 #include <xxhash.h>
 
 #include "delta_text.h"
-#include "page_print.h"
+#include "tool_print.h"
 #include "run.h"
 
 typedef struct {
@@ -42,6 +42,7 @@ mmsb_status ticks_run(run *r, u64 n, const session_request *first, u64 *done, me
 }
 
 static mmsb_status feed_commit(feed *f, message *m) {
+    ASSERT(f->r->s != NULL);
     run *r = f->r;
     bool bad = f->bad;
     f->ordinal++;
@@ -58,6 +59,7 @@ static mmsb_status feed_commit(feed *f, message *m) {
 }
 
 static mmsb_status feed_ticks(feed *f, u64 n, message *m) {
+    ASSERT(f->r->s != NULL);
     if (f->deltas != 0 || f->bad) TRY(feed_commit(f, m));
     u64 first = f->ordinal + 1, skipped = f->skip > f->ordinal ? f->skip - f->ordinal : 0, done;
     f->ordinal += n;
@@ -67,6 +69,7 @@ static mmsb_status feed_ticks(feed *f, u64 n, message *m) {
 }
 
 static mmsb_status line_bad(feed *f, const message *m) {
+    ASSERT(f->line > 0);
     fprintf(stderr, "%s:%llu: %s; its epoch %llu is rejected\n", f->name,
             (unsigned long long)f->line, m->text, (unsigned long long)engine_epoch(f->r->e) + 1);
     f->bad = f->r->rejected = true;
@@ -74,6 +77,7 @@ static mmsb_status line_bad(feed *f, const message *m) {
 }
 
 static mmsb_status feed_line(feed *f, const char *text, u64 bytes, message *m) {
+    ASSERT(text != NULL || bytes == 0);
     delta_line l;
     f->line++;
     mmsb_status s = delta_text_line(&f->r->i, f->memory, f->folder, text, bytes, &l, m);
@@ -92,6 +96,7 @@ static mmsb_status feed_line(feed *f, const char *text, u64 bytes, message *m) {
 }
 
 static mmsb_status feed_open(run *r, feed *f, FILE **in, message *m) {
+    ASSERT(r->deltas != NULL);
     bool pipe = strcmp(r->deltas, "-") == 0;
     char folder[4096];
     const char *slash = pipe ? NULL : strrchr(r->deltas, '/');
@@ -116,6 +121,7 @@ static mmsb_status feed_open(run *r, feed *f, FILE **in, message *m) {
 }
 
 mmsb_status feed_run(run *r, message *m) {
+    ASSERT(r->s != NULL);
     feed f = {.folder = -1};
     FILE *in;
     char *line = NULL;

@@ -35,12 +35,13 @@ static void help_print(void) {
                  options[k].argument);
         printf("  %-24s %s\n", left, options[k].help);
     }
-    puts(
-        "  --version, --help\nExit status: 0 ok, 1 wrong graph or data or a rejected epoch, 2 usage, "
-        "3 input/output, 4 damaged data, 5 a limit, 70 our bug.");
+    puts("  --version, --help\n"
+         "Exit status: 0 ok, 1 wrong graph or data or a rejected epoch, 2 usage, 3 input/output, "
+         "4 damaged data, 5 a limit, 70 our bug.");
 }
 
 static int value_set(run *r, const option_row *o, const char *value) {
+    ASSERT(o->field < sizeof(run));
     void *field = (char *)r + o->field;
     run_count *count = field;
     run_list *list = field;
@@ -64,6 +65,7 @@ static int value_set(run *r, const option_row *o, const char *value) {
 }
 
 static int option_read(run *r, int count, char **a, int *k) {
+    ASSERT(*k < count);
     static const char *const later[] = {"--serve", "--leases",        "--metrics",
                                         "--trace", "--sync-follower", "--no-sandbox"};
     size_t bytes = strcspn(a[*k], "=");
@@ -131,6 +133,7 @@ static int options_check(run *r) {
 }
 
 int options_read(run *r, int count, char **a, bool *ended) {
+    ASSERT(ended != NULL);
     *ended = false;
     for (int k = 1; k < count; k++) {
         if (strcmp(a[k], "-h") == 0 || strcmp(a[k], "--help") == 0) {

@@ -14,10 +14,14 @@
 /* Beside an epoch's record: ticks before it, root, seal. */
 #define RESERVE_EXTRA 512u
 
-engine *session_engine(session *s) { return s->e; }
+engine *session_engine(session *s) {
+    ASSERT(s->e != NULL);
+    return s->e;
+}
 bool session_failed(const session *s) { return s->failed; }
 
 void session_note(session *s, const char *format, ...) {
+    ASSERT(format != NULL);
     char text[600];
     va_list list;
     if (s->o.note == NULL) return;
@@ -28,12 +32,14 @@ void session_note(session *s, const char *format, ...) {
 }
 
 u64 session_last_request(const session *s, u64 stream) {
+    ASSERT(s->request_count <= s->request_capacity);
     for (u32 k = 0; k < s->request_count; k++)
         if (s->requests[k].stream == stream) return s->requests[k].number;
     return 0;
 }
 
 mmsb_status session_request_set(session *s, u64 stream, u64 number, message *m) {
+    ASSERT(s->request_count <= s->request_capacity);
     if (stream == 0) return MMSB_OK;
     for (u32 k = 0; k < s->request_count; k++) {
         if (s->requests[k].stream != stream) continue;
@@ -48,6 +54,8 @@ mmsb_status session_request_set(session *s, u64 stream, u64 number, message *m) 
 }
 
 static mmsb_status record_grow(session *s, u64 bytes, message *m) {
+    ASSERT(s->used % 8 == 0);
+    ASSERT(bytes % 8 == 0);
     u64 need = sizeof(tlog_head) + s->used + bytes;
     if (need <= s->record_room) return MMSB_OK;
     u64 room = u64_max(u64_max(need, s->record_room * 2), RECORD_ROOM);
@@ -58,12 +66,15 @@ static mmsb_status record_grow(session *s, u64 bytes, message *m) {
     if (s->record != NULL) memcpy(more, s->record, sizeof(tlog_head) + s->used);
     region_give_back(s->record, s->record_room);
     s->record = more, s->record_room = room;
+    ASSERT(s->record_room >= need);
     return MMSB_OK;
 }
 
 /* ⊕ where it is cheapest: a set of the same lanes replaces the delta before (delta.h says where its
  * fields lie). */
 static bool delta_absorbs(const session *s, const delta *d) {
+    ASSERT(s->last == 0 || s->last >= sizeof(tlog_head));
+    ASSERT(s->last < sizeof(tlog_head) + s->used || s->last == 0);
     u32 page;
     u64 first, count;
     if (s->last == 0 || d->kind != DELTA_SET || d->form != DELTA_RANGE) return false;
@@ -84,12 +95,15 @@ mmsb_status session_delta(session *s, const delta *d, message *m) {
     s->last = sizeof(tlog_head) + s->used;
     delta_write(d, s->record + s->last);
     s->used += bytes;
+    ASSERT(sizeof(tlog_head) + s->used <= s->record_room);
     return MMSB_OK;
 }
 
 void session_drop(session *s) { s->used = 0, s->last = 0; }
 
 mmsb_status session_apply(session *s, const u8 *body, u64 bytes, message *m) {
+    ASSERT(((uintptr_t)body & 7) == 0);
+    ASSERT(bytes % 8 == 0);
     delta ahead[APPLY_AHEAD];
     for (u64 at = 0, used; at < bytes;) {
         u32 count = 0;
@@ -108,6 +122,8 @@ static mmsb_status failed_words(message *m) {
 
 static mmsb_status log_small(session *s, tlog_kind kind, u64 epoch, u64 value, u64 stream,
                              u64 number, message *m) {
+    ASSERT(s->log != NULL);
+    ASSERT(kind != TLOG_EPOCH && kind < TLOG_KIND_COUNT);
     struct {
         tlog_head head;
         u64 value;
@@ -124,6 +140,8 @@ static mmsb_status log_small(session *s, tlog_kind kind, u64 epoch, u64 value, u
 
 /* After an epoch's record: synced as the mode says. */
 static mmsb_status log_publish(session *s, u64 epoch, message *m) {
+    ASSERT(s->log != NULL);
+    ASSERT(epoch > 0);
     if (s->o.durability != DURABILITY_EPOCH && s->o.durability != DURABILITY_SEALED) return MMSB_OK;
     mmsb_status status = tlog_sync(s->log, m);
     if (status == MMSB_OK && s->o.durability == DURABILITY_SEALED) {
@@ -135,10 +153,12 @@ static mmsb_status log_publish(session *s, u64 epoch, message *m) {
 }
 
 static bool root_is_due(const session *s, u64 epoch) {
+    ASSERT(epoch > 0);
     return epoch % (s->o.audit_epochs == 0 ? AUDIT_EPOCHS : s->o.audit_epochs) == 0;
 }
 
 static bool checkpoint_is_due(const session *s, u64 epoch) {
+    ASSERT(epoch > 0);
     return s->o.checkpoint_epochs != 0 && epoch % s->o.checkpoint_epochs == 0;
 }
 
@@ -146,12 +166,14 @@ static bool checkpoint_is_due(const session *s, u64 epoch) {
 static mmsb_status accepted(session *s, message *m) {
     u64 epoch = engine_epoch(s->e);
     s->moved = true;
+    ASSERT(epoch > 0);
     if (s->log == NULL) return MMSB_OK;
     if (root_is_due(s, epoch)) TRY(log_small(s, TLOG_ROOT, epoch, engine_root(s->e), 0, 0, m));
     return checkpoint_is_due(s, epoch) ? session_checkpoint(s, m) : MMSB_OK;
 }
 
 static mmsb_status epoch_run(session *s, message *m) {
+    ASSERT(!s->failed);
     u64 next = engine_epoch(s->e) + 1;
     mmsb_status status = engine_run(s->e, m);
     if (status == MMSB_OK && s->o.oracle_epochs != 0 && next % s->o.oracle_epochs == 0)
@@ -162,6 +184,7 @@ static mmsb_status epoch_run(session *s, message *m) {
 }
 
 mmsb_status session_commit(session *s, const session_request *r, message *m) {
+    ASSERT(s->used <= TLOG_BODY_MAX);
     u64 used = s->used, epoch = engine_epoch(s->e) + 1;
     session_request request = r == NULL ? (session_request){0, 0} : *r;
     session_drop(s);
@@ -185,11 +208,13 @@ mmsb_status session_commit(session *s, const session_request *r, message *m) {
         TRY(log_publish(s, epoch, m));
     }
     engine_accept(s->e);
+    ASSERT(engine_epoch(s->e) == epoch);
     return accepted(s, m);
 }
 
 /* Writes the record of ticks that were run but not logged. */
 static mmsb_status ticks_flush(session *s, u64 *pending, const session_request *r, message *m) {
+    ASSERT(pending != NULL);
     u64 count = *pending, epoch = engine_epoch(s->e);
     *pending = 0;
     if (count == 0 || s->log == NULL) return MMSB_OK;
@@ -201,6 +226,7 @@ static mmsb_status ticks_flush(session *s, u64 *pending, const session_request *
 mmsb_status session_ticks(session *s, u64 n, const session_request *first,
                           bool (*visit)(void *context, session *s), void *context, u64 *done,
                           message *m) {
+    ASSERT(done != NULL);
     session_request r = first == NULL ? (session_request){0, 0} : *first;
     u64 pending = 0;
     *done = 0;
@@ -218,6 +244,7 @@ mmsb_status session_ticks(session *s, u64 n, const session_request *first,
         }
         engine_accept(s->e);
         ++*done, pending++;
+        ASSERT(pending <= *done);
         r.number++;
         u64 epoch = engine_epoch(s->e);
         bool due = root_is_due(s, epoch) || checkpoint_is_due(s, epoch);
@@ -245,6 +272,8 @@ mmsb_status session_checkpoint(session *s, message *m) {
     TRY(session_sync(s, m));
     if (s->log == NULL) return MMSB_OK;
     tlog_place place = tlog_at(s->log);
+    ASSERT(!s->failed);
+    ASSERT(place.epoch == engine_epoch(s->e));
     return checkpoint_write(s->files, s->folder, s->e, s->uuid, &place, s->requests,
                             s->request_count, m);
 }
@@ -273,6 +302,7 @@ mmsb_status session_close(session *s, message *m) {
 
 /* First contents: --in, then `from` files, then expressions. */
 static mmsb_status first_contents(session *s, message *m) {
+    ASSERT(engine_epoch(s->e) == 0);
     const image *i = s->i;
     u8 *skip = arena_take(s->tables, i->page_count + 1u, 1);
     if (skip == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory");
@@ -312,6 +342,8 @@ static mmsb_status first_contents(session *s, message *m) {
 }
 
 static mmsb_status directory_make(session *s, message *m) {
+    ASSERT(s->folder >= 0);
+    ASSERT(s->log == NULL);
     tlog_place start = {0};
     int random = s->files->random(s->files, s->uuid, sizeof s->uuid);
     if (random < 0) return file_failed(m, "draw the log's UUID for", s->o.state, random);
@@ -333,6 +365,7 @@ static mmsb_status inputs_compare(session *s, message *m) {
     checkpoint c;
     if (s->o.input_count == 0) return MMSB_OK;
     TRY(checkpoint_read(s->files, s->folder, 0, s->i, s->uuid, &c, m));
+    ASSERT(c.head->epoch == 0);
     mmsb_status status = MMSB_OK;
     for (u32 k = 0; status == MMSB_OK && k < s->o.input_count; k++) {
         const session_input *in = &s->o.inputs[k];
@@ -359,10 +392,13 @@ static mmsb_status inputs_compare(session *s, message *m) {
 }
 
 static mmsb_status directory_recover(session *s, const folder_list *l, message *m) {
+    ASSERT(l->checkpoint_count != 0);
+    ASSERT(s->log == NULL);
     recovery r = {.most = UINT64_MAX, .to = UINT64_MAX, .repair = true};
     TRY(folder_graph_check(s, m));
     TRY(kernels_keep(s, true, m));
     TRY(session_restore(s, l, &r, m));
+    ASSERT(engine_epoch(s->e) == r.end.epoch);
     TRY(inputs_compare(s, m));
     tlog_options o = {.files = s->files,
                       .folder = s->folder,
@@ -374,6 +410,7 @@ static mmsb_status directory_recover(session *s, const folder_list *l, message *
 }
 
 static mmsb_status directory_open(session *s, message *m) {
+    ASSERT(s->o.state != NULL);
     folder_list l = {.memory = s->tables};
     TRY(migration_finish(s, m));
     TRY(folder_open(s, true, m));
@@ -406,6 +443,7 @@ static mmsb_status directory_open(session *s, message *m) {
 }
 
 session *session_new(const image *i, const session_options *options) {
+    ASSERT(options != NULL);
     arena *a = arena_open(0);
     session *s = a == NULL ? NULL : arena_take(a, sizeof *s, _Alignof(session));
     if (s == NULL) {
@@ -419,6 +457,8 @@ session *session_new(const image *i, const session_options *options) {
 
 mmsb_status session_open(const image *i, const session_options *options, session **out,
                          message *m) {
+    ASSERT(i != NULL);
+    ASSERT(out != NULL);
     session *s = session_new(i, options);
     *out = NULL;
     if (s == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a session");
@@ -438,6 +478,8 @@ mmsb_status session_open(const image *i, const session_options *options, session
 
 mmsb_status session_replay(const image *i, const session_options *options,
                            const session_replay_options *replay, session **out, message *m) {
+    ASSERT(options->state != NULL);
+    ASSERT(out != NULL);
     session *s = session_new(i, options);
     *out = NULL;
     if (s == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a session");

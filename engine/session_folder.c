@@ -8,6 +8,8 @@
 #include "session_state.h"
 
 mmsb_status folder_open(session *s, bool write, message *m) {
+    ASSERT(s->folder < 0);
+    ASSERT(s->lock < 0);
     file_calls *f = s->files;
     if (write) {
         int made = f->make_folder_at(f, AT_FDCWD, s->o.state, 0777);
@@ -41,6 +43,7 @@ void folder_close(session *s) {
 
 /* The number behind a prefix, written as we write it. */
 static bool number_after(const char *name, const char *prefix, u64 *number) {
+    ASSERT(prefix[0] != 0);
     size_t bytes = strlen(prefix);
     char again[64], *end;
     if (strncmp(name, prefix, bytes) != 0 || name[bytes] < '0' || name[bytes] > '9') return false;
@@ -50,6 +53,7 @@ static bool number_after(const char *name, const char *prefix, u64 *number) {
 }
 
 static void folder_visit(void *context, const char *name) {
+    ASSERT(((folder_list *)context)->memory != NULL);
     folder_list *l = context;
     u64 number;
     if (number_after(name, "checkpoint-", &number)) {
@@ -62,6 +66,7 @@ static void folder_visit(void *context, const char *name) {
         for (; k > 0 && l->checkpoints[k - 1] > number; k--)
             l->checkpoints[k] = l->checkpoints[k - 1];
         l->checkpoints[k] = number;
+        ASSERT(k == 0 || l->checkpoints[k - 1] <= number);
     } else if (number_after(name, "log-", &number)) {
         l->segment_last = u64_max(l->segment_last, number);
         l->segment_count++;
@@ -75,6 +80,7 @@ static void folder_visit(void *context, const char *name) {
 }
 
 mmsb_status folder_read(session *s, folder_list *l, message *m) {
+    ASSERT(s->folder >= 0);
     int listed = s->files->list(s->files, s->folder, folder_visit, l);
     if (listed < 0) return file_failed(m, "list", s->o.state, listed);
     if (l->short_memory) return message_set(m, MMSB_OUT_OF_SPACE, "too many checkpoints");
@@ -87,6 +93,7 @@ mmsb_status folder_read(session *s, folder_list *l, message *m) {
 }
 
 mmsb_status folder_graph_check(session *s, message *m) {
+    ASSERT(s->folder >= 0);
     const void *bytes;
     u64 count;
     TRY(file_map(s->files, s->folder, "graph.mmsbx", &bytes, &count, m));

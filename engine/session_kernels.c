@@ -15,6 +15,7 @@ static const char *library_of(const session *s, u32 kernel) {
 
 /* The first row that names the same library: its file in a state directory is kernel-ROW.so. */
 static u32 library_row(const session *s, u32 kernel) {
+    ASSERT(kernel < s->i->kernel_count);
     for (u32 k = 0; k < kernel; k++)
         if (strcmp(library_of(s, k), library_of(s, kernel)) == 0) return k;
     return kernel;
@@ -25,6 +26,7 @@ static void copy_name(char to[32], u32 row) { snprintf(to, 32, "kernel-%u.so", r
 /* A descriptor of the library: the copy of a state directory, or the file beneath the image's
  * folder. */
 static mmsb_status library_open(session *s, u32 row, bool copy, int *fd, message *m) {
+    ASSERT(!copy || s->folder >= 0);
     char name[32];
     if (copy) {
         copy_name(name, row);
@@ -51,6 +53,7 @@ static mmsb_status library_load(session *s, u32 row, int fd, message *m) {
 }
 
 static mmsb_status symbol_find(session *s, u32 kernel, message *m) {
+    ASSERT(s->libraries != NULL);
     const char *name = image_string(s->i, s->i->kernels[kernel].symbol);
     void *found = dlsym(s->libraries[library_row(s, kernel)], name);
     user_kernel function;
@@ -92,6 +95,7 @@ void kernels_close(session *s) {
 
 /* Writes each library into the state directory, or compares it with the copy there. */
 static mmsb_status copy_keep(session *s, u32 row, bool compare, message *m) {
+    ASSERT(s->folder >= 0);
     char name[32];
     const void *bytes, *kept;
     u64 count, kept_count;

@@ -6,6 +6,8 @@
 
 static mmsb_status log_walk(session *s, const session_log_visitor *v, session_log_summary *out,
                             message *m) {
+    ASSERT(v != NULL);
+    ASSERT(out != NULL);
     const void *bytes;
     u64 count;
     tlog_segment head;
@@ -34,6 +36,7 @@ static mmsb_status log_walk(session *s, const session_log_visitor *v, session_lo
         u64 offset = r.place.offset, segment = r.place.segment;
         status = tlog_read_next(&r, &h, m);
         if (status != MMSB_OK || h == NULL) break;
+        ASSERT(r.place.segment >= segment);
         session_record told = {h,
                                {.segment = r.place.segment,
                                 .offset = r.place.segment == segment ? offset : TLOG_START}};
@@ -48,6 +51,7 @@ static mmsb_status log_walk(session *s, const session_log_visitor *v, session_lo
 
 mmsb_status session_log(const char *state, const session_log_visitor *v, session_log_summary *out,
                         message *m) {
+    ASSERT(state != NULL);
     session s = {.files = file_system(), .folder = -1, .lock = -1, .tables = arena_open(0)};
     s.o.state = state;
     memset(out, 0, sizeof *out);

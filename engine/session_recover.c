@@ -11,6 +11,7 @@ typedef unsigned long long llu;
  */
 static mmsb_status checkpoint_choose(session *s, const folder_list *l, u64 most, checkpoint *c,
                                      message *m) {
+    ASSERT(l->checkpoint_count <= l->checkpoint_capacity);
     message first = {.used = 0};
     mmsb_status status = MMSB_OK;
     for (u32 k = l->checkpoint_count; k > 0; k--) {
@@ -35,6 +36,7 @@ static mmsb_status checkpoint_choose(session *s, const folder_list *l, u64 most,
 
 /* Runs one epoch of a record. */
 static mmsb_status epoch_again(session *s, u64 epoch, message *m) {
+    ASSERT(engine_epoch(s->e) + 1 == epoch);
     message words = {.used = 0};
     mmsb_status status = engine_run(s->e, &words);
     if (status == MMSB_OK && s->o.oracle_epochs != 0 && epoch % s->o.oracle_epochs == 0)
@@ -51,6 +53,7 @@ static mmsb_status epoch_again(session *s, u64 epoch, message *m) {
 }
 
 static mmsb_status root_check(session *s, u64 epoch, u64 logged, u64 *agreed, message *m) {
+    ASSERT(agreed != NULL);
     if (engine_epoch(s->e) != epoch) return MMSB_OK;
     u64 root = engine_root(s->e);
     if (root == logged) {
@@ -71,6 +74,7 @@ typedef struct {
 } again;
 
 static mmsb_status record_again(session *s, again *a, const tlog_head *h, message *m) {
+    ASSERT(h->kind > TLOG_END && h->kind < TLOG_KIND_COUNT);
     recovery *r = a->r;
     const u8 *body = (const u8 *)(h + 1);
     u64 value = 0;
@@ -81,6 +85,7 @@ static mmsb_status record_again(session *s, again *a, const tlog_head *h, messag
         return root_check(s, h->epoch, value, &a->agreed, m);
     if (h->kind == TLOG_SEAL) return MMSB_OK;
     u64 count = h->kind == TLOG_TICKS ? value : 1;
+    ASSERT(count >= 1 && count <= h->epoch);
     for (u64 epoch = h->epoch - count + 1; epoch <= h->epoch; epoch++) {
         if (epoch <= a->start) continue;
         if (epoch > r->to || a->stopped) {
@@ -100,6 +105,7 @@ static mmsb_status log_again(session *s, tlog_reader *reader, again *a, message 
         tlog_place at = reader->place;
         TRY(tlog_read_next(reader, &h, m));
         if (h == NULL) break;
+        ASSERT(reader->place.segment >= at.segment);
         if (reader->place.segment != at.segment) at = reader->place, at.offset = TLOG_START;
         session_record told = {h, at};
         if (a->r->record != NULL) a->r->record(a->r->context, &told);
@@ -125,6 +131,7 @@ static mmsb_status log_again(session *s, tlog_reader *reader, again *a, message 
 }
 
 mmsb_status session_restore(session *s, const folder_list *l, recovery *r, message *m) {
+    ASSERT(l->checkpoint_count > 0);
     checkpoint c;
     TRY(checkpoint_choose(s, l, r->most, &c, m));
     again a = {.r = r, .start = c.head->epoch, .agreed = c.head->epoch};

@@ -13,6 +13,8 @@ void set_open(lane_set *s, void *memory, u64 lanes) {
         s->level[s->level_count++] = at;
         at += words;
     } while (words > 1);
+    ASSERT(words == 1);
+    ASSERT(s->tiles * TILE_LANES >= lanes);
 }
 
 void set_add_words(lane_set *s, u64 tile, const u64 *words, u32 count) {
@@ -61,6 +63,7 @@ u64 set_next_tile(const lane_set *s, u64 from) {
 }
 
 u64 set_next(const lane_set *s, u64 from) {
+    ASSERT(!s->whole);
     if (from >= s->lanes) return SET_NONE;
     u64 word = from / 64, bits = s->leaf[word] >> (from & 63) << (from & 63);
     u64 tile = from / TILE_LANES;
@@ -85,6 +88,7 @@ u32 set_tile_count(const lane_set *s, u64 tile) {
 
 /* Takes a tile's bit out, and the bits above that then stand for nothing. */
 static void set_unmark_tile(lane_set *s, u64 tile) {
+    ASSERT(tile < s->tiles);
     for (u32 k = 0; k < s->level_count; k++) {
         u64 *word = &s->level[k][tile / 64];
         *word &= ~((u64)1 << (tile & 63));

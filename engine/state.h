@@ -75,6 +75,10 @@ typedef struct {
     struct node_state *node;
 } fault_record;
 
+/* NEW → epoch 0 or recovery → READY → apply*, run → RAN → accept → READY; a fault: FAULT → reject →
+ * READY. */
+typedef enum { PHASE_NEW, PHASE_READY, PHASE_RAN, PHASE_FAULT } engine_phase;
+
 struct engine {
     const image *image;
     layout layout;
@@ -91,7 +95,7 @@ struct engine {
     bool first_run; /* epoch 0: nothing is compared for inverses, they are built after */
     bool has_prev, recovered;
     u64 old_count;
-    bool ran; /* engine_run was called for the epoch in the making */
+    engine_phase phase;
     u32 *touched;
     u32 touched_count;
     u64 epoch;

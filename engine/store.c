@@ -8,6 +8,7 @@
 void page_touch(engine *e, u32 page) {
     page_state *p = &e->pages[page];
     if (p->touched) return;
+    ASSERT(page != 0);
     p->touched = true;
     p->stale = true;
     e->touched[e->touched_count++] = page;
@@ -15,6 +16,7 @@ void page_touch(engine *e, u32 page) {
 }
 
 void page_changed_lane(engine *e, u32 page, u64 lane) {
+    ASSERT(lane < e->pages[page].lanes);
     set_add(&e->pages[page].dirty, lane);
     e->stats.lanes_changed++;
     if (e->verify && !e->verify_failed)
@@ -23,6 +25,7 @@ void page_changed_lane(engine *e, u32 page, u64 lane) {
 }
 
 void page_set_lane(engine *e, u32 page, u64 lane, const void *bits) {
+    ASSERT(lane < e->pages[page].lanes);
     page_state *p = &e->pages[page];
     u64 now = 0, then = 0;
     memcpy(&now, bits, p->width);
@@ -37,6 +40,7 @@ void page_set_lane(engine *e, u32 page, u64 lane, const void *bits) {
 
 /* Offsets that change move in the inverse lists before they are stored. */
 static void offsets_move(engine *e, page_state *p, const void *from) {
+    ASSERT(p->width == 4 || p->width == 8);
     for (u32 k = 0; k < e->count; k++) {
         u64 lane = e->lanes_at != NULL ? e->lanes_at[k] : e->base + k;
         i64 old = p->width == 4 ? ((const i32 *)p->value)[lane] : ((const i64 *)p->value)[lane];
@@ -67,6 +71,7 @@ static void changed_words(engine *e, u32 page, const u64 *changed, u32 count) {
 }
 
 static void lanes_cut(u64 changed[8], u32 count) {
+    ASSERT(count <= TILE_LANES);
     for (u32 w = 0; w < 8; w++) {
         u32 left = count > w * 64 ? count - w * 64 : 0;
         changed[w] = left == 0 ? 0 : UINT64_MAX >> (left >= 64 ? 0 : 64 - left);
@@ -76,6 +81,7 @@ static void lanes_cut(u64 changed[8], u32 count) {
 /* Whether nobody asks which lanes of a dense tile changed, and the page is larger than the caches:
  * in epoch 0 and where every node runs whole anyway. */
 static bool store_streams(const engine *e, const page_state *p) {
+    ASSERT(p->lanes > 0);
     return (e->first_run || e->options.recompute_all) && e->work.whole && !e->verify &&
            p->lanes * p->width >= STREAM_FROM_BYTES;
 }

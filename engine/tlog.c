@@ -48,6 +48,8 @@ void tlog_segment_name(u64 number, char to[40]) {
 }
 
 static mmsb_status zeros_write(tlog *t, int fd, u64 from, u64 to, message *m) {
+    ASSERT(fd >= 0);
+    ASSERT(from < to);
     static const u8 zeros[ZERO_BYTES];
     int reserved = t->o.files->reserve(t->o.files, fd, from, to - from);
     if (reserved < 0 && reserved != -EOPNOTSUPP && reserved != -EINVAL)
@@ -59,6 +61,8 @@ static mmsb_status zeros_write(tlog *t, int fd, u64 from, u64 to, message *m) {
 
 /* A segment appears under its name whole: written beside, synced, renamed, folder synced. */
 static mmsb_status segment_write(tlog *t, int fd, u64 number, u64 zeroed, message *m) {
+    ASSERT(fd >= 0);
+    ASSERT(zeroed >= TLOG_START);
     static const u8 magic[9] = TLOG_MAGIC;
     _Alignas(8) u8 head[TLOG_START] = {0};
     tlog_segment *s = (tlog_segment *)head;
@@ -81,6 +85,7 @@ static mmsb_status segment_create(tlog *t, u64 record_bytes, message *m) {
     u64 limit = u64_max(t->o.segment_bytes, TLOG_START + ALIGN_UP(record_bytes, 64));
     u64 zeroed = u64_min(limit, TLOG_START + u64_max(AHEAD_FIRST, ALIGN_UP(record_bytes, 4096)));
     tlog_segment_name(number, name);
+    ASSERT(limit >= zeroed);
     snprintf(beside, sizeof beside, "%s.new", name);
     int fd = f->open_at(f, t->o.folder, beside, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666);
     if (fd < 0) return file_failed(m, "create", name, fd);
@@ -118,6 +123,7 @@ static void *sync_thread(void *context) {
         }
         if (t->stop) break;
         u64 epoch = t->appended;
+        ASSERT(epoch >= t->durable);
         t->dirty = false, t->busy = true, t->hurry = false;
         pthread_mutex_unlock(&t->lock);
         int synced = t->o.files->sync_data(t->o.files, t->fd);
@@ -135,6 +141,7 @@ static void *sync_thread(void *context) {
 }
 
 static mmsb_status failed_words(const tlog *t, int error, message *m) {
+    ASSERT(error != 0);
     char reason[128];
     return message_set(
         m, MMSB_IO,
@@ -144,6 +151,8 @@ static mmsb_status failed_words(const tlog *t, int error, message *m) {
 }
 
 mmsb_status tlog_open(const tlog_options *o, const tlog_place *place, tlog **out, message *m) {
+    ASSERT(place->segment == 0 || place->offset >= TLOG_START);
+    ASSERT(place->segment != 0 || place->epoch == 0);
     tlog *t = calloc(1, sizeof *t);
     *out = NULL;
     if (t == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the log");
@@ -181,6 +190,8 @@ mmsb_status tlog_open(const tlog_options *o, const tlog_place *place, tlog **out
 }
 
 mmsb_status tlog_reserve(tlog *t, u64 bytes, message *m) {
+    ASSERT(bytes % 8 == 0);
+    ASSERT(t->place.segment > 0);
     u64 need = t->place.offset + bytes;
     if (need > t->limit) {
         TRY(tlog_sync(t, m));
@@ -195,6 +206,7 @@ mmsb_status tlog_reserve(tlog *t, u64 bytes, message *m) {
 }
 
 mmsb_status tlog_append(tlog *t, tlog_head *record, message *m) {
+    ASSERT(record->epoch >= t->place.epoch);
     u64 bytes = sizeof *record + record->body_bytes;
     ASSERT(record->kind > TLOG_END && record->kind < TLOG_KIND_COUNT);
     ASSERT(bytes % 8 == 0 && t->place.offset + bytes <= t->zeroed_to);
@@ -243,11 +255,15 @@ mmsb_status tlog_sync(tlog *t, message *m) {
     return MMSB_OK;
 }
 
-tlog_place tlog_at(const tlog *t) { return t->place; }
+tlog_place tlog_at(const tlog *t) {
+    ASSERT(t->place.offset >= TLOG_START);
+    return t->place;
+}
 
 u64 tlog_durable_epoch(tlog *t) {
     pthread_mutex_lock(&t->lock);
     u64 epoch = t->durable;
+    ASSERT(epoch <= t->appended);
     pthread_mutex_unlock(&t->lock);
     return epoch;
 }

@@ -20,6 +20,8 @@ static bool bytes_are_zero(const u8 *at, u64 bytes) {
 
 mmsb_status tlog_segment_check(const u8 *bytes, u64 byte_count, u64 number, tlog_segment *out,
                                message *m) {
+    ASSERT(out != NULL);
+    ASSERT(number > 0);
     llu n = number;
     if (byte_count < TLOG_START)
         return message_set(m, MMSB_DAMAGED, "log-%llu: %llu bytes are less than a segment's head",
@@ -45,6 +47,8 @@ mmsb_status tlog_segment_check(const u8 *bytes, u64 byte_count, u64 number, tlog
 }
 
 static mmsb_status segment_load(tlog_reader *r, u64 number, message *m) {
+    ASSERT(number > 0);
+    ASSERT(r->uuid != NULL);
     char name[40];
     tlog_segment head;
     file_unmap(r->bytes, r->byte_count);
@@ -76,6 +80,8 @@ static mmsb_status segment_load(tlog_reader *r, u64 number, message *m) {
 }
 
 mmsb_status tlog_read_open(tlog_reader *r, message *m) {
+    ASSERT(r->files != NULL);
+    ASSERT(r->last_segment > 0);
     r->bytes = NULL, r->byte_count = 0, r->torn_bytes = 0;
     memset(&r->place, 0, sizeof r->place);
     return segment_load(r, 1, m);
@@ -83,6 +89,8 @@ mmsb_status tlog_read_open(tlog_reader *r, message *m) {
 
 /* Whether a whole record that was written for this place stands at `at`. */
 static bool record_is_whole(const tlog_reader *r, u64 at, u64 seed) {
+    ASSERT(at >= TLOG_START);
+    ASSERT(at % 8 == 0);
     tlog_head h;
     if (at + sizeof h > r->byte_count) return false;
     memcpy(&h, r->bytes + at, sizeof h);
@@ -94,6 +102,7 @@ static bool record_is_whole(const tlog_reader *r, u64 at, u64 seed) {
 }
 
 static mmsb_status damage(const tlog_reader *r, u64 last, message *m) {
+    ASSERT(last >= r->place.epoch);
     return message_set(
         m, MMSB_DAMAGED,
         "log-%llu: offset %llu: damaged behind epoch %llu; what was durable up to epoch "
@@ -103,6 +112,7 @@ static mmsb_status damage(const tlog_reader *r, u64 last, message *m) {
 
 /* The bytes at the place are no record: clean end, torn tail, or damage. */
 static mmsb_status end_classify(tlog_reader *r, message *m) {
+    ASSERT(r->place.offset >= TLOG_START);
     u64 at = r->place.offset, seed = tlog_seed(r->uuid);
     u64 rest = r->byte_count > at ? r->byte_count - at : 0;
     bool clean = bytes_are_zero(r->bytes + u64_min(at, r->byte_count), rest);
@@ -125,6 +135,7 @@ static mmsb_status end_classify(tlog_reader *r, message *m) {
 }
 
 mmsb_status tlog_read_next(tlog_reader *r, const tlog_head **record, message *m) {
+    ASSERT(record != NULL);
     *record = NULL;
     for (u64 before = r->place.segment;; before = r->place.segment) {
         if (r->torn_bytes == 0 && record_is_whole(r, r->place.offset, tlog_seed(r->uuid))) break;
@@ -138,13 +149,14 @@ mmsb_status tlog_read_next(tlog_reader *r, const tlog_head **record, message *m)
     if (h->kind == TLOG_TICKS && h->body_bytes == 8) memcpy(&made, h + 1, 8);
     bool body_fits = h->kind == TLOG_EPOCH || h->body_bytes == (h->kind == TLOG_SEAL ? 0 : 8);
     if (h->digest_prev != r->place.digest_prev || !body_fits || (makes && made == 0) ||
-        h->epoch != next + made)
+        h->epoch < next || h->epoch - next != made)
         return message_set(
             m, MMSB_DAMAGED,
             "log-%llu: offset %llu: a whole record of epoch %llu does not follow epoch "
             "%llu: records are missing or moved",
             (llu)r->place.segment, (llu)r->place.offset, (llu)h->epoch, (llu)next);
     r->place.offset += sizeof *h + h->body_bytes;
+    ASSERT(r->place.offset <= r->byte_count);
     r->place.digest_prev = h->digest;
     r->place.epoch = h->epoch;
     *record = h;
@@ -152,6 +164,8 @@ mmsb_status tlog_read_next(tlog_reader *r, const tlog_head **record, message *m)
 }
 
 mmsb_status tlog_cut(tlog_reader *r, message *m) {
+    ASSERT(r->torn_bytes != 0);
+    ASSERT(r->place.segment > 0);
     static const u8 zeros[4096];
     char name[40];
     tlog_segment_name(r->place.segment, name);

@@ -4,6 +4,8 @@
 #include "state.h"
 
 void undo_save_slow(engine *e, const void *at, u64 bytes) {
+    ASSERT(bytes > 0);
+    ASSERT(e->layout.undo_at != 0);
     u64 from = (u64)((const u8 *)at - e->memory) - e->layout.mutable_at;
     ASSERT(from + bytes <= e->layout.mutable_bytes);
     u8 *mutable_part = e->memory + e->layout.mutable_at, *shadow = e->memory + e->layout.undo_at;
@@ -17,6 +19,7 @@ void undo_save_slow(engine *e, const void *at, u64 bytes) {
 }
 
 void undo_restore(engine *e) {
+    ASSERT(!e->undo_on);
     u8 *mutable_part = e->memory + e->layout.mutable_at, *shadow = e->memory + e->layout.undo_at;
     lane_set *s = &e->undo_lines;
     if (e->layout.undo_at == 0) return;
@@ -33,5 +36,6 @@ void undo_restore(engine *e) {
 }
 
 void undo_forget(engine *e) {
+    ASSERT(!e->undo_on);
     if (e->layout.undo_at != 0) set_clear(&e->undo_lines);
 }

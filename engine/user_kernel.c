@@ -24,6 +24,8 @@ void kernel_run(engine *e, node_state *n) {
     i64 dims[DIMS_MAX];
     u32 output = n->row->output, used = dims_add(e, output, dims, 0);
     u8 *out = e->memory + e->layout.whole_at;
+    ASSERT(n->row->kind == NODE_KERNEL);
+    ASSERT(e->layout.whole_at != 0);
     ASSERT(e->kernels[n->row->group] != NULL);
     for (u32 a = 0; a < k->page_count; a++) {
         in[a] = e->pages[pages[a]].value;
@@ -42,6 +44,7 @@ void kernel_run(engine *e, node_state *n) {
 }
 
 mmsb_status kernel_word(engine *e, const node_state *n, message *m) {
+    ASSERT(e->kernel_fault != 0);
     const image_kernel *k = &e->image->kernels[n->row->group];
     const image_position *p = &e->image->positions[n->row->position];
     const char *page = image_string(e->image, p->page_name), *dot = strrchr(page, '.');

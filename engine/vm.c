@@ -14,6 +14,7 @@ static const void *operand_at(const engine *e, operand o) {
 }
 
 void vm_uniform(engine *e, node_state *n) {
+    ASSERT(n->row->uniform_slots <= e->layout.uniform_slots);
     e->count = 1, e->base = 0, e->lanes_at = NULL;
     for (u32 k = 0; k < n->row->uniform_count; k++) {
         const step *s = &n->uniform[k];
@@ -89,6 +90,8 @@ static void run_load(engine *e, node_state *n, const step *s, fetch *f) {
 
 static void find_lane_fault(engine *e, const step *s, const void *a, const void *b,
                             const u8 *guard) {
+    ASSERT(e->probe != NULL);
+    ASSERT(s->faults);
     u32 width = type_bytes(s->row->type);
     for (u32 k = 0; k < e->count; k++) {
         _Alignas(64) u8 out[64];

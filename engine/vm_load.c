@@ -25,6 +25,8 @@ i64 edge_index(u8 edge, i64 index, u64 dim, u32 axis) {
 
 /* Coordinates of the tile's lanes on every axis of the domain. */
 void load_coordinates(engine *e, const node_state *n) {
+    ASSERT(e->count <= TILE_LANES);
+    ASSERT(n->shape->axis_count <= AXES_MAX);
     const image_shape *s = n->shape;
     for (u32 k = 0; k < e->count; k++) {
         u64 lane = e->lanes_at != NULL ? e->lanes_at[k] : e->base + k;
@@ -61,6 +63,7 @@ static void affine_lane(engine *e, const affine_state *f, const step *s, const i
 
 static void affine_packed(engine *e, node_state *n, const affine_state *f, const step *s, u8 *to,
                           const u8 *guard) {
+    ASSERT(e->lanes_at != NULL);
     i64 c[AXES_MAX];
     u32 axes = n->shape->axis_count;
     for (u32 k = 0; k < e->count; k++) {
@@ -72,6 +75,8 @@ static void affine_packed(engine *e, node_state *n, const affine_state *f, const
 /* A run of lanes that differ in the innermost coordinate only; lanes [k, k + count). */
 static void affine_run(engine *e, node_state *n, const affine_state *f, const step *s, u8 *to,
                        u32 k, u32 count, i64 *c, const u8 *guard) {
+    ASSERT(count > 0);
+    ASSERT(k + count <= e->count);
     u32 axes = n->shape->axis_count, last = axes - 1, width = type_bytes(s->row->type);
     i64 flat = 0, stride = 0;
     bool inside = true;
@@ -104,6 +109,7 @@ static void affine_run(engine *e, node_state *n, const affine_state *f, const st
 }
 
 void load_affine(engine *e, node_state *n, const step *s, void *to, const u8 *guard) {
+    ASSERT(s->row->imm < e->image->affine_count);
     const affine_state *f = &e->affines[s->row->imm];
     u32 axes = n->shape->axis_count;
     if (e->lanes_at != NULL || axes == 0) {
@@ -147,6 +153,7 @@ static i64 index_value(u8 type, const void *index, u32 k) {
 
 /* An index of u64 beyond i64, brought inside where the edge gives the same place. */
 static i64 large_index(u64 index, u8 edge, u64 dim) {
+    ASSERT(dim > 0);
     if (edge == EDGE_WRAP) return (i64)(index % dim);
     if (edge == EDGE_MIRROR) return dim == 1 ? 0 : (i64)(index % (2 * (dim - 1)));
     return INT64_MAX;
@@ -154,6 +161,7 @@ static i64 large_index(u64 index, u8 edge, u64 dim) {
 
 void load_axis(engine *e, const step *s, i64 *to, const i64 *sofar, const void *index,
                const u8 *guard) {
+    ASSERT(s->row->imm < e->image->check_count);
     const image_check *check = &e->image->checks[s->row->imm];
     for (u32 k = 0; k < e->count; k++) {
         i64 before = sofar != NULL ? sofar[k] : 0, value = index_value(s->row->type, index, k);
@@ -171,6 +179,7 @@ void load_axis(engine *e, const step *s, i64 *to, const i64 *sofar, const void *
 }
 
 void load_group(engine *e, const step *s, i32 *to, const void *key, const u8 *guard) {
+    ASSERT(s->row->imm < e->image->check_count);
     const image_check *check = &e->image->checks[s->row->imm];
     for (u32 k = 0; k < e->count; k++) {
         i64 value = index_value(s->row->type, key, k);

@@ -15,6 +15,7 @@ void readers_mark(engine *e, u32 page) {
 }
 
 static void packed_flush(engine *e, node_state *n) {
+    ASSERT(e->packed_count <= TILE_LANES);
     if (e->packed_count == 0) return;
     u32 count = e->packed_count;
     e->packed_count = 0;
@@ -22,6 +23,7 @@ static void packed_flush(engine *e, node_state *n) {
 }
 
 static void tile_run(engine *e, node_state *n, u64 tile) {
+    ASSERT(tile * TILE_LANES < n->shape->lanes);
     const u64 *w = e->work.leaf + tile * 8;
     u32 count = 0;
     for (u32 k = 0; k < 8; k++) count += (u32)__builtin_popcountll(w[k]);
@@ -37,6 +39,7 @@ static void tile_run(engine *e, node_state *n, u64 tile) {
 }
 
 static void map_run(engine *e, node_state *n) {
+    ASSERT(n->row->kind == NODE_MAP);
     u64 lanes = n->shape->lanes;
     vm_uniform(e, n);
     if (e->work.whole || e->work.count * 2 >= lanes) {
@@ -53,6 +56,7 @@ static void map_run(engine *e, node_state *n) {
 }
 
 static mmsb_status asserts_check(engine *e, const node_state *n, message *m) {
+    ASSERT(n->first_assert + n->assert_count <= e->image->assert_count);
     for (u32 k = 0; k < n->assert_count; k++) {
         const image_assert *a = &e->image->asserts[n->first_assert + k];
         if (e->pages[a->page].value[0] == 0) return assert_word(e, a, m);
@@ -61,6 +65,8 @@ static mmsb_status asserts_check(engine *e, const node_state *n, message *m) {
 }
 
 mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
+    ASSERT(row < e->image->node_count);
+    ASSERT(set_is_empty(&e->work));
     node_state *n = &e->nodes[row];
     bool groups = whole;
     e->work.whole = whole;
@@ -93,6 +99,7 @@ mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
 }
 
 mmsb_status waves_run(engine *e, const u32 *list, u32 count, message *m) {
+    ASSERT(list != NULL || count == 0);
     for (u32 k = 0; k < count; k++) TRY(node_run(e, list[k], true, m));
     return MMSB_OK;
 }

@@ -17,6 +17,7 @@ typedef struct chunk {
     u64 bytes, used;
     u64 zero[5];
 } chunk;
+static_assert(sizeof(chunk) == 64, "a chunk's head keeps lines whole");
 
 struct arena {
     chunk *last;
@@ -26,6 +27,8 @@ struct arena {
 static _Atomic u64 system_calls;
 
 static void *system_take(u64 bytes) {
+    ASSERT(bytes != 0);
+    ASSERT(bytes % PAGE_BYTES == 0);
     atomic_fetch_add_explicit(&system_calls, 1, memory_order_relaxed);
     void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -37,6 +40,8 @@ u64 arena_system_calls(void) { return atomic_load_explicit(&system_calls, memory
 /* Adds a chunk with room for `bytes` at any alignment up to a page; false where the limit or memory
  * ends. */
 static bool arena_add(arena *a, u64 bytes) {
+    ASSERT(a->chunk_bytes >= CHUNK_BYTES_MIN);
+    ASSERT(a->chunk_bytes <= CHUNK_BYTES_MAX);
     u64 needed = ALIGN_UP(bytes + sizeof(chunk) + PAGE_BYTES, PAGE_BYTES);
     if (needed < bytes) return false;
     u64 size = u64_max(needed, a->chunk_bytes);
@@ -47,6 +52,7 @@ static bool arena_add(arena *a, u64 bytes) {
     c->before = a->last, c->bytes = size, c->used = sizeof(chunk);
     a->last = c;
     a->bytes += size;
+    ASSERT(a->bytes_max == 0 || a->bytes <= a->bytes_max);
     a->chunk_bytes = u64_min(a->chunk_bytes * 2, CHUNK_BYTES_MAX);
     return true;
 }
@@ -62,6 +68,7 @@ arena *arena_open(u64 bytes_max) {
 void arena_close(arena *a) {
     if (a == NULL) return;
     for (chunk *c = a->last; c != NULL;) {
+        ASSERT(c->used <= c->bytes);
         chunk *before = c->before;
         munmap(c, c->bytes);
         c = before;
@@ -69,6 +76,7 @@ void arena_close(arena *a) {
 }
 
 void arena_clear(arena *a) {
+    ASSERT(a->last != NULL);
     while (a->last->before != NULL) {
         chunk *before = a->last->before;
         a->bytes -= a->last->bytes;
@@ -76,6 +84,7 @@ void arena_clear(arena *a) {
         a->last = before;
     }
     u64 kept = ALIGN_UP(sizeof(chunk), _Alignof(arena)) + sizeof(arena);
+    ASSERT(a->last->used >= kept);
     memset((u8 *)a->last + kept, 0, a->last->used - kept);
     a->last->used = kept;
     a->chunk_bytes = CHUNK_BYTES_MIN;
@@ -95,6 +104,8 @@ void *arena_take(arena *a, u64 bytes, u64 align) {
 }
 
 char *arena_text(arena *a, const char *text, u64 count) {
+    ASSERT(text != NULL || count == 0);
+    ASSERT(count < UINT64_MAX);
     char *copy = arena_take(a, count + 1, 1);
     if (copy == NULL) return NULL;
     memcpy(copy, text, count);
@@ -102,15 +113,21 @@ char *arena_text(arena *a, const char *text, u64 count) {
     return copy;
 }
 
-u64 arena_bytes(const arena *a) { return a->bytes; }
+u64 arena_bytes(const arena *a) {
+    ASSERT(a->bytes != 0);
+    return a->bytes;
+}
 
 void *arena_array(arena *a, u64 count, u64 size, u64 align) {
+    ASSERT(size != 0);
     u64 bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
     return arena_take(a, bytes, align);
 }
 
 bool arena_grow(arena *a, void **items, u32 *capacity, u32 needed, u64 size) {
+    ASSERT(items != NULL);
+    ASSERT(size != 0);
     if (needed <= *capacity) return true;
     u64 next = u64_max(u64_max((u64)*capacity * 2, needed), 16);
     if (next > UINT32_MAX) next = UINT32_MAX;
@@ -119,6 +136,7 @@ bool arena_grow(arena *a, void **items, u32 *capacity, u32 needed, u64 size) {
     if (*capacity != 0) memcpy(copy, *items, *capacity * size);
     *items = copy;
     *capacity = (u32)next;
+    ASSERT(*capacity >= needed);
     return true;
 }
 
@@ -132,5 +150,7 @@ void *region_take(u64 bytes) {
 }
 
 void region_give_back(void *at, u64 bytes) {
+    ASSERT(at == NULL || bytes != 0);
+    ASSERT(((uintptr_t)at & (PAGE_BYTES - 1)) == 0);
     if (at != NULL) munmap(at, ALIGN_UP(bytes, PAGE_BYTES));
 }

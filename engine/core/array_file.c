@@ -9,17 +9,20 @@
 #define PATH_BYTES_MAX 4096u
 
 static bool ends_with(const char *text, u64 count, const char *ending) {
+    ASSERT(ending[0] == '.');
     u64 length = strlen(ending);
     return count > length && memcmp(text + count - length, ending, length) == 0;
 }
 
 bool array_file_is_writable(const char *path) {
+    ASSERT(path != NULL);
     u64 count = strlen(path);
     return ends_with(path, count, ".npy") || ends_with(path, count, ".csv");
 }
 
 /* The part behind the "#" of PATH.csv#COLUMN, NULL where there is none. */
 static const char *column_of(const char *path) {
+    ASSERT(path != NULL);
     const char *mark = strstr(path, ".csv#");
     for (const char *next = mark; next != NULL; next = strstr(next + 1, ".csv#")) mark = next;
     return mark == NULL || mark[5] == 0 ? NULL : mark + 5;
@@ -27,6 +30,8 @@ static const char *column_of(const char *path) {
 
 static mmsb_status map_path(file_calls *f, int folder, const char *path, bool beneath,
                             const void **at, u64 *bytes, message *m) {
+    ASSERT(at != NULL);
+    ASSERT(bytes != NULL);
     if (!beneath) return file_map(f, folder, path, at, bytes, m);
     int fd = -1;
     TRY(file_open_beneath(f, folder, path, &fd, m));
@@ -38,6 +43,8 @@ static mmsb_status map_path(file_calls *f, int folder, const char *path, bool be
 mmsb_status array_file_read(file_calls *f, int folder, const char *path, bool beneath, u8 type,
                             const image_shape *shape, void *to, message *m) {
     ASSERT(f != NULL && path != NULL && to != NULL);
+    ASSERT(type < TYPE_COUNT);
+    ASSERT(shape->lanes > 0);
     char name[PATH_BYTES_MAX];
     const char *column = column_of(path);
     u64 count = column == NULL ? strlen(path) : (u64)(column - 1 - path);
@@ -65,6 +72,7 @@ typedef struct {
 
 static mmsb_status region_sink(void *context, const char *text, u64 count) {
     text_region *r = context;
+    ASSERT(r->used <= r->most);
     ASSERT(count <= r->most - r->used);
     memcpy(r->to + r->used, text, count);
     r->used += count;
@@ -74,6 +82,8 @@ static mmsb_status region_sink(void *context, const char *text, u64 count) {
 /* Pages of the region are touched as the text grows, so the bound costs address space only. */
 static mmsb_status write_csv(file_calls *f, int folder, const char *path, u8 type,
                              const image_shape *shape, const void *from, message *m) {
+    ASSERT(type < TYPE_COUNT);
+    ASSERT(shape->lanes <= LANES_MAX);
     text_region region = {.most = shape->lanes * (NUMBER_TEXT_MAX + 1)};
     region.to = region_take(region.most);
     if (region.to == NULL) {
@@ -98,5 +108,7 @@ mmsb_status array_file_write(file_calls *f, int folder, const char *path, u8 typ
     char head[NPY_HEAD_MAX];
     file_part parts[2] = {{head, npy_head(type, shape, head)},
                           {from, shape->lanes * type_bytes(type)}};
+    ASSERT(parts[0].bytes % 64 == 0);
+    ASSERT(parts[0].bytes <= NPY_HEAD_MAX);
     return file_replace_parts(f, folder, path, parts, 2, m);
 }

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+static_assert(TYPE_COUNT < TYPE_NONE, "no type is the type of nothing");
+static_assert(sizeof(message) == 2048, "a message is on many stacks");
 
 static const struct {
     int exit;
@@ -41,9 +43,11 @@ static void message_append(message *m, const char *format, va_list arguments) {
     int wrote = vsnprintf(m->text + m->used, sizeof m->text - m->used, format, arguments);
     if (wrote > 0) m->used += (u32)wrote;
     if (m->used > sizeof m->text - 1) m->used = sizeof m->text - 1;
+    ASSERT(m->used < sizeof m->text);
 }
 
 mmsb_status message_set(message *m, mmsb_status status, const char *format, ...) {
+    ASSERT(format != NULL);
     if (m == NULL) return status;
     va_list arguments;
     va_start(arguments, format);
@@ -54,6 +58,7 @@ mmsb_status message_set(message *m, mmsb_status status, const char *format, ...)
 }
 
 void message_add(message *m, const char *format, ...) {
+    ASSERT(format != NULL);
     if (m == NULL) return;
     va_list arguments;
     va_start(arguments, format);
@@ -90,6 +95,7 @@ bool type_is_unsigned(u8 type) { return type < TYPE_COUNT && types[type].class =
 bool type_is_integer(u8 type) { return type_is_signed(type) || type_is_unsigned(type); }
 
 u8 type_find(const char *text, size_t count) {
+    ASSERT(text != NULL || count == 0);
     for (u8 k = 0; k < TYPE_COUNT; k++) {
         if (strlen(types[k].text) == count && memcmp(types[k].text, text, count) == 0) return k;
     }

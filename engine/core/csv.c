@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define CSV_BLOCK 4096u
+static_assert(CSV_BLOCK > NUMBER_TEXT_MAX + 1, "a block holds a number and its comma");
 
 /* One field as it stands, without its quotes. */
 typedef struct {
@@ -25,15 +26,18 @@ typedef struct {
 } csv_walk;
 
 static void walk_start(csv_walk *w, const void *bytes, u64 byte_count, const char *name) {
+    ASSERT(bytes != NULL);
     *w = (csv_walk){.at = bytes, .end = (const char *)bytes + byte_count, .name = name};
     w->next_line = 1;
     if (byte_count >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) w->at += 3;
+    ASSERT(w->at <= w->end);
 }
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 /* Goes to the next line that is not blank; false at the end. */
 static bool walk_line(csv_walk *w) {
+    ASSERT(w->at <= w->end);
     for (;;) {
         const char *p = w->at;
         while (p < w->end && is_blank(*p)) p++;
@@ -50,6 +54,8 @@ static bool walk_line(csv_walk *w) {
 
 /* The text behind a quoted field up to its comma or line end must be blank. */
 static csv_step walk_quoted(csv_walk *w, csv_field *out) {
+    ASSERT(w->at < w->end);
+    ASSERT(*w->at == '"');
     const char *p = w->at + 1;
     out->text = p;
     out->quoted = true;
@@ -58,6 +64,7 @@ static csv_step walk_quoted(csv_walk *w, csv_field *out) {
         p += *p == '"' ? 2 : 1;
     }
     if (p >= w->end) return FIELD_BROKEN;
+    ASSERT(p >= out->text);
     out->count = (u64)(p - out->text);
     for (p++; p < w->end && is_blank(*p); p++) {
     }
@@ -68,6 +75,7 @@ static csv_step walk_quoted(csv_walk *w, csv_field *out) {
 static csv_step walk_field(csv_walk *w, csv_field *out) {
     if (!w->line_open) return FIELD_LINE_END;
     while (w->at < w->end && is_blank(*w->at)) w->at++;
+    ASSERT(w->at <= w->end);
     w->column++;
     *out = (csv_field){.text = w->at};
     csv_step step = FIELD_GIVEN;
@@ -85,6 +93,7 @@ static csv_step walk_field(csv_walk *w, csv_field *out) {
 }
 
 static mmsb_status csv_wrong(const csv_walk *w, message *m, const char *what) {
+    ASSERT(w->line > 0);
     return message_set(m, MMSB_WRONG, "%s:%llu, column %llu: %s", w->name,
                        (unsigned long long)w->line, (unsigned long long)w->column, what);
 }
@@ -94,6 +103,7 @@ static mmsb_status csv_broken(const csv_walk *w, message *m) {
 }
 
 static bool field_is_number(const csv_field *f) {
+    ASSERT(f->text != NULL);
     u64 bits;
     if (number_parse(TYPE_BOOL, f->text, f->count, &bits) == NUMBER_OK) return true;
     return number_parse(TYPE_F64, f->text, f->count, &bits) != NUMBER_NOT_ONE;
@@ -101,6 +111,7 @@ static bool field_is_number(const csv_field *f) {
 
 /* Whether the field reads as `name`; inside quotes two quotes stand for one. */
 static bool field_is_name(const csv_field *f, const char *name) {
+    ASSERT(name != NULL);
     u64 k = 0;
     for (; k < f->count && *name != 0; name++) {
         if (f->text[k] != *name) return false;
@@ -129,11 +140,14 @@ static mmsb_status look_at_first(csv_walk w, const char *column, csv_first *out,
             out->wanted = out->fields;
         }
     }
+    ASSERT(out->wanted <= out->fields);
     return step == FIELD_BROKEN ? csv_broken(&w, m) : MMSB_OK;
 }
 
 static mmsb_status parse_field(const csv_walk *w, const csv_field *f, u8 type, void *to,
                                message *m) {
+    ASSERT(type < TYPE_COUNT);
+    ASSERT(to != NULL);
     u64 bits = 0;
     int shown = (int)u64_min(f->count, 60);
     char what[200];
@@ -162,6 +176,8 @@ typedef struct {
 } csv_plan;
 
 static mmsb_status read_line(csv_walk *w, const csv_plan *plan, u8 *to, message *m) {
+    ASSERT(w->line_open);
+    ASSERT(plan->fields > 0);
     u32 width = type_bytes(plan->type);
     csv_field f;
     csv_step step;
@@ -188,6 +204,7 @@ static mmsb_status plan_columns(const csv_walk *w, const csv_first *first, const
                                 const image_shape *shape, csv_plan *plan, message *m) {
     plan->fields = shape->axis_count > 1 ? shape->dims[shape->axis_count - 1] : 1;
     plan->rows = shape->lanes / plan->fields;
+    ASSERT(shape->lanes % plan->fields == 0);
     if (column == NULL) return MMSB_OK;
     if (plan->fields != 1) {
         return message_set(m, MMSB_WRONG,
@@ -206,6 +223,7 @@ static mmsb_status plan_columns(const csv_walk *w, const csv_first *first, const
 
 static mmsb_status wrong_rows(const csv_walk *w, const csv_plan *plan, u64 rows, bool names,
                               message *m) {
+    ASSERT(rows != plan->rows);
     return message_set(
         m, MMSB_WRONG, "%s:%llu: the file has %s%llu lines of values%s, but the page needs %llu",
         w->name, (unsigned long long)w->line, rows > plan->rows ? "more than " : "",
@@ -232,6 +250,7 @@ mmsb_status csv_read(const void *bytes, u64 byte_count, const char *name, const 
         if (row == plan.rows) return wrong_rows(&walk, &plan, row + 1, first.names, m);
         TRY(read_line(&walk, &plan, (u8 *)to + row * line_bytes, m));
     }
+    ASSERT(row <= plan.rows);
     if (row != plan.rows) return wrong_rows(&walk, &plan, row, first.names, m);
     return MMSB_OK;
 }
@@ -244,10 +263,12 @@ mmsb_status csv_write(u8 type, const image_shape *shape, const void *from, csv_s
     u64 fields = shape->axis_count > 1 ? shape->dims[shape->axis_count - 1] : 1;
     u32 width = type_bytes(type);
     u8 shown = type == TYPE_BOOL ? TYPE_U8 : type;
+    ASSERT(shape->lanes % fields == 0);
     for (u64 lane = 0; lane < shape->lanes; lane++) {
         u64 bits = number_load(type, (const u8 *)from + lane * width);
         used += number_format(shown, bits, block + used);
         block[used++] = (lane + 1) % fields == 0 ? '\n' : ',';
+        ASSERT(used <= CSV_BLOCK);
         if (used > CSV_BLOCK - NUMBER_TEXT_MAX - 1) {
             TRY(sink(context, block, used));
             used = 0;

@@ -29,6 +29,7 @@ static int system_above_standard(int fd) {
 }
 
 static int system_open_at(file_calls *self, int folder, const char *path, int flags, int mode) {
+    ASSERT(path != NULL);
     (void)self;
     int fd;
     do fd = openat(folder, path, flags | O_CLOEXEC, mode);
@@ -37,11 +38,15 @@ static int system_open_at(file_calls *self, int folder, const char *path, int fl
 }
 
 static int system_close(file_calls *self, int fd) {
+    ASSERT(fd >= 0);
     (void)self;
     return close(fd) == 0 ? 0 : -errno;
 }
 
 static i64 system_read_at(file_calls *self, int fd, void *to, u64 bytes, u64 at) {
+    ASSERT(fd >= 0);
+    ASSERT(to != NULL || bytes == 0);
+    ASSERT(at <= INT64_MAX || at == FILE_STREAM);
     (void)self;
     size_t most = (size_t)u64_min(bytes, CALL_BYTES_MAX);
     ssize_t got = at == FILE_STREAM ? read(fd, to, most) : pread(fd, to, most, (off_t)at);
@@ -49,6 +54,9 @@ static i64 system_read_at(file_calls *self, int fd, void *to, u64 bytes, u64 at)
 }
 
 static i64 system_write_at(file_calls *self, int fd, const void *from, u64 bytes, u64 at) {
+    ASSERT(fd >= 0);
+    ASSERT(from != NULL || bytes == 0);
+    ASSERT(at <= INT64_MAX || at == FILE_STREAM);
     (void)self;
     size_t most = (size_t)u64_min(bytes, CALL_BYTES_MAX);
     ssize_t put = at == FILE_STREAM ? write(fd, from, most) : pwrite(fd, from, most, (off_t)at);
@@ -56,31 +64,39 @@ static i64 system_write_at(file_calls *self, int fd, const void *from, u64 bytes
 }
 
 static int system_sync_data(file_calls *self, int fd) {
+    ASSERT(fd >= 0);
     (void)self;
     return fdatasync(fd) == 0 ? 0 : -errno;
 }
 
 static int system_sync(file_calls *self, int fd) {
+    ASSERT(fd >= 0);
     (void)self;
     return fsync(fd) == 0 ? 0 : -errno;
 }
 
 static int system_reserve(file_calls *self, int fd, u64 at, u64 bytes) {
+    ASSERT(fd >= 0);
+    ASSERT(bytes > 0);
     (void)self;
     return -posix_fallocate(fd, (off_t)at, (off_t)bytes);
 }
 
 static int system_truncate(file_calls *self, int fd, u64 bytes) {
+    ASSERT(fd >= 0);
     (void)self;
     return ftruncate(fd, (off_t)bytes) == 0 ? 0 : -errno;
 }
 
 static int system_rename_at(file_calls *self, int folder, const char *from, const char *to) {
+    ASSERT(from != NULL);
+    ASSERT(to != NULL);
     (void)self;
     return renameat(folder, from, folder, to) == 0 ? 0 : -errno;
 }
 
 static int system_unlink_at(file_calls *self, int folder, const char *path) {
+    ASSERT(path != NULL);
     (void)self;
     if (unlinkat(folder, path, 0) == 0) return 0;
     if (errno != EISDIR) return -errno;
@@ -88,11 +104,13 @@ static int system_unlink_at(file_calls *self, int folder, const char *path) {
 }
 
 static int system_make_folder_at(file_calls *self, int folder, const char *path, int mode) {
+    ASSERT(path != NULL);
     (void)self;
     return mkdirat(folder, path, (mode_t)mode) == 0 ? 0 : -errno;
 }
 
 static int system_lock(file_calls *self, int fd) {
+    ASSERT(fd >= 0);
     (void)self;
     struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(fd, F_OFD_SETLK, &all) == 0) return 0;
@@ -100,6 +118,7 @@ static int system_lock(file_calls *self, int fd) {
 }
 
 static i64 system_size(file_calls *self, int fd) {
+    ASSERT(fd >= 0);
     (void)self;
     struct stat s;
     if (fstat(fd, &s) != 0) return -errno;
@@ -110,10 +129,13 @@ static u64 system_clock_ns(file_calls *self) {
     (void)self;
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
+    ASSERT(t.tv_sec >= 0);
+    ASSERT(t.tv_nsec < 1000000000);
     return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
 }
 
 static int system_random(file_calls *self, void *to, u64 bytes) {
+    ASSERT(to != NULL || bytes == 0);
     (void)self;
     for (u64 done = 0; done < bytes;) {
         ssize_t got = getrandom((char *)to + done, bytes - done, 0);
@@ -125,6 +147,7 @@ static int system_random(file_calls *self, void *to, u64 bytes) {
 
 static int system_list(file_calls *self, int folder, void (*visit)(void *context, const char *name),
                        void *context) {
+    ASSERT(visit != NULL);
     (void)self;
     int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -203,6 +226,7 @@ mmsb_status file_write_all(file_calls *f, int fd, const void *from, u64 bytes, u
 /* Each folder on the way is opened by itself and without following links: what openat2 does in
  * one call. */
 static int beneath_walk(file_calls *f, int folder, const char *path) {
+    ASSERT(strlen(path) < PATH_BYTES_MAX);
     char part[PATH_BYTES_MAX];
     int at = folder;
     if (path[0] == '/') return -EXDEV;
@@ -225,6 +249,7 @@ static int beneath_walk(file_calls *f, int folder, const char *path) {
 }
 
 static int beneath_open(file_calls *f, int folder, const char *path) {
+    ASSERT(path[0] != 0);
     if (f != file_system()) return beneath_walk(f, folder, path);
     struct open_how how = {
         .flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC,
@@ -262,6 +287,9 @@ mmsb_status file_open_beneath(file_calls *f, int folder, const char *path, int *
 
 mmsb_status file_map_fd(file_calls *f, int fd, const char *name, const void **at, u64 *bytes,
                         message *m) {
+    ASSERT(fd >= 0);
+    ASSERT(at != NULL);
+    ASSERT(bytes != NULL);
     *at = NULL;
     *bytes = 0;
     i64 size = f->size(f, fd);
@@ -319,6 +347,8 @@ mmsb_status file_open_folder_of(file_calls *f, int folder, const char *path, int
 
 static mmsb_status replace_write(file_calls *f, int fd, const file_part *parts, u32 count,
                                  const char *name, message *m) {
+    ASSERT(fd >= 0);
+    ASSERT(count > 0);
     u64 at = 0;
     for (u32 k = 0; k < count; k++) {
         TRY(file_write_all(f, fd, parts[k].from, parts[k].bytes, at, name, m));
@@ -330,6 +360,8 @@ static mmsb_status replace_write(file_calls *f, int fd, const file_part *parts, 
 
 static mmsb_status replace_in(file_calls *f, int folder, const char *name, const file_part *parts,
                               u32 count, message *m) {
+    ASSERT(name[0] != 0);
+    ASSERT(strchr(name, '/') == NULL);
     char beside[PATH_BYTES_MAX];
     u64 chance = 0;
     int random = f->random(f, &chance, sizeof(chance));

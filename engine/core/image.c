@@ -17,6 +17,8 @@ u32 image_find_page(const image *i, const char *name, size_t count) {
 
 /* A PREV page is told by the page that it lags. */
 static int lane_name(const image *i, u32 page, char *to, size_t bytes) {
+    ASSERT(page < i->page_count);
+    ASSERT(bytes > 0);
     const image_page *p = &i->pages[page];
     if (p->kind == PAGE_EPOCH) return snprintf(to, bytes, "epoch");
     if (p->kind != PAGE_PREV) return snprintf(to, bytes, "%s", image_string(i, p->name));

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 mmsb_status verify_refuse(const verify *v, const char *table, u64 row, const char *reason) {
+    ASSERT(table != NULL);
     ASSERT(reason != NULL);
     return message_set(v->m, MMSB_DAMAGED, "damaged image: %s %llu: %s", table,
                        (unsigned long long)row, reason);
@@ -39,8 +40,10 @@ static const u32 section_row_bytes[SECTION_COUNT] = {
     [SECTION_KERNEL_PAGES] = sizeof(u32),
     [SECTION_PLAN] = sizeof(image_plan),
 };
+static_assert(ARRAY_COUNT(section_row_bytes) == SECTION_COUNT, "every section has a width");
 
 static mmsb_status verify_head(const image_head *h, u64 byte_count, message *m) {
+    ASSERT(byte_count >= sizeof(image_head));
     if (memcmp(h->magic, IMAGE_MAGIC, sizeof(h->magic)) != 0) {
         return message_set(m, MMSB_DAMAGED,
                            "not an image: it does not start as a .mmsbx file does");
@@ -72,6 +75,8 @@ static bool bytes_are_zero(const u8 *at, u64 count) {
 
 /* Sections stand in order, each at the next multiple of 64, with zeros between. */
 static mmsb_status verify_section(const image_head *h, u32 section, u64 *end, message *m) {
+    ASSERT(section < SECTION_COUNT);
+    ASSERT(*end <= h->bytes);
     const u8 *bytes = (const u8 *)h;
     u64 at = h->sections[section].at, count = h->sections[section].count;
     if (count == 0 && at == 0) return MMSB_OK;
@@ -88,6 +93,7 @@ static mmsb_status verify_section(const image_head *h, u32 section, u64 *end, me
 #define SECTION_ROW_COUNT(name) ((u32)h->sections[SECTION_##name].count)
 
 static void view_fill_graph(image *out, const image_head *h) {
+    ASSERT(out->head == h);
     out->strings = SECTION_ROWS(STRINGS);
     out->string_bytes = SECTION_ROW_COUNT(STRINGS);
     out->shapes = SECTION_ROWS(SHAPES);
@@ -115,6 +121,8 @@ static void view_fill_graph(image *out, const image_head *h) {
 }
 
 static void view_fill_rest(image *out, const image_head *h) {
+    ASSERT(out->head == h);
+    ASSERT(out->page_count == h->sections[SECTION_PAGES].count);
     out->first = SECTION_ROWS(FIRST);
     out->first_count = SECTION_ROW_COUNT(FIRST);
     out->epoch0 = SECTION_ROWS(EPOCH0);
@@ -152,6 +160,7 @@ mmsb_status verify_sections(const void *bytes, u64 byte_count, image *out, messa
     for (u32 section = 0; section < SECTION_COUNT; section++) {
         TRY(verify_section(h, section, &end, m));
     }
+    ASSERT(end <= byte_count);
     bool ends = byte_count == end || byte_count == ALIGN_UP(end, 64);
     if (!ends || !bytes_are_zero((const u8 *)bytes + end, byte_count - end)) {
         return message_set(m, MMSB_DAMAGED, "damaged image: bytes stand behind its last section");
@@ -166,6 +175,7 @@ mmsb_status verify_sections(const void *bytes, u64 byte_count, image *out, messa
 }
 
 static mmsb_status verify_take_tables(verify *v, arena *scratch) {
+    ASSERT(v->i->page_count >= 1);
     const image *i = v->i;
     bool taken = true;
     for (u32 mode = 0; mode < MODE_COUNT; mode++) {
@@ -189,6 +199,8 @@ static mmsb_status verify_groups(verify *v) {
     for (u32 n = 0; n < i->node_count; n++) {
         const image_node *node = &i->nodes[n];
         if (node->kind != NODE_KEYED) continue;
+        ASSERT(node->group < i->page_count);
+        ASSERT(node->output < i->page_count);
         const page_origin *origin = &v->origins[node->group];
         u64 groups = i->shapes[i->pages[node->output].shape].dims[0];
         NEED(origin->kind == ORIGIN_GROUP && origin->bound <= groups, "node", n,
@@ -211,10 +223,12 @@ static mmsb_status verify_nodes(verify *v) {
     }
     NEED(instructions == i->instruction_count && reads == i->read_count, "node", i->node_count,
          "instructions or reads belong to no node");
+    ASSERT(v->writer[MODE_LATER] != NULL);
     return verify_groups(v);
 }
 
 static mmsb_status verify_plan(verify *v, arena *scratch, message *m) {
+    ASSERT(v->i->plan != NULL);
     layout computed = {0};
     TRY(layout_compute(v->i, scratch, &computed, m));
     NEED(memcmp(&computed.plan, v->i->plan, sizeof(image_plan)) == 0, "plan", 0,
@@ -223,6 +237,7 @@ static mmsb_status verify_plan(verify *v, arena *scratch, message *m) {
 }
 
 static mmsb_status verify_all(image *out, arena *scratch, message *m) {
+    ASSERT(out->head != NULL);
     verify state = {.i = out, .m = m};
     verify *v = &state;
     TRY(verify_tables(v));
@@ -245,6 +260,7 @@ mmsb_status image_verify(const void *bytes, u64 byte_count, image *out, message 
     if (scratch == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory to verify the image");
     mmsb_status status = verify_all(&view, scratch, m);
     arena_close(scratch);
+    ASSERT(status != MMSB_OK || view.page_count >= 1);
     if (status == MMSB_OK) *out = view;
     return status;
 }

@@ -17,6 +17,8 @@ static bool affine_add(i64 *sum, i64 coefficient, u64 extent) {
  * sum can pass 2^62. */
 static bool affine_axis_range(const image *i, const image_affine_axis *a, const image_shape *domain,
                               i64 *low, i64 *high) {
+    ASSERT(a->term_count <= AXES_MAX);
+    ASSERT((u64)a->term_at + a->term_count <= i->term_count);
     *low = *high = a->constant;
     if (a->constant >= AFFINE_LIMIT || a->constant <= -AFFINE_LIMIT) return false;
     for (u32 k = 0; k < a->term_count; k++) {
@@ -29,6 +31,7 @@ static bool affine_axis_range(const image *i, const image_affine_axis *a, const 
 }
 
 mmsb_status verify_affine(verify *v, u32 affine, const image_shape *domain) {
+    ASSERT(domain->axis_count <= AXES_MAX);
     const image *i = v->i;
     NEED(affine < i->affine_count, "affine", affine, "it is not there");
     const image_affine *a = &i->affines[affine];

@@ -3,9 +3,14 @@
  * Needs verified tables. */
 #include "image_verify.h"
 
-static u64 page_lanes(const image *i, u32 page) { return i->shapes[i->pages[page].shape].lanes; }
+static u64 page_lanes(const image *i, u32 page) {
+    ASSERT(page < i->page_count);
+    return i->shapes[i->pages[page].shape].lanes;
+}
 
 static mmsb_status verify_read(verify *v, u32 node, u32 row) {
+    ASSERT(node < v->i->node_count);
+    ASSERT(row < v->i->read_count);
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     const image_read *r = &i->reads[row];
@@ -43,6 +48,7 @@ static mmsb_status verify_read(verify *v, u32 node, u32 row) {
 }
 
 static bool node_reads(const image *i, const image_node *n, u32 page, u32 kind) {
+    ASSERT((u64)n->read_at + n->read_count <= i->read_count);
     for (u32 r = 0; r < n->read_count; r++) {
         const image_read *read = &i->reads[n->read_at + r];
         if (read->page == page && read->kind == kind) return true;
@@ -52,6 +58,7 @@ static bool node_reads(const image *i, const image_node *n, u32 page, u32 kind) 
 
 /* Sums and products are of the widest types; the rest is of any. */
 static bool reduce_takes(u8 reduce, u8 type) {
+    ASSERT(type < TYPE_COUNT);
     if (reduce != REDUCE_SUM && reduce != REDUCE_PROD) return true;
     return type == TYPE_I64 || type == TYPE_U64 || type_is_float(type);
 }
@@ -61,6 +68,8 @@ static bool node_is_arg(const image_node *n) {
 }
 
 mmsb_status verify_output_of(verify *v, u32 node, u8 type) {
+    ASSERT(type < TYPE_COUNT);
+    ASSERT(v->i->nodes[node].kind != NODE_MAP);
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     NEED(n->output > 0 && n->output < i->page_count, "node", node, "it has no output");
@@ -78,11 +87,13 @@ mmsb_status verify_output_of(verify *v, u32 node, u8 type) {
 }
 
 static mmsb_status verify_output(verify *v, u32 node) {
+    ASSERT(v->i->nodes[node].kind != NODE_WHOLE);
     const image_node *n = &v->i->nodes[node];
     return verify_output_of(v, node, node_is_arg(n) ? TYPE_I64 : n->type);
 }
 
 static mmsb_status verify_element(verify *v, u32 node) {
+    ASSERT(v->i->nodes[node].shape < v->i->shape_count);
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     u64 lanes = i->shapes[n->shape].lanes;
@@ -102,6 +113,7 @@ static mmsb_status verify_element(verify *v, u32 node) {
 }
 
 static mmsb_status verify_reduce(verify *v, u32 node) {
+    ASSERT(v->i->nodes[node].kind == NODE_REDUCE);
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     const image_shape *domain = &i->shapes[n->shape];
@@ -109,6 +121,7 @@ static mmsb_status verify_reduce(verify *v, u32 node) {
          "it keeps axes that it has not");
     u64 outer = 1;
     for (u32 axis = 0; axis < n->outer_axes; axis++) outer *= domain->dims[axis];
+    ASSERT(domain->lanes % outer == 0);
     TRY(verify_output(v, node));
     NEED(page_lanes(i, n->output) == outer, "node", node, "its output has other lanes");
     NEED((n->flags & NODE_PARTIALS) == 0 || domain->lanes / outer > LEAF_LANES, "node", node,
@@ -118,6 +131,7 @@ static mmsb_status verify_reduce(verify *v, u32 node) {
 
 /* The domain is the element's shape, its leading axes the group's; the output is [G, the rest]. */
 static mmsb_status verify_keyed(verify *v, u32 node) {
+    ASSERT(v->i->nodes[node].kind == NODE_KEYED);
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     const image_shape *domain = &i->shapes[n->shape];
@@ -142,6 +156,7 @@ static mmsb_status verify_keyed(verify *v, u32 node) {
 }
 
 static mmsb_status verify_node_fields(verify *v, u32 node) {
+    ASSERT(node < v->i->node_count);
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     u8 modes = NODE_IN_FIRST | NODE_IN_EPOCH0 | NODE_IN_LATER;
@@ -161,6 +176,7 @@ static mmsb_status verify_node_fields(verify *v, u32 node) {
 
 /* A user's kernel: it reads all of its arguments, and its domain is its output's shape. */
 static mmsb_status verify_kernel_node(verify *v, u32 node) {
+    ASSERT(v->i->nodes[node].kind == NODE_KERNEL);
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     NEED(n->group < i->kernel_count && n->type < TYPE_COUNT && n->reduce == 0 &&
@@ -180,6 +196,7 @@ static mmsb_status verify_kernel_node(verify *v, u32 node) {
 }
 
 mmsb_status verify_node(verify *v, u32 node) {
+    ASSERT(node < v->i->node_count);
     const image_node *n = &v->i->nodes[node];
     TRY(verify_node_fields(v, node));
     for (u32 r = 0; r < n->read_count; r++) TRY(verify_read(v, node, n->read_at + r));

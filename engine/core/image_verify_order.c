@@ -13,6 +13,8 @@ typedef struct {
 /* Whether the page has its value when the command at `place` of the list reads it. */
 static bool page_is_there(const verify *v, const command_list *list, u32 page, u32 wave,
                           u32 place) {
+    ASSERT(page < v->i->page_count);
+    ASSERT(list->mode < MODE_COUNT);
     const image_page *p = &v->i->pages[page];
     /* In epoch 0 a PREV page is filled as soon as its page is. */
     if (p->kind == PAGE_PREV && list->mode == MODE_EPOCH0) p = &v->i->pages[page = p->of];
@@ -30,6 +32,8 @@ static bool page_is_there(const verify *v, const command_list *list, u32 page, u
 }
 
 static mmsb_status verify_command(verify *v, const command_list *list, u32 at, u32 *wave) {
+    ASSERT(at < list->count);
+    ASSERT(*wave == 0 || list->mode != MODE_FIRST);
     const image *i = v->i;
     u32 row = list->rows[at];
     NEED(row < i->node_count, list->name, at, "its node is not there");
@@ -53,6 +57,7 @@ static mmsb_status verify_list(verify *v, const command_list *list) {
     memset(v->place, 0, (size_t)i->node_count * sizeof(u32));
     for (u32 at = 0; at < list->count; at++) TRY(verify_command(v, list, at, &wave));
     for (u32 n = 0; n < i->node_count; n++) meant += (i->nodes[n].flags >> list->mode) & 1u;
+    ASSERT(meant <= i->node_count);
     NEED(meant == list->count, list->name, list->count, "a node that is meant for it is missing");
     return MMSB_OK;
 }
@@ -62,6 +67,7 @@ static mmsb_status verify_readers(verify *v) {
     const image *i = v->i;
     u64 at = 0, later = 0;
     for (u32 r = 0; r < i->read_count; r++) {
+        ASSERT(i->reads[r].node < i->node_count);
         later += (i->nodes[i->reads[r].node].flags & NODE_IN_LATER) != 0;
     }
     NEED(later == i->reader_count, "reader", i->reader_count, "a read is missing");
@@ -84,12 +90,15 @@ static mmsb_status verify_readers(verify *v) {
 
 /* Whether epoch 0 leaves a value in the page. */
 static bool page_has_value(const verify *v, u32 page) {
+    ASSERT(page < v->i->page_count);
     const image_page *p = &v->i->pages[page];
     if (p->kind != PAGE_DERIVED) return true;
     return v->writer[MODE_EPOCH0][page] != 0 || v->writer[MODE_FIRST][page] != 0;
 }
 
 static mmsb_status verify_results(const verify *v) {
+    ASSERT(v->writer[MODE_EPOCH0] != NULL);
+    ASSERT(v->writer[MODE_LATER] != NULL);
     const image *i = v->i;
     for (u32 row = 0; row < i->export_count; row++) {
         NEED(page_has_value(v, i->exports[row]), "export", row, "nothing computes its page");

@@ -13,6 +13,7 @@ static const struct {
 } operators[] = {
 #include "../../kernels/ops.def"
 };
+static_assert(ARRAY_COUNT(operators) < INSTRUCTION_FIRST, "operators come before the rest");
 #undef OP
 #define OP(name, text, arity, operands, result, faults) OPERATOR_##name,
 enum {
@@ -55,6 +56,8 @@ typedef struct {
 
 /* The slot of that number, NULL where it is outside. */
 static slot *program_slot(program *p, u16 number) {
+    ASSERT(p->node->uniform_slots <= SLOTS_MAX);
+    ASSERT(p->node->tile_slots <= SLOTS_MAX);
     u32 at = number & (SLOT_UNIFORM - 1u);
     if (number == SLOT_NONE) return NULL;
     if ((number & SLOT_UNIFORM) != 0) return at < p->node->uniform_slots ? &p->once[at] : NULL;
@@ -63,6 +66,7 @@ static slot *program_slot(program *p, u16 number) {
 
 /* Whether the operand is assigned, holds `type` and may be used here. */
 static bool operand_is(program *p, u16 number, u8 type) {
+    ASSERT(type < TYPE_COUNT);
     const slot *s = program_slot(p, number);
     if (s == NULL || s->type != type) return false;
     return !p->uniform || (number & SLOT_UNIFORM) != 0;
@@ -73,6 +77,8 @@ static bool guard_is(program *p, u16 number) {
 }
 
 static mmsb_status assign(program *p, u16 number, u8 type, u8 known, u32 row) {
+    ASSERT(type < TYPE_COUNT);
+    ASSERT(known <= VALUE_GROUP);
     slot *s = program_slot(p, number);
     NEED_HERE(s != NULL && ((number & SLOT_UNIFORM) != 0) == p->uniform,
               "its result has no slot of its part");
@@ -81,6 +87,7 @@ static mmsb_status assign(program *p, u16 number, u8 type, u8 known, u32 row) {
 }
 
 static bool operands_allow(char operands, u8 type) {
+    ASSERT(type < TYPE_COUNT);
     switch (operands) {
     case 'N': return type != TYPE_BOOL;
     case 'F': return type_is_float(type);
@@ -93,12 +100,14 @@ static bool operands_allow(char operands, u8 type) {
 
 /* An offset narrowed from i64 to i32 still is one; every other conversion forgets. */
 static value_kind convert_keeps(program *p, const image_instruction *n) {
+    ASSERT(n->op == OPERATOR_CONVERT);
     const slot *a = program_slot(p, n->a);
     return a != NULL && n->type == TYPE_I64 && n->type2 == TYPE_I32 ? (value_kind)a->known
                                                                     : VALUE_ANY;
 }
 
 static mmsb_status verify_operator(program *p, const image_instruction *n) {
+    ASSERT(n->op < ARRAY_COUNT(operators));
     u8 arity = operators[n->op].arity;
     bool faults = operators[n->op].faults != 0;
     NEED_HERE(n->type < TYPE_COUNT && operands_allow(operators[n->op].operands[0], n->type),
@@ -128,19 +137,23 @@ static bool no_operands(const image_instruction *n) {
 }
 
 static u64 page_lanes(const program *p, u32 page) {
+    ASSERT(page < p->i->page_count);
     return p->i->shapes[p->i->pages[page].shape].lanes;
 }
 
 /* Whether the node's footprints cover a load of any lane of the page. */
 static bool read_whole(const program *p, u32 page) {
+    ASSERT(page < p->i->page_count);
     return p->v->all_reader[page] == p->node_row + 1;
 }
 
 static bool read_by_lane(const program *p, u32 page) {
+    ASSERT(page < p->i->page_count);
     return read_whole(p, page) || p->v->lane_reader[page] == p->node_row + 1;
 }
 
 static mmsb_status verify_const(program *p, const image_instruction *n) {
+    ASSERT(n->op == IN_CONST);
     NEED_HERE(p->uniform && n->imm < p->i->constant_count && no_operands(n) &&
                   n->type < TYPE_COUNT && verify_bits_fit(n->type, p->i->constants[n->imm]),
               "its constant does not fit");
@@ -149,11 +162,13 @@ static mmsb_status verify_const(program *p, const image_instruction *n) {
 
 /* A lane of an OFFSETS page is known to be one; a lane of any other is only a number. */
 static mmsb_status assign_lane(program *p, const image_instruction *n) {
+    ASSERT(n->imm < p->i->page_count);
     bool offsets = (p->i->pages[n->imm].flags & PAGE_OFFSETS) != 0;
     return assign(p, n->dst, n->type, offsets ? VALUE_OFFSETS : VALUE_ANY, offsets ? n->imm : 0);
 }
 
 static mmsb_status verify_lane(program *p, const image_instruction *n) {
+    ASSERT(n->op == IN_SCALAR || n->op == IN_LANE);
     bool scalar = n->op == IN_SCALAR;
     NEED_HERE(p->uniform == scalar && no_operands(n), "it stands in the wrong part");
     NEED_HERE(n->imm > 0 && n->imm < p->i->page_count && p->i->pages[n->imm].type == n->type,
@@ -171,6 +186,7 @@ static mmsb_status verify_affine_load(program *p, const image_instruction *n) {
                   n->b == SLOT_NONE && guard_is(p, n->c),
               "its operands are not there");
     const image_affine *a = &p->i->affines[n->imm];
+    ASSERT(a->page < p->i->page_count);
     NEED_HERE(p->i->pages[a->page].type == n->type, "it loads no page of its type");
     NEED_HERE(read_whole(p, a->page) || p->v->affine_reader[n->imm] == p->node_row + 1,
               "no footprint covers its load");
@@ -181,6 +197,8 @@ static mmsb_status verify_affine_load(program *p, const image_instruction *n) {
 }
 
 static bool read_by_gather(const program *p, u32 page, u32 offsets) {
+    ASSERT(page < p->i->page_count);
+    ASSERT(offsets < p->i->page_count);
     for (u32 r = 0; r < p->node->read_count; r++) {
         const image_read *read = &p->i->reads[p->node->read_at + r];
         if (read->kind == READ_GATHER && read->page == page && read->arg == offsets) return true;
@@ -195,7 +213,9 @@ static mmsb_status verify_gather(program *p, const image_instruction *n) {
     NEED_HERE((n->type2 == TYPE_I32 || n->type2 == TYPE_I64) && operand_is(p, n->a, n->type2),
               "its offset is not there");
     const slot *a = program_slot(p, n->a);
+    ASSERT(a != NULL);
     NEED_HERE(a->known == VALUE_OFFSETS, "its offset comes from no page of offsets");
+    ASSERT(a->row < p->i->page_count);
     const image_page *of = &p->i->pages[p->i->pages[a->row].of];
     NEED_HERE(
         verify_shapes_equal(&p->i->shapes[of->shape], &p->i->shapes[p->i->pages[n->imm].shape]),
@@ -205,6 +225,7 @@ static mmsb_status verify_gather(program *p, const image_instruction *n) {
 }
 
 static mmsb_status verify_iota(program *p, const image_instruction *n) {
+    ASSERT(p->domain->axis_count <= AXES_MAX);
     NEED_HERE(!p->uniform && no_operands(n) && n->imm < p->domain->axis_count &&
                   n->type == TYPE_I64,
               "it counts no axis of its domain");
@@ -217,6 +238,7 @@ static bool chain_goes_on(program *p, u16 number, const image_check *c) {
     if (!operand_is(p, number, TYPE_I64)) return false;
     const slot *s = program_slot(p, number);
     if (s->known != VALUE_CHAIN) return false;
+    ASSERT(s->row < p->i->check_count);
     const image_check *before = &p->i->checks[s->row];
     return before->page == c->page && before->axis + 1 == c->axis;
 }
@@ -226,6 +248,7 @@ static mmsb_status verify_axis(program *p, const image_instruction *n) {
                   operand_is(p, n->b, n->type) && guard_is(p, n->c),
               "its operands are not there");
     const image_check *c = &p->i->checks[n->imm];
+    ASSERT(c->page < p->i->page_count);
     u8 edge = c->axis < PAGE_AXES_MAX ? p->i->pages[c->page].edge[c->axis] : EDGE_NONE;
     NEED_HERE(c->edge == edge, "its edge is not its page's");
     NEED_HERE(chain_goes_on(p, n->a, c), "it does not go on from the axis before");
@@ -235,6 +258,7 @@ static mmsb_status verify_axis(program *p, const image_instruction *n) {
 }
 
 static mmsb_status verify_group(program *p, const image_instruction *n) {
+    ASSERT(n->op == IN_GROUP);
     NEED_HERE(!p->uniform && n->imm < p->i->check_count && n->a == SLOT_NONE &&
                   type_is_integer(n->type) && operand_is(p, n->b, n->type) && guard_is(p, n->c),
               "its operands are not there");
@@ -246,7 +270,9 @@ static mmsb_status verify_group(program *p, const image_instruction *n) {
 
 /* A page of offsets takes only whole chains of its target's shape. */
 static bool store_fits_offsets(const program *p, const slot *s, const image_page *page) {
+    ASSERT(page->of < p->i->page_count);
     if (s->known != VALUE_CHAIN) return false;
+    ASSERT(s->row < p->i->check_count);
     const image_check *last = &p->i->checks[s->row];
     const image_shape *chain = &p->i->shapes[p->i->pages[last->page].shape];
     return last->axis + 1u == chain->axis_count &&
@@ -254,6 +280,8 @@ static bool store_fits_offsets(const program *p, const slot *s, const image_page
 }
 
 static void store_origin(program *p, u32 page, const slot *s) {
+    ASSERT(page < p->i->page_count);
+    ASSERT(s->known != VALUE_GROUP || s->row < p->i->check_count);
     page_origin *origin = &p->v->origins[page];
     u64 bound = s->known == VALUE_GROUP ? p->i->checks[s->row].dim : 0;
     bool group = bound > 0 && origin->kind != ORIGIN_OTHER;
@@ -273,6 +301,7 @@ static mmsb_status verify_store(program *p, const image_instruction *n) {
     bool source = page->kind == PAGE_SOURCE && p->node->flags == NODE_IN_FIRST;
     NEED_HERE(source || page->kind == PAGE_DERIVED, "it stores to a page that is given");
     const slot *s = program_slot(p, n->a);
+    ASSERT(s != NULL);
     NEED_HERE((page->flags & PAGE_OFFSETS) == 0 || store_fits_offsets(p, s, page),
               "it stores no offset to a page of offsets");
     for (u32 mode = 0; mode < MODE_COUNT; mode++) {
@@ -297,6 +326,7 @@ static mmsb_status verify_feed(program *p, const image_instruction *n) {
 }
 
 static mmsb_status verify_instruction(program *p, const image_instruction *n) {
+    ASSERT(p->row < p->i->instruction_count);
     NEED_HERE(n->zero == 0 && n->position < p->i->position_count, "it has unknown fields");
     if (n->op < ARRAY_COUNT(operators)) return verify_operator(p, n);
     NEED_HERE(n->op == IN_GATHER || n->type2 == 0, "it has a second type without need");
@@ -317,6 +347,7 @@ static mmsb_status verify_instruction(program *p, const image_instruction *n) {
 
 mmsb_status verify_program(verify *v, u32 node) {
     const image_node *n = &v->i->nodes[node];
+    ASSERT((u64)n->program_at + n->uniform_count + n->tile_count <= v->i->instruction_count);
     NEED(n->uniform_slots <= SLOTS_MAX && n->tile_slots <= SLOTS_MAX, "node", node,
          "it has too many slots");
     program state;

@@ -9,17 +9,21 @@ bool verify_string(const image *i, u32 at) {
 }
 
 bool verify_bits_fit(u8 type, u64 bits) {
+    ASSERT(type < TYPE_COUNT);
     if (type == TYPE_BOOL) return bits <= 1;
     u32 width = 8 * type_bytes(type);
     return width == 64 || bits >> width == 0;
 }
 
 bool verify_shapes_equal(const image_shape *a, const image_shape *b) {
+    ASSERT(a->axis_count <= AXES_MAX);
+    ASSERT(b->axis_count <= AXES_MAX);
     return a->axis_count == b->axis_count && memcmp(a->dims, b->dims, sizeof(a->dims)) == 0;
 }
 
 /* Length of the UTF-8 sequence at `at`, 0 where it is none (too long, surrogate, cut off). */
 static u32 utf8_length(const u8 *at, const u8 *end) {
+    ASSERT(at < end);
     u8 lead = at[0];
     if (lead < 0x80) return 1;
     u32 length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
@@ -33,6 +37,7 @@ static u32 utf8_length(const u8 *at, const u8 *end) {
 }
 
 static mmsb_status verify_strings(const verify *v) {
+    ASSERT(v->i->head != NULL);
     const u8 *at = (const u8 *)v->i->strings, *end = at + v->i->string_bytes;
     NEED(end > at && at[0] == 0 && end[-1] == 0, "string", 0,
          "the strings start or end without NUL");
@@ -47,6 +52,7 @@ static mmsb_status verify_strings(const verify *v) {
 }
 
 static mmsb_status verify_shape(const verify *v, u32 row) {
+    ASSERT(row < v->i->shape_count);
     const image_shape *s = &v->i->shapes[row];
     NEED(s->axis_count <= AXES_MAX && s->zero == 0, "shape", row, "it has unknown fields");
     u64 lanes = 1;
@@ -56,6 +62,7 @@ static mmsb_status verify_shape(const verify *v, u32 row) {
         NEED(dim <= LANES_MAX / lanes, "shape", row, "it has more than 2^40 lanes");
         lanes *= dim;
     }
+    ASSERT(lanes <= LANES_MAX);
     NEED(lanes == s->lanes, "shape", row, "its lanes are not the product of its axes");
     return MMSB_OK;
 }
@@ -67,6 +74,7 @@ static mmsb_status verify_shapes(const verify *v) {
 }
 
 static bool name_is_plain(const char *text) {
+    ASSERT(text != NULL);
     for (const u8 *p = (const u8 *)text; *p != 0; p++) {
         if (*p <= 0x20 || *p == 0x7f) return false;
     }
@@ -74,6 +82,7 @@ static bool name_is_plain(const char *text) {
 }
 
 static mmsb_status verify_page_edges(const verify *v, u32 row) {
+    ASSERT(v->i->pages[row].shape < v->i->shape_count);
     const image_page *p = &v->i->pages[row];
     u32 axes = v->i->shapes[p->shape].axis_count;
     for (u32 axis = 0; axis < PAGE_AXES_MAX; axis++) {
@@ -88,6 +97,8 @@ static mmsb_status verify_page_edges(const verify *v, u32 row) {
 
 /* What each kind of page may be: a PREV page lags its page and is nothing else, and so on. */
 static mmsb_status verify_page_kind(const verify *v, u32 row) {
+    ASSERT(v->i->pages[row].of < v->i->page_count);
+    ASSERT(v->i->pages[row].prev < v->i->page_count);
     const image_page *p = &v->i->pages[row];
     const image_page *pages = v->i->pages;
     const image_shape *shape = &v->i->shapes[p->shape];
@@ -116,6 +127,7 @@ static mmsb_status verify_page_kind(const verify *v, u32 row) {
 }
 
 static mmsb_status verify_page_offsets(const verify *v, u32 row) {
+    ASSERT(v->i->pages[row].of < v->i->page_count);
     const image_page *p = &v->i->pages[row];
     if ((p->flags & PAGE_OFFSETS) == 0) {
         NEED(p->kind == PAGE_PREV || p->of == 0, "page", row, "it refers to a page without need");
@@ -130,6 +142,7 @@ static mmsb_status verify_page_offsets(const verify *v, u32 row) {
 }
 
 static mmsb_status verify_page(const verify *v, u32 row) {
+    ASSERT(row < v->i->page_count);
     const image *i = v->i;
     const image_page *p = &i->pages[row];
     u8 known = PAGE_EXPORTED | PAGE_HIDDEN | PAGE_STATE | PAGE_EVENT | PAGE_OFFSETS | PAGE_ROOTED;
@@ -175,6 +188,7 @@ static mmsb_status verify_pages(const verify *v) {
 }
 
 static mmsb_status verify_positions(const verify *v) {
+    ASSERT(v->i->positions != NULL);
     static const image_position none;
     const image *i = v->i;
     NEED(i->position_count >= 1 && memcmp(&i->positions[0], &none, sizeof(none)) == 0, "position",
@@ -192,6 +206,7 @@ static mmsb_status verify_positions(const verify *v) {
 static bool is_scalar(const image *i, u32 page, bool want_bool) {
     if (page == 0 || page >= i->page_count) return false;
     const image_page *p = &i->pages[page];
+    ASSERT(p->shape < i->shape_count);
     return i->shapes[p->shape].lanes == 1 && (!want_bool || p->type == TYPE_BOOL);
 }
 
@@ -218,6 +233,8 @@ static mmsb_status verify_asserts_and_events(const verify *v) {
 }
 
 static mmsb_status verify_files_and_exports(const verify *v) {
+    ASSERT(v->i->files != NULL);
+    ASSERT(v->i->exports != NULL);
     const image *i = v->i;
     for (u32 row = 0; row < i->file_count; row++) {
         const image_file *f = &i->files[row];
@@ -310,6 +327,8 @@ mmsb_status verify_names(verify *v, arena *scratch) {
 }
 
 mmsb_status verify_tables(verify *v) {
+    ASSERT(v->i->head != NULL);
+    ASSERT(v->writer[MODE_LATER] == NULL);
     TRY(verify_strings(v));
     TRY(verify_shapes(v));
     TRY(verify_pages(v));

@@ -4,9 +4,13 @@
 #include "../../kernels/whole_sizes.h"
 #include "image_verify.h"
 
-static u64 page_lanes(const image *i, u32 page) { return i->shapes[i->pages[page].shape].lanes; }
+static u64 page_lanes(const image *i, u32 page) {
+    ASSERT(page < i->page_count);
+    return i->shapes[i->pages[page].shape].lanes;
+}
 
 static bool operand_fits(const image *i, const image_node *n, u32 page, u64 lanes) {
+    ASSERT((u64)n->read_at + n->read_count <= i->read_count);
     if (page == 0 || page >= i->page_count) return false;
     if (i->pages[page].type != n->type || page_lanes(i, page) != lanes) return false;
     for (u32 r = 0; r < n->read_count; r++) {
@@ -18,6 +22,8 @@ static bool operand_fits(const image *i, const image_node *n, u32 page, u64 lane
 
 /* Whether the function takes the type. Sums and products of integers are of the widest ones. */
 static bool type_fits(u8 kind, u8 type) {
+    ASSERT(kind < WHOLE_COUNT);
+    ASSERT(type < TYPE_COUNT);
     switch (kind) {
     case WHOLE_CUMSUM:
     case WHOLE_CUMPROD: return type_is_float(type) || type == TYPE_I64 || type == TYPE_U64;
@@ -31,6 +37,7 @@ static bool type_fits(u8 kind, u8 type) {
 }
 
 static bool part_of_one(u8 type, u64 bits) {
+    ASSERT(type_is_float(type));
     f64 wide;
     f32 narrow;
     u32 low = (u32)bits;
@@ -41,6 +48,8 @@ static bool part_of_one(u8 type, u64 bits) {
 }
 
 static mmsb_status verify_quantile(verify *v, u32 node, u64 outer) {
+    ASSERT(outer > 0);
+    ASSERT(v->i->nodes[node].reduce == WHOLE_QUANTILE);
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     NEED(page_lanes(i, n->output) == outer, "node", node, "its output has other lanes");
@@ -56,6 +65,8 @@ static mmsb_status verify_quantile(verify *v, u32 node, u64 outer) {
 }
 
 static mmsb_status verify_matmul(verify *v, u32 node, u64 m, u64 k) {
+    ASSERT(m > 0);
+    ASSERT(k > 0);
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     u64 out = page_lanes(i, n->output), right;
@@ -67,6 +78,7 @@ static mmsb_status verify_matmul(verify *v, u32 node, u64 m, u64 k) {
 }
 
 mmsb_status verify_whole(verify *v, u32 node) {
+    ASSERT(v->i->nodes[node].kind == NODE_WHOLE);
     const image *i = v->i;
     const image_node *n = &i->nodes[node];
     const image_shape *domain = &i->shapes[n->shape];
@@ -82,6 +94,8 @@ mmsb_status verify_whole(verify *v, u32 node) {
          "its element does not fit its domain");
     u64 inner = rows ? domain->dims[domain->axis_count - 1] : domain->lanes;
     u64 outer = domain->lanes / inner, out = page_lanes(i, n->output);
+    ASSERT(outer * inner == domain->lanes);
+    ASSERT(n->output > 0);
     if (kind == WHOLE_QUANTILE) return verify_quantile(v, node, outer);
     NEED(n->group == 0, "node", node, "it has a group without need");
     if (kind == WHOLE_MATMUL) return verify_matmul(v, node, outer, inner);

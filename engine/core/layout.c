@@ -15,6 +15,8 @@ typedef struct {
 } cursor;
 
 static u64 cursor_take(cursor *c, u64 bytes, u64 align) {
+    ASSERT(align != 0 && (align & (align - 1)) == 0);
+    ASSERT(c->at <= LAYOUT_BYTES_MAX);
     u64 at = ALIGN_UP(c->at, align);
     if (bytes > LAYOUT_BYTES_MAX || at > LAYOUT_BYTES_MAX - bytes) {
         c->over = true;
@@ -26,6 +28,7 @@ static u64 cursor_take(cursor *c, u64 bytes, u64 align) {
 
 /* count * size, or more than any limit. */
 static u64 product(u64 count, u64 size) {
+    ASSERT(size != 0);
     u64 bytes;
     return __builtin_mul_overflow(count, size, &bytes) ? UINT64_MAX / 2 : bytes;
 }
@@ -40,9 +43,17 @@ u64 layout_tree_partials(u64 n) {
     return sum;
 }
 
-u64 layout_keyed_partials(u64 keys, u64 groups) { return groups + 2 * (keys / LEAF_LANES); }
+u64 layout_keyed_partials(u64 keys, u64 groups) {
+    ASSERT(groups > 0);
+    ASSERT(keys > 0);
+    return groups + 2 * (keys / LEAF_LANES);
+}
 
-u64 layout_keyed_leaves(u64 keys, u64 groups) { return groups + keys / LEAF_LANES; }
+u64 layout_keyed_leaves(u64 keys, u64 groups) {
+    ASSERT(groups > 0);
+    ASSERT(keys > 0);
+    return groups + keys / LEAF_LANES;
+}
 
 u64 layout_set_bytes(u64 lanes) {
     ASSERT(lanes <= LAYOUT_BYTES_MAX);
@@ -63,11 +74,18 @@ u64 layout_outer_lanes(const image *i, u32 node) {
     return lanes;
 }
 
-u64 layout_scan_blocks(u64 inner) { return inner / SCAN_BLOCK + (inner % SCAN_BLOCK != 0); }
+u64 layout_scan_blocks(u64 inner) {
+    ASSERT(inner > 0);
+    return inner / SCAN_BLOCK + (inner % SCAN_BLOCK != 0);
+}
 
-static u64 page_lanes(const image *i, u32 page) { return i->shapes[i->pages[page].shape].lanes; }
+static u64 page_lanes(const image *i, u32 page) {
+    ASSERT(page < i->page_count);
+    return i->shapes[i->pages[page].shape].lanes;
+}
 
 u64 layout_whole_output(const image *i, u32 node) {
+    ASSERT(i->nodes[node].kind == NODE_WHOLE || i->nodes[node].kind == NODE_KERNEL);
     const image_node *n = &i->nodes[node];
     if (n->kind == NODE_KERNEL) return ALIGN_UP(product(page_lanes(i, n->output), 8), 64);
     u64 inner = i->shapes[n->shape].lanes / layout_outer_lanes(i, node);
@@ -77,10 +95,12 @@ u64 layout_whole_output(const image *i, u32 node) {
 }
 
 u64 layout_keyed_rest(const image *i, u32 node) {
+    ASSERT(i->nodes[node].kind == NODE_KEYED);
     return i->shapes[i->nodes[node].shape].lanes / layout_outer_lanes(i, node);
 }
 
 u64 layout_keyed_groups(const image *i, u32 node) {
+    ASSERT(i->nodes[node].kind == NODE_KEYED);
     return i->shapes[i->pages[i->nodes[node].output].shape].dims[0];
 }
 
@@ -91,6 +111,7 @@ static const u8 operator_faults[] = {
 #undef OP
 
 static bool instruction_can_fault(const image *i, const image_instruction *n) {
+    ASSERT(n->op < INSTRUCTION_COUNT);
     if (n->op < ARRAY_COUNT(operator_faults)) return operator_faults[n->op] != 0;
     if (n->op == IN_AFFINE) return i->affines[n->imm].checked != 0;
     if (n->op == IN_AXIS) return i->checks[n->imm].edge == EDGE_NONE;
@@ -98,6 +119,7 @@ static bool instruction_can_fault(const image *i, const image_instruction *n) {
 }
 
 static bool node_can_fault(const image_node *n) {
+    ASSERT(n->kind < NODE_KIND_COUNT);
     if (n->kind == NODE_KERNEL) return true;
     return n->kind == NODE_WHOLE && n->reduce == WHOLE_QUANTILE && n->present != 0;
 }
@@ -126,15 +148,18 @@ static u64 layout_values(const image *i, layout *l, cursor *c, bool prev) {
     }
     /* A tile that starts at the last lane may be read whole. */
     cursor_take(c, TILE_LANES * 8, 64);
+    ASSERT(c->at >= before);
     cursor_take(c, 0, LAYOUT_PART_ALIGN);
     return c->at - before;
 }
 
 static bool node_is_arg(const image_node *n) {
+    ASSERT(n->kind < NODE_KIND_COUNT);
     return n->kind < NODE_WHOLE && (n->reduce == REDUCE_ARGMIN || n->reduce == REDUCE_ARGMAX);
 }
 
 static u64 node_partials(const image *i, u32 node) {
+    ASSERT(node < i->node_count);
     const image_node *n = &i->nodes[node];
     u64 outer = layout_outer_lanes(i, node), lanes = i->shapes[n->shape].lanes;
     if (n->kind == NODE_KEYED) {
@@ -147,6 +172,7 @@ static u64 node_partials(const image *i, u32 node) {
 }
 
 static u64 layout_partials(const image *i, layout *l, cursor *c) {
+    ASSERT(c->over || c->at % LAYOUT_PART_ALIGN == 0);
     u64 before = c->at;
     for (u32 n = 0; n < i->node_count; n++) {
         u64 count = node_partials(i, n);
@@ -163,10 +189,12 @@ static bool page_has_inverse(const image *i, u32 page) {
     const image_page *p = &i->pages[page];
     u64 lanes = page_lanes(i, page);
     if ((p->flags & PAGE_OFFSETS) == 0 || lanes <= LEAF_LANES || lanes >= UINT32_MAX) return false;
+    ASSERT(p->of < i->page_count);
     return page_lanes(i, p->of) < UINT32_MAX;
 }
 
 static u64 layout_indexes(const image *i, layout *l, cursor *c) {
+    ASSERT(c->over || c->at % LAYOUT_PART_ALIGN == 0);
     u64 before = c->at;
     for (u32 p = 1; p < i->page_count; p++) {
         if (!page_has_inverse(i, p)) continue;
@@ -185,6 +213,7 @@ static u64 layout_indexes(const image *i, layout *l, cursor *c) {
 }
 
 static u64 layout_dirty(const image *i, layout *l, cursor *c) {
+    ASSERT(c->over || c->at % LAYOUT_PART_ALIGN == 0);
     u64 before = c->at;
     for (u32 p = 1; p < i->page_count; p++) {
         l->pages[p].dirty_at = cursor_take(c, layout_set_bytes(page_lanes(i, p)), 64);
@@ -198,6 +227,7 @@ static u64 layout_undo(const image *i, layout *l, cursor *c) {
     if (!i->can_reject) return 0;
     u64 before = c->at;
     u64 lines = l->mutable_bytes / LAYOUT_LINE_BYTES;
+    ASSERT(l->mutable_bytes % LAYOUT_LINE_BYTES == 0);
     l->undo_at = cursor_take(c, l->mutable_bytes, LAYOUT_PART_ALIGN);
     l->undo_lines_at = cursor_take(c, layout_set_bytes(lines), LAYOUT_PART_ALIGN);
     cursor_take(c, 0, LAYOUT_PART_ALIGN);
@@ -210,6 +240,8 @@ static u64 node_work_lanes(const image *i, u32 node) {
     const image_node *n = &i->nodes[node];
     u64 lanes = i->shapes[n->shape].lanes, outer = layout_outer_lanes(i, node);
     u64 inner = lanes / outer, leaves = inner / LEAF_LANES + (inner % LEAF_LANES != 0);
+    ASSERT(inner > 0);
+    ASSERT(leaves > 0);
     if (n->kind == NODE_REDUCE && n->element == 0) {
         return (n->flags & NODE_PARTIALS) != 0 ? outer * leaves : outer;
     }
@@ -239,6 +271,7 @@ static u64 layout_scratch(const image *i, layout *l, cursor *c) {
         u64 needed = whole_scratch_bytes(node->reduce, node->type, inner, columns);
         whole = u64_max(whole, u64_min(needed, UINT64_MAX / 4) + layout_whole_output(i, n));
     }
+    ASSERT(l->work_lanes >= 1);
     if (l->work_lanes > LAYOUT_BYTES_MAX) c->over = true;
     l->slots_at = l->scratch_at = cursor_take(c, l->tile_slots * tile, 64);
     l->spread_at = cursor_take(c, l->uniform_slots * tile, 64);
@@ -249,6 +282,22 @@ static u64 layout_scratch(const image *i, layout *l, cursor *c) {
     if (!c->over) l->work_at = cursor_take(c, layout_set_bytes(l->work_lanes), 64);
     cursor_take(c, 0, LAYOUT_PART_ALIGN);
     return c->at - before;
+}
+
+/* Parts stand one behind the other, aligned, and add up to the whole. */
+static void layout_prove(const layout *l) {
+    const image_plan *p = &l->plan;
+    u64 end = l->mutable_at + l->mutable_bytes;
+    ASSERT(l->mutable_at % LAYOUT_PART_ALIGN == 0);
+    ASSERT(p->arena_bytes % LAYOUT_PART_ALIGN == 0);
+    ASSERT(p->pages_bytes + p->prev_bytes + p->partials_bytes + p->index_bytes == l->mutable_bytes);
+    ASSERT(l->pending_at >= end && l->pending_at < end + p->dirty_bytes);
+    ASSERT(l->undo_at == 0 || l->undo_at == end + p->dirty_bytes);
+    ASSERT(l->undo_at == 0 || l->undo_lines_at >= l->undo_at + l->mutable_bytes);
+    ASSERT(l->scratch_at == end + p->dirty_bytes + p->undo_bytes);
+    ASSERT(l->slots_at < l->cells_at && l->cells_at <= l->whole_at && l->whole_at <= l->work_at);
+    ASSERT(l->work_at + layout_set_bytes(l->work_lanes) <= p->arena_bytes);
+    ASSERT(l->scratch_at + p->scratch_bytes == p->arena_bytes);
 }
 
 mmsb_status layout_compute(const image *i, arena *a, layout *out, message *m) {
@@ -277,6 +326,6 @@ mmsb_status layout_compute(const image *i, arena *a, layout *out, message *m) {
                            "2^32 entries: make its pages smaller",
                            LAYOUT_BYTES_MAX >> 40);
     }
-    ASSERT(out->mutable_at % LAYOUT_PART_ALIGN == 0 && c.at % LAYOUT_PART_ALIGN == 0);
+    layout_prove(out);
     return MMSB_OK;
 }

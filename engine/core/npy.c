@@ -23,10 +23,12 @@ typedef struct {
 } cursor;
 
 static void skip_space(cursor *c) {
+    ASSERT(c->at <= c->end);
     while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n')) c->at++;
 }
 
 static bool take(cursor *c, char want) {
+    ASSERT(want != 0);
     skip_space(c);
     if (c->at >= c->end || *c->at != want) return false;
     c->at++;
@@ -34,6 +36,7 @@ static bool take(cursor *c, char want) {
 }
 
 static bool take_word(cursor *c, const char *word) {
+    ASSERT(word[0] != 0);
     skip_space(c);
     size_t length = strlen(word);
     if ((size_t)(c->end - c->at) < length || memcmp(c->at, word, length) != 0) return false;
@@ -43,6 +46,7 @@ static bool take_word(cursor *c, const char *word) {
 
 /* A quoted text without escapes. */
 static bool take_quoted(cursor *c, const char **text, u32 *count) {
+    ASSERT(c->at <= c->end);
     skip_space(c);
     if (c->at >= c->end || (*c->at != '\'' && *c->at != '"')) return false;
     char quote = *c->at++;
@@ -55,6 +59,7 @@ static bool take_quoted(cursor *c, const char **text, u32 *count) {
 }
 
 static bool take_count(cursor *c, u64 *value) {
+    ASSERT(value != NULL);
     skip_space(c);
     const char *start = c->at;
     *value = 0;
@@ -66,6 +71,7 @@ static bool take_count(cursor *c, u64 *value) {
 }
 
 static bool take_shape(cursor *c, npy_file *file) {
+    ASSERT(c->at <= c->end);
     if (!take(c, '(')) return false;
     file->axis_count = 0;
     while (!take(c, ')')) {
@@ -77,6 +83,7 @@ static bool take_shape(cursor *c, npy_file *file) {
 }
 
 static bool take_entry(cursor *c, npy_file *file, u32 *seen) {
+    ASSERT(seen != NULL);
     const char *key;
     u32 count;
     if (!take_quoted(c, &key, &count) || !take(c, ':')) return false;
@@ -97,6 +104,7 @@ static bool take_entry(cursor *c, npy_file *file, u32 *seen) {
 }
 
 static bool parse_dictionary(const char *text, u64 count, npy_file *file) {
+    ASSERT(text != NULL);
     cursor c = {text, text + count};
     u32 seen = 0;
     if (!take(&c, '{')) return false;
@@ -122,17 +130,22 @@ static bool parse_head(const u8 *bytes, u64 byte_count, npy_file *file) {
     if (!parse_dictionary((const char *)bytes + text_at, text_bytes, file)) return false;
     file->lanes = bytes + text_at + text_bytes;
     file->bytes = byte_count - text_at - text_bytes;
+    ASSERT(file->lanes + file->bytes == bytes + byte_count);
     return true;
 }
 
 /* Whether the file's type is `type` in either byte order. */
 static bool descr_is(const npy_file *file, u8 type) {
+    ASSERT(type < TYPE_COUNT);
+    ASSERT(file->descr != NULL);
     const char *code = type_npy(type) + 1;
     return file->descr_bytes == strlen(code) + 1 && strchr("<>=|", file->descr[0]) != NULL &&
            memcmp(file->descr + 1, code, file->descr_bytes - 1) == 0;
 }
 
 static void shape_text(const u64 *dims, u32 axis_count, char *to, size_t bytes) {
+    ASSERT(axis_count <= AXES_MAX);
+    ASSERT(bytes > 0);
     size_t used = (size_t)snprintf(to, bytes, "(");
     for (u32 k = 0; k < axis_count && used < bytes; k++) {
         const char *comma = k + 1 < axis_count ? ", " : axis_count == 1 ? "," : "";
@@ -144,6 +157,8 @@ static void shape_text(const u64 *dims, u32 axis_count, char *to, size_t bytes) 
 
 static mmsb_status check_head(const npy_file *file, const char *name, u8 type,
                               const image_shape *shape, message *m) {
+    ASSERT(shape->axis_count <= AXES_MAX);
+    ASSERT(shape->lanes > 0);
     if (!descr_is(file, type)) {
         return message_set(m, MMSB_WRONG,
                            "%s holds elements of type %.*s, but %s is %s: save it as "
@@ -171,6 +186,8 @@ static mmsb_status check_head(const npy_file *file, const char *name, u8 type,
 }
 
 static u64 load_element(const u8 *at, u32 width, bool swap) {
+    ASSERT(width >= 1);
+    ASSERT(width <= 8);
     u64 bits = 0;
     memcpy(&bits, at, width);
     return swap ? __builtin_bswap64(bits) >> (64 - 8 * width) : bits;
@@ -184,6 +201,7 @@ typedef struct {
 } column_walk;
 
 static void column_start(column_walk *w, const image_shape *shape) {
+    ASSERT(shape->axis_count <= AXES_MAX);
     u64 step = 1;
     memset(w, 0, sizeof(*w));
     for (u32 axis = 0; axis < shape->axis_count; axis++) {
@@ -193,6 +211,7 @@ static void column_start(column_walk *w, const image_shape *shape) {
 }
 
 static void column_next(column_walk *w, const image_shape *shape) {
+    ASSERT(w->offset < shape->lanes);
     for (u32 axis = shape->axis_count; axis-- > 0;) {
         w->offset += w->step[axis];
         if (++w->at[axis] < shape->dims[axis]) return;
@@ -203,6 +222,7 @@ static void column_next(column_walk *w, const image_shape *shape) {
 
 /* The first lane that is no bool, or the count. */
 static u64 first_wrong_bool(const u8 *lanes, u64 count) {
+    ASSERT(lanes != NULL);
     for (u64 k = 0; k < count; k++) {
         if (lanes[k] > 1) return k;
     }
@@ -213,6 +233,7 @@ static void copy_lanes(const npy_file *file, u8 type, const image_shape *shape, 
     u32 width = type_bytes(type);
     bool swap = file->descr[0] == '>' && width > 1;
     bool columns = file->fortran && shape->axis_count > 1;
+    ASSERT(file->bytes == shape->lanes * width);
     if (!swap && !columns && !type_is_float(type)) {
         memcpy(to, file->lanes, shape->lanes * width);
         return;
@@ -254,6 +275,7 @@ u32 npy_head(u8 type, const image_shape *shape, char to[NPY_HEAD_MAX]) {
         snprintf(to + 10, NPY_HEAD_MAX - 10,
                  "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", type_npy(type), dims);
     u32 used = 10 + (u32)text;
+    ASSERT(text > 0);
     u32 whole = (u32)ALIGN_UP(used + 1, 64);
     ASSERT(whole <= NPY_HEAD_MAX);
     memset(to + used, ' ', whole - used);

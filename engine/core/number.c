@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 static locale_t plain_locale;
+static_assert(NUMBER_TEXT_MAX >= 32, "the longest number: sign, 17 digits, point, exponent");
 static pthread_once_t plain_once = PTHREAD_ONCE_INIT;
 
 static void plain_make(void) { plain_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); }
@@ -21,12 +22,16 @@ static locale_t plain(void) {
 }
 
 u64 number_load(u8 type, const void *at) {
+    ASSERT(at != NULL);
     u64 bits = 0;
     memcpy(&bits, at, type_bytes(type));
     return bits;
 }
 
-void number_store(u8 type, void *at, u64 bits) { memcpy(at, &bits, type_bytes(type)); }
+void number_store(u8 type, void *at, u64 bits) {
+    ASSERT(at != NULL);
+    memcpy(at, &bits, type_bytes(type));
+}
 
 static f64 f64_of(u64 bits) {
     f64 x;
@@ -42,11 +47,13 @@ static f32 f32_of(u64 bits) {
 }
 
 static i64 signed_of(u8 type, u64 bits) {
+    ASSERT(type_is_signed(type));
     u32 unused = 64 - 8 * type_bytes(type);
     return (i64)(bits << unused) >> unused;
 }
 
 f64 number_as_f64(u8 type, u64 bits) {
+    ASSERT(type < TYPE_COUNT);
     if (type == TYPE_F64) return f64_of(bits);
     if (type == TYPE_F32) return (f64)f32_of(bits);
     return type_is_signed(type) ? (f64)signed_of(type, bits) : (f64)bits;
@@ -55,6 +62,7 @@ f64 number_as_f64(u8 type, u64 bits) {
 /* Copies the text without its underscores; each must stand between digits. False where it does not
  * fit or is empty. */
 static bool digits_copy(const char *text, size_t count, char *to, size_t to_bytes) {
+    ASSERT(to_bytes > 0);
     size_t used = 0;
     if (count == 0) return false;
     for (size_t k = 0; k < count; k++) {
@@ -70,11 +78,14 @@ static bool digits_copy(const char *text, size_t count, char *to, size_t to_byte
         if (used + 1 >= to_bytes) return false;
         to[used++] = c;
     }
+    ASSERT(used < to_bytes);
     to[used] = 0;
     return true;
 }
 
 static number_result parse_magnitude(const char *s, u64 *value) {
+    ASSERT(s != NULL);
+    ASSERT(value != NULL);
     u64 base = 10;
     if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
         base = 16, s += 2;
@@ -96,6 +107,7 @@ static number_result parse_magnitude(const char *s, u64 *value) {
 }
 
 static number_result parse_integer(u8 type, const char *s, u64 *bits) {
+    ASSERT(type_is_integer(type));
     bool minus = s[0] == '-';
     if (s[0] == '-' || s[0] == '+') s++;
     u64 v = 0;
@@ -110,6 +122,7 @@ static number_result parse_integer(u8 type, const char *s, u64 *bits) {
 }
 
 static bool float_shape(const char *s) {
+    ASSERT(s != NULL);
     if (*s == '-' || *s == '+') s++;
     if (strcmp(s, "nan") == 0 || strcmp(s, "inf") == 0) return true;
     if (*s == '.' || *s == 0) return false;
@@ -117,6 +130,7 @@ static bool float_shape(const char *s) {
 }
 
 static number_result parse_float(u8 type, const char *s, u64 *bits) {
+    ASSERT(type_is_float(type));
     if (!float_shape(s)) return NUMBER_NOT_ONE;
     const char *magnitude = s + (*s == '-' || *s == '+');
     u64 binary;
@@ -147,6 +161,7 @@ static number_result parse_float(u8 type, const char *s, u64 *bits) {
 }
 
 static number_result parse_bool(const char *s, u64 *bits) {
+    ASSERT(bits != NULL);
     bool yes = strcmp(s, "1") == 0 || strcmp(s, "true") == 0;
     bool no = strcmp(s, "0") == 0 || strcmp(s, "false") == 0;
     *bits = yes;
@@ -173,6 +188,7 @@ number_result number_parse(u8 type, const char *text, size_t count, u64 *bits) {
 
 /* Fewest digits (1 to 17) in scientific form that read back to x; `to` holds them. */
 static int shortest_digits(u8 type, f64 x, char *to) {
+    ASSERT(x - x == 0);
     for (int digits = 1; digits < 17; digits++) {
         snprintf(to, NUMBER_TEXT_MAX, "%.*e", digits - 1, x);
         bool same = type == TYPE_F32 ? strtof_l(to, NULL, plain()) == (f32)x
@@ -184,6 +200,7 @@ static int shortest_digits(u8 type, f64 x, char *to) {
 }
 
 static u32 format_float(u8 type, u64 bits, char *to) {
+    ASSERT(type_is_float(type));
     f64 x = number_as_f64(type, bits);
     if (x != x) return (u32)snprintf(to, NUMBER_TEXT_MAX, "nan");
     if (x - x != 0) return (u32)snprintf(to, NUMBER_TEXT_MAX, x > 0 ? "inf" : "-inf");
@@ -195,6 +212,7 @@ static u32 format_float(u8 type, u64 bits, char *to) {
         long decimals = digits - 1 - exponent;
         used = (u32)snprintf(to, NUMBER_TEXT_MAX, "%.*f", decimals > 1 ? (int)decimals : 1, x);
     }
+    ASSERT(used < NUMBER_TEXT_MAX);
     uselocale(before);
     return used;
 }

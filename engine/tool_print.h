@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * page_print: pages and events as text on standard output, for the commands. Not in the library. */
-#ifndef MMSB_PAGE_PRINT_H
-#define MMSB_PAGE_PRINT_H
+ * tool_print: pages and events as text on standard output, for the commands. Not in the library. */
+#ifndef MMSB_TOOL_PRINT_H
+#define MMSB_TOOL_PRINT_H
 #include "engine.h"
 
 void print_value(const engine *e, u32 page, u64 lane);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * page_print: what the commands print of pages, events and deltas. */
-#include "page_print.h"
+ * tool_print: what the commands print of pages, events and deltas. */
+#include "tool_print.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,17 +14,20 @@ static void print_number(u8 type, const void *at) {
 }
 
 void print_value(const engine *e, u32 page, u64 lane) {
+    ASSERT(lane < engine_image(e)->shapes[engine_image(e)->pages[page].shape].lanes);
     u8 type = engine_image(e)->pages[page].type;
     print_number(type, (const u8 *)engine_page(e, page) + lane * type_bytes(type));
 }
 
 static void axes_of(const image_shape *s, u64 lane, u64 at[AXES_MAX]) {
+    ASSERT(lane < s->lanes);
     for (u32 a = s->axis_count; a > 0; a--)
         at[a - 1] = lane % s->dims[a - 1], lane /= s->dims[a - 1];
 }
 
 /* name[i, j, first..first+count] */
 static void print_run_name(const image *i, u32 page, u64 lane, u64 count) {
+    ASSERT(count > 0);
     const image_shape *s = &i->shapes[i->pages[page].shape];
     u64 at[AXES_MAX];
     axes_of(s, lane, at);
@@ -38,6 +41,7 @@ static void print_run_name(const image *i, u32 page, u64 lane, u64 count) {
 }
 
 void print_page(const engine *e, u32 page) {
+    ASSERT(page > 0 && page < engine_image(e)->page_count);
     const image *i = engine_image(e);
     const image_shape *s = &i->shapes[i->pages[page].shape];
     const char *name = image_string(i, i->pages[page].name);
@@ -60,6 +64,7 @@ void print_page(const engine *e, u32 page) {
 }
 
 void print_lane(const engine *e, u32 page, u64 lane) {
+    ASSERT(page > 0 && page < engine_image(e)->page_count);
     print_run_name(engine_image(e), page, lane, 1);
     fputs(" = ", stdout);
     print_value(e, page, lane);
@@ -86,6 +91,7 @@ void print_table(const engine *e) {
 void print_events(const engine *e) {
     const image *i = engine_image(e);
     u32 count = engine_fired(e, NULL, 0);
+    ASSERT(count <= i->event_count);
     u32 *rows = count == 0 ? NULL : malloc(count * sizeof *rows);
     if (rows == NULL) return;
     engine_fired(e, rows, count);
@@ -108,6 +114,8 @@ void print_root(engine *e) {
 }
 
 void print_delta(const image *i, const delta *d, const char *before) {
+    ASSERT(d->kind < DELTA_KIND_COUNT);
+    ASSERT(d->count > 0);
     static const char *const signs[DELTA_KIND_COUNT] = {
         "=", "+=", "min=", "max=", "&=", "|=", "^="};
     const image_shape *s = &i->shapes[i->pages[d->page].shape];
@@ -135,6 +143,7 @@ void print_delta(const image *i, const delta *d, const char *before) {
 }
 
 mmsb_status page_parse(const image *i, const char *text, u32 *page, u64 *lane, message *m) {
+    ASSERT(text != NULL);
     size_t bytes = strcspn(text, "[");
     const char *at = text + bytes;
     *page = image_find_page(i, text, bytes);
