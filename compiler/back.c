@@ -227,6 +227,28 @@ static bool waves_assign(back *b, u8 mode) {
     return !b->out_of_memory;
 }
 
+/* Waves that fusion emptied go; the order stays, and with it which fault is the first. */
+static bool waves_pack(back *b) {
+    ASSERT(b->passes_done == BACK_WAVES);
+    for (u32 mode = 0; mode < 2; mode++) {
+        u32 *to = ARENA_ARRAY(b->memory, u32, b->epoch0_count + b->later_count + 2u), used = 0;
+        u32 count = mode == 0 ? b->epoch0_count : b->later_count;
+        if (to == NULL) return false;
+        for (u32 k = 0; k < b->nodes_count; k++) {
+            const image_node *n = &b->nodes[k];
+            u32 wave = mode == 0 ? n->wave0 : n->wave1;
+            ASSERT(wave < count + 1);
+            to[wave] |= (n->flags & (mode == 0 ? NODE_IN_EPOCH0 : NODE_IN_LATER)) != 0;
+        }
+        for (u32 w = 0; w <= count; w++) to[w] = to[w] != 0 ? used++ : 0;
+        for (u32 k = 0; k < b->nodes_count; k++) {
+            u32 *wave = mode == 0 ? &b->nodes[k].wave0 : &b->nodes[k].wave1;
+            *wave = to[*wave];
+        }
+    }
+    return true;
+}
+
 /* EPOCH0 and LATER by wave, then in the order of definition. */
 static bool commands_list(back *b) {
     ASSERT(b->passes_done >= BACK_WAVES && b->definitions_count == b->nodes_count);
@@ -290,12 +312,14 @@ static void others_add(back *b) {
     for (u32 k = 0; k < g->export_count; k++) BACK_ADD(b, exports, b->page_of[g->exports[k]]);
 }
 
-mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, message *m) {
+mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, back_report *report,
+                       message *m) {
     ASSERT(g->diags->error_count == 0);
     back *b = arena_take(memory, sizeof *b, _Alignof(back));
     u32 room = g->page_count + 2 * g->equation_count + 16;
     if (b == NULL) return MMSB_OUT_OF_SPACE;
-    *b = (back){.g = g, .memory = memory, .memo_mask = 0xffff, .stamp_last = 1};
+    *report = (back_report){0};
+    *b = (back){.g = g, .memory = memory, .report = report, .memo_mask = 0xffff, .stamp_last = 1};
     b->page_of = ARENA_ARRAY(memory, u32, 3u * room),
     b->prev_of = ARENA_ARRAY(memory, u32, 3u * room);
     b->position_of = ARENA_ARRAY(memory, u32, g->place_count + 1u),
@@ -326,7 +350,8 @@ mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, mes
     if (!waves_assign(b, NODE_IN_EPOCH0) || !waves_assign(b, NODE_IN_LATER))
         return MMSB_OUT_OF_SPACE;
     b->passes_done = BACK_WAVES;
-    if (!commands_list(b) || !nodes_fuse(b) || !commands_list(b) || !waves_assign(b, NODE_IN_FIRST))
+    if (!commands_list(b) || !nodes_fuse(b) || !waves_pack(b) || !commands_list(b) ||
+        !waves_assign(b, NODE_IN_FIRST))
         return MMSB_OUT_OF_SPACE;
     b->passes_done = BACK_FUSED;
     readers_group(b);

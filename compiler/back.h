@@ -21,6 +21,17 @@ typedef struct {
 typedef struct {
     u32 expr, guard, value, stamp;
 } back_memo;
+/* A page that fusion made needless: nothing reads it but its own node, nobody outside may. */
+typedef struct {
+    const char *name;
+    u64 lanes;
+    u8 type;
+} back_fused_page;
+typedef struct {
+    back_fused_page *fused;
+    u32 fused_count, fused_capacity;
+} back_report;
+
 /* Passes in their order; back.passes_done is the last that has ended. */
 typedef enum {
     BACK_NONE,
@@ -38,6 +49,7 @@ typedef struct back {
     u8 passes_done;
     u32 front_rows;         /* exprs that the front made: resolve's memo covers them */
     u32 *page_of, *prev_of; /* image pages of ir pages */
+    back_report *report;
     u32 epoch_page, node_definition;
     bool too_many_axes, too_large;
     u32 stamp_last, sub_last;
@@ -94,12 +106,18 @@ typedef struct back {
          : ((b)->out_of_memory = true, 0))
 
 /* The image of a checked graph, in `memory`; *bytes its length. MMSB_OUT_OF_SPACE. */
-mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, message *m);
+mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, back_report *report,
+                       message *m);
 
 /* back.c */
 u32 *writers(const back *b, u8 mode); /* of each page the node that writes it in the mode, + 1 */
 /* back_fuse.c */
 bool nodes_fuse(back *b);
+/* back_drop.c */
+/* Of each image page: whether it may go once nothing outside its node reads it. NULL: no memory. */
+bool *pages_loose(const back *b);
+/* Takes the pages of gone[] out of the tables: no node reads or writes them. */
+bool pages_drop(back *b, const bool *gone);
 /* back_nodes.c */
 u32 back_page(back *b, const char *name, u8 type, const u64 *dims, u32 axes, u8 flags,
               u32 position);

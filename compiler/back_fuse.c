@@ -2,7 +2,8 @@
  * back_fuse: MAP nodes over one domain that are lane by lane of each other become one node with
  * several stores. Needs waves; leaves them as they are: a fused node runs in its first member's
  * wave, all that it reads from outside is there before. Nodes that can fault are left alone, so the
- * order of faults never changes. At most 8 pages a node: more streams thrash an 8-way L1. */
+ * order of faults never changes. At most 8 pages a node: more streams thrash an 8-way L1. A page
+ * that only its own fused node reads is not stored, unless somebody outside may look at it. */
 #include "back.h"
 
 #define STREAMS_MOST 8u
@@ -25,7 +26,14 @@ typedef struct {
     u32 *reader_of; /* of each page: the latest group that reads it lane by lane, + 1 */
     fuse_group *groups;
     u32 group_count;
+    bool *loose; /* of each page: needs no store once only its own group reads it */
+    u32 *
+        left[2]; /* of each page, in EPOCH0 and LATER: its readers that have not joined its group */
 } fuser;
+/* What a page that a node has computed so far holds. */
+typedef struct {
+    u32 page, value;
+} fuse_store;
 
 static bool list_has(const u32 *list, u32 count, u32 page) {
     ASSERT(count <= STREAMS_MOST);
@@ -40,6 +48,12 @@ static bool list_add(u32 *list, u32 *count, u32 page) {
     if (*count == STREAMS_MOST) return false;
     list[(*count)++] = page;
     return true;
+}
+
+static void list_remove(u32 *list, u32 *count, u32 page) {
+    ASSERT(*count <= STREAMS_MOST);
+    for (u32 k = 0; k < *count; k++)
+        if (list[k] == page) list[k] = list[--*count];
 }
 
 /* Whether the node can be part of a fused one: no fault, no offsets or groups made, many lanes. */
@@ -106,6 +120,12 @@ static bool group_takes(const fuser *f, fuse_group *g, const image_node *n, u32 
     return g->instructions <= GROUP_INSTRUCTIONS;
 }
 
+static void readers_count(fuser *f, const image_node *n, u32 page, i32 by) {
+    ASSERT(page != 0 && page < f->b->pages_count);
+    if ((n->flags & NODE_IN_EPOCH0) != 0) f->left[0][page] += (u32)by;
+    if ((n->flags & NODE_IN_LATER) != 0) f->left[1][page] += (u32)by;
+}
+
 /* A change may redo a lane of the whole group only where it would have redone most of it. */
 static bool joins(fuser *f, u32 group, u32 node) {
     ASSERT(group < f->group_count && node < f->b->nodes_count);
@@ -114,13 +134,15 @@ static bool joins(fuser *f, u32 group, u32 node) {
     const image_node *n = &b->nodes[node];
     fuse_group with = f->groups[group];
     const image_node *leader = &b->nodes[with.first];
-    bool member = false, shared = false;
+    bool member = false, shared = false, later = (n->flags & NODE_IN_LATER) != 0;
     if (leader->shape != n->shape || leader->flags != n->flags) return false;
     if (n->wave0 < leader->wave0 || n->wave1 < leader->wave1) return false;
     for (u32 r = 0; r < n->read_count; r++) {
         const image_read *read = &b->reads[n->read_at + r];
         if (read->kind == READ_LANE && maker(f, n, read->page) == group + 1) {
             member = true;
+            if (f->loose[read->page] && f->left[later][read->page] == 1)
+                list_remove(with.pages, &with.page_count, read->page);
             continue;
         }
         if (!is_before(f, leader, read->page)) return false;
@@ -134,6 +156,11 @@ static bool joins(fuser *f, u32 group, u32 node) {
         fuse_group alone = {.first = node};
         if (!shared || with.far || !group_takes(f, &alone, n, 0)) return false;
         if (alone.scalar_count != scalars) return false;
+    }
+    for (u32 r = 0; r < n->read_count; r++) {
+        const image_read *read = &b->reads[n->read_at + r];
+        if (read->kind == READ_LANE && maker(f, n, read->page) == group + 1)
+            readers_count(f, n, read->page, -1);
     }
     f->next[with.last] = node + 1;
     with.last = node;
@@ -170,10 +197,10 @@ static void node_place(fuser *f, u32 node) {
 /* The value that gives the same, or a new one. Loads of a page that the node stores are what was
  * stored: NaNs differ by bits that no operator shows. */
 static u32 value_again(back *b, const image_instruction *r, const u32 in[3], bool uniform,
-                       const u32 *stored, u32 stored_count) {
-    ASSERT(stored_count <= STREAMS_MOST && r->op < INSTRUCTION_COUNT);
+                       const fuse_store *stored, u32 stored_count) {
+    ASSERT(stored_count <= GROUP_INSTRUCTIONS && r->op < INSTRUCTION_COUNT);
     for (u32 k = 0; k < stored_count && r->op == IN_LANE; k++)
-        if (b->values[stored[k]].row.imm == r->imm) return b->values[stored[k]].a;
+        if (stored[k].page == r->imm) return stored[k].value;
     for (u32 k = 0; k < b->value_count && r->op != IN_STORE; k++) {
         const back_value *v = &b->values[k];
         bool same = v->row.op == r->op && v->row.type == r->type && v->row.type2 == r->type2 &&
@@ -184,26 +211,27 @@ static u32 value_again(back *b, const image_instruction *r, const u32 in[3], boo
     return value_add(b, *r, in[0], in[1], in[2], uniform);
 }
 
-static void member_append(back *b, const image_node *n, const image_instruction *all, u32 *slots,
-                          u32 *stored, u32 *stored_count) {
-    ASSERT(n->kind == NODE_MAP && *stored_count < STREAMS_MOST);
+static void member_append(fuser *f, const image_node *n, const image_instruction *all, u32 *slots,
+                          fuse_store *stored, u32 *stored_count) {
+    back *b = f->b;
+    ASSERT(n->kind == NODE_MAP && *stored_count < GROUP_INSTRUCTIONS);
     for (u32 k = 0; k < n->uniform_count + n->tile_count; k++) {
         image_instruction r = all[n->program_at + k];
         u16 from[3] = {r.a, r.b, r.c};
         u32 in[3];
         for (u32 o = 0; o < 3; o++) in[o] = from[o] == SLOT_NONE ? VALUE_NONE : slots[from[o]];
+        if (r.op == IN_STORE) stored[(*stored_count)++] = (fuse_store){r.imm, in[0]};
+        if (r.op == IN_STORE && f->loose[r.imm]) continue;
         u32 v = value_again(b, &r, in, k < n->uniform_count, stored, *stored_count);
-        if (r.op == IN_STORE)
-            stored[(*stored_count)++] = v;
-        else
-            slots[r.dst] = v;
+        if (r.op != IN_STORE) slots[r.dst] = v;
     }
 }
 
 static bool tables_rebuild(fuser *f) {
     ASSERT(f->group_count <= f->b->nodes_count);
     back *b = f->b, was = *b;
-    u32 *slots = ARENA_ARRAY(b->memory, u32, 65536), stored[STREAMS_MOST];
+    u32 *slots = ARENA_ARRAY(b->memory, u32, 65536);
+    fuse_store stored[GROUP_INSTRUCTIONS];
     if (slots == NULL) return false;
     b->nodes = NULL, b->nodes_count = b->nodes_capacity = 0;
     b->reads = NULL, b->reads_count = b->reads_capacity = 0;
@@ -217,7 +245,7 @@ static bool tables_rebuild(fuser *f) {
         if (group != 0 && f->next[k] != 0) {
             node_begin(b, was.shapes[n.shape].dims, was.shapes[n.shape].axis_count);
             for (u32 m = k + 1; m != 0; m = f->next[m - 1])
-                member_append(b, &was.nodes[m - 1], was.instructions, slots, stored, &stored_count);
+                member_append(f, &was.nodes[m - 1], was.instructions, slots, stored, &stored_count);
             n.uniform_count = n.tile_count = 0;
             node_end(b, n);
             continue;
@@ -237,6 +265,36 @@ static bool tables_rebuild(fuser *f) {
     return !b->out_of_memory;
 }
 
+/* Leaves loose[] true for the pages that need no store: everything that reads them stands in the
+ * node that computes them, and that node stores something else. */
+static bool loose_settle(fuser *f) {
+    const back *b = f->b;
+    u32 *kept = ARENA_ARRAY(b->memory, u32, f->group_count + 1u);
+    ASSERT(f->group_count <= b->nodes_count);
+    if (kept == NULL) return false;
+    for (u32 k = 0; k < b->reads_count; k++) {
+        const image_read *r = &b->reads[k];
+        u32 group = f->group_of[r->node];
+        bool inside =
+            r->kind == READ_LANE && group != 0 && maker(f, &b->nodes[r->node], r->page) == group;
+        if (!inside) f->loose[r->page] = false;
+    }
+    for (u32 pass = 0; pass < 3; pass++)
+        for (u32 k = 0; k < b->nodes_count; k++) {
+            const image_node *n = &b->nodes[k];
+            u32 group = f->group_of[k];
+            if (n->kind != NODE_MAP) f->loose[n->output] = false;
+            for (u32 c = 0; c < n->tile_count; c++) {
+                const image_instruction *r = &b->instructions[n->program_at + n->uniform_count + c];
+                if (r->op != IN_STORE) continue;
+                if (pass == 0 && group == 0) f->loose[r->imm] = false;
+                if (pass == 1 && group != 0 && !f->loose[r->imm]) kept[group]++;
+                if (pass == 2 && kept[group] == 0) f->loose[r->imm] = false;
+            }
+        }
+    return true;
+}
+
 bool nodes_fuse(back *b) {
     ASSERT(b->passes_done == BACK_WAVES);
     fuser f = {.b = b};
@@ -244,10 +302,16 @@ bool nodes_fuse(back *b) {
     f.group_of = ARENA_ARRAY(b->memory, u32, b->nodes_count + 1u);
     f.next = ARENA_ARRAY(b->memory, u32, b->nodes_count + 1u);
     f.reader_of = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
+    f.loose = pages_loose(b);
+    f.left[0] = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
+    f.left[1] = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
     f.groups = ARENA_ARRAY(b->memory, fuse_group, b->nodes_count + 1u);
     if (f.writer[0] == NULL || f.writer[1] == NULL || f.group_of == NULL || f.next == NULL ||
-        f.reader_of == NULL || f.groups == NULL)
+        f.reader_of == NULL || f.groups == NULL || f.loose == NULL || f.left[0] == NULL ||
+        f.left[1] == NULL)
         return false;
+    for (u32 k = 0; k < b->reads_count; k++)
+        readers_count(&f, &b->nodes[b->reads[k].node], b->reads[k].page, 1);
     /* Nodes of LATER, then those of EPOCH0 alone: readers come after what they read. */
     for (u32 k = 0; k < b->later_count; k++)
         if (node_fuses(b, &b->nodes[b->later[k]])) node_place(&f, b->later[k]);
@@ -256,7 +320,7 @@ bool nodes_fuse(back *b) {
         if ((n->flags & NODE_IN_LATER) == 0 && node_fuses(b, n)) node_place(&f, b->epoch0[k]);
     }
     u32 nodes = b->nodes_count;
-    bool ok = tables_rebuild(&f);
+    bool ok = loose_settle(&f) && tables_rebuild(&f) && pages_drop(b, f.loose);
     ASSERT(!ok || (b->nodes_count <= nodes && b->definitions_count == b->nodes_count));
     return ok;
 }

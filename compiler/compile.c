@@ -13,6 +13,7 @@ struct mmsbc_result {
     void *image;
     u64 bytes;
     const char *stem;
+    back_report report;
 };
 
 static const char *stem_of(arena *a, const char *name) {
@@ -35,7 +36,7 @@ static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, sources *s, d
     TRY(front_build(s, t, &front, r->memory, d, g));
     if (d->error_count != 0) return MMSB_WRONG;
     if (g->name[0] == 0) g->name = r->stem;
-    TRY(back_build(g, r->memory, &r->image, &r->bytes, m));
+    TRY(back_build(g, r->memory, &r->image, &r->bytes, &r->report, m));
     image view;
     mmsb_status status = image_verify(r->image, r->bytes, &view, m);
     if (status != MMSB_OK) r->image = NULL;

@@ -81,15 +81,8 @@ static void others_all(front *f) {
     }
     for (u32 row = 1; row < f->symbol_count && !f->out_of_memory; row++) {
         symbol s = f->symbols[row];
-        if (s.kind != SYMBOL_USE || s.target == 0) continue;
-        const ast_call *call = &f->tree->calls[f->tree->a[f->tree->items[s.item].expr]];
-        u32 node = call->qualifier == 0 ? names_find(f, s.scope, call->name, true) : 0;
-        if (call->qualifier != 0) {
-            u32 module = names_find(f, s.scope, call->qualifier, false);
-            node = module != 0 ? names_find(f, f->symbols[module].target, call->name, true) : 0;
-        }
-        if (node == 0 || f->symbols[node].kind != SYMBOL_NODE) continue;
-        ast_item item = f->tree->items[f->symbols[node].item];
+        if (s.kind != SYMBOL_USE || s.node == 0) continue;
+        ast_item item = f->tree->items[s.node];
         others_collect(f, s.target, f->tree->lists + item.item_at, item.item_count);
     }
 }
@@ -127,6 +120,36 @@ static void export_page(front *f, u32 page) {
     g->exports[g->export_count++] = page;
 }
 
+/* Whether a page of an instance is a result of its node: o.y. */
+static bool is_result(const front *f, const symbol *page, const ast_item *node) {
+    ASSERT(page->kind == SYMBOL_PAGE && node->kind == ITEM_NODE);
+    for (u32 k = 0; k < node->list_count; k++)
+        if (f->tree->a[f->tree->lists[node->list_at + k]] == page->name) return true;
+    return false;
+}
+
+/* Without an export item: every page at top level and every result of a `use` there. What else has
+ * a name can be looked at, so it stays stored where it is live. */
+static void exports_default(front *f) {
+    ASSERT(f->ir->export_count == 0);
+    u32 *node_of = ARENA_ARRAY(f->memory, u32, f->scope_count + 1u);
+    if (node_of == NULL) {
+        f->out_of_memory = true;
+        return;
+    }
+    for (u32 row = 1; row < f->symbol_count; row++)
+        if (f->symbols[row].kind == SYMBOL_USE && f->symbols[row].scope == 1)
+            node_of[f->symbols[row].target] = f->symbols[row].node;
+    for (u32 row = 1; row < f->symbol_count && !f->out_of_memory; row++) {
+        const symbol *s = &f->symbols[row];
+        if (s->kind != SYMBOL_PAGE || s->page == 0 || f->pages[s->page].item == 0) continue;
+        u32 node = node_of[s->scope];
+        bool open = s->scope == 1 || (node != 0 && is_result(f, s, &f->tree->items[node]));
+        f->ir->pages[s->page].kept = !open;
+        if (open) export_page(f, s->page);
+    }
+}
+
 static void exports_all(front *f) {
     ASSERT(f->passes_done == PASS_CONSTANTS);
     bool any = false;
@@ -149,10 +172,7 @@ static void exports_all(front *f) {
             }
         }
     }
-    for (u32 page = 1; !any && page < f->ir->page_count; page++) {
-        bool named = !f->ir->pages[page].hidden;
-        if (named && f->pages[page].item != 0) export_page(f, page);
-    }
+    if (!any) exports_default(f);
 }
 
 static void sources_files(front *f) {

@@ -273,6 +273,7 @@ bool instances_use(front *f, u32 symbol_row) {
     f->scopes[blank].parent = node_symbol.scope, f->scopes[blank].prefix = kept;
     u32 first = f->symbol_count;
     if (!arguments_bind(f, use.scope, blank, &node, &copy, item.expr)) return false;
+    f->symbols[symbol_row].node = node_symbol.item;
     names_collect_items(f, blank, f->tree->lists + node.item_at, node.item_count);
     for (u32 k = 0; k < node.list_count; k++) {
         u32 result = f->tree->lists[node.list_at + k];

@@ -36,6 +36,7 @@ typedef struct {
     u32 name, scope, item;
     u32 page;   /* PAGE */
     u32 target; /* USE, MODULE: the scope it opens */
+    u32 node;   /* USE: the node's item, 0 where it could not be expanded */
     u64 bits;   /* PARAM: an i64; CONST: an element */
     span place;
 } symbol;

@@ -70,6 +70,7 @@ typedef struct {
     u8 type;
     u8 rank; /* ≤ 4; keyed hidden pages too */
     bool hidden, exported, state, live, event;
+    bool kept;               /* not exported, but to be looked at: stays stored */
     u64 dims[PAGE_AXES_MAX]; /* 1 past rank */
     u8 edge[PAGE_AXES_MAX];
     u64 fill[PAGE_AXES_MAX];
