@@ -4,6 +4,7 @@
  * built as values (one per instruction); slots are given out when it ends. */
 #ifndef MMSB_BACK_H
 #define MMSB_BACK_H
+#include "emit_plan.h"
 #include "ir.h"
 
 #define VALUE_NONE UINT32_MAX
@@ -21,14 +22,9 @@ typedef struct {
 typedef struct {
     u32 expr, guard, value, stamp;
 } back_memo;
-/* A page that fusion made needless: nothing reads it but its own node, nobody outside may. */
+/* Pages that fusion made needless: nothing reads them but their own node, nobody outside may. */
 typedef struct {
-    const char *name;
-    u64 lanes;
-    u8 type;
-} back_fused_page;
-typedef struct {
-    back_fused_page *fused;
+    plan_fused *fused;
     u32 fused_count, fused_capacity;
 } back_report;
 

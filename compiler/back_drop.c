@@ -35,8 +35,8 @@ static void report_add(back *b, const image_page *p) {
         return;
     }
     const char *name = b->strings + p->name;
-    r->fused[r->fused_count++] = (back_fused_page){arena_text(b->memory, name, strlen(name)),
-                                                   b->shapes[p->shape].lanes, p->type};
+    r->fused[r->fused_count++] =
+        (plan_fused){arena_text(b->memory, name, strlen(name)), b->shapes[p->shape].lanes, p->type};
 }
 
 /* Rows that name pages, under their new numbers. */
@@ -63,6 +63,7 @@ static void rows_renumber(back *b, const u32 *to) {
     }
     for (u32 k = 0; k < b->affines_count; k++) b->affines[k].page = to[b->affines[k].page];
     for (u32 k = 0; k < b->checks_count; k++) b->checks[k].page = to[b->checks[k].page];
+    for (u32 k = 0; k < b->kernel_pages_count; k++) b->kernel_pages[k] = to[b->kernel_pages[k]];
     for (u32 k = 1; k < b->g->page_count; k++) {
         b->page_of[k] = to[b->page_of[k]];
         b->prev_of[k] = to[b->prev_of[k]];

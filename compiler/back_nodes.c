@@ -3,6 +3,8 @@
  * and become instructions with their footprints. */
 #include "back.h"
 
+#include <stdio.h>
+
 u32 back_string(back *b, const char *text, size_t bytes) {
     ASSERT(bytes < UINT32_MAX / 2);
     if (b->string_bytes == 0) {
@@ -55,10 +57,14 @@ u32 back_position(back *b, u32 place) {
     return b->position_of[place] = BACK_ADD(b, positions, row);
 }
 
+/* A page that a node needs beside the one that it defines is called after it: total.reduction. */
 u32 back_page(back *b, const char *name, u8 type, const u64 *dims, u32 axes, u8 flags,
               u32 position) {
     ASSERT(type < TYPE_COUNT && axes <= AXES_MAX);
     image_page p = {.type = type, .kind = PAGE_DERIVED, .flags = flags, .position = position};
+    char full[400];
+    const char *owner = b->node_definition != 0 ? b->g->pages[b->node_definition].name : "";
+    if (owner[0] != 0) snprintf(full, sizeof full, "%.300s.%.80s", owner, name), name = full;
     p.name = back_string(b, name, strlen(name));
     p.shape = back_shape(b, dims, axes);
     return BACK_ADD(b, pages, p);

@@ -4,6 +4,7 @@
 #include "mmsbc.h"
 
 #include "../dsl/parse.h"
+#include "../engine/core/number.h"
 #include "back.h"
 #include "emit_plan.h"
 #include "front.h"
@@ -20,6 +21,41 @@ static const char *stem_of(arena *a, const char *name) {
     const char *slash = strrchr(name, '/'), *from = slash == NULL ? name : slash + 1,
                *dot = strrchr(from, '.');
     return arena_text(a, from, dot == NULL || dot == from ? strlen(from) : (u64)(dot - from));
+}
+
+/* "PAGE=N" as a limit; false where it is something else. */
+static bool limit_read(const char *text, plan_page_limit *out) {
+    const char *equals = strrchr(text, '=');
+    u64 bits;
+    if (equals == NULL || equals == text ||
+        number_parse(TYPE_U64, equals + 1, strlen(equals + 1), &bits) != NUMBER_OK)
+        return false;
+    *out = (plan_page_limit){text, (u64)(equals - text), bits};
+    ASSERT(out->name_bytes != 0);
+    return true;
+}
+
+/* A broken budget is a diagnostic at the page that breaks it. */
+static mmsb_status budgets(const mmsbc_options *o, const image *view, ir *g, message *m) {
+    plan_page_limit *pages =
+        ARENA_ARRAY(g->memory, plan_page_limit, o->max_amplification_count + 1);
+    plan_broken broken;
+    if (pages == NULL) return MMSB_OUT_OF_SPACE;
+    ASSERT(o->max_amplification_count == 0 || o->max_amplification != NULL);
+    for (size_t k = 0; k < o->max_amplification_count; k++)
+        if (!limit_read(o->max_amplification[k], &pages[k]))
+            return message_set(m, MMSB_USAGE, "max_amplification wants PAGE=LANES, not %.200s",
+                               o->max_amplification[k]);
+    const plan_limits limits = {o->max_bytes, o->max_waves, pages, (u32)o->max_amplification_count};
+    mmsb_status status = plan_budget(view, &limits, g->memory, &broken, m);
+    if (status != MMSB_WRONG) return status;
+    const char *name = image_string(view, view->pages[broken.page].name);
+    span at = {0, 0, 0};
+    for (u32 k = 1; k < g->page_count; k++)
+        if (strcmp(g->pages[k].name, name) == 0) at = g->places[g->pages[k].place].at;
+    diag_row *d = diag_add(g->diags, DIAG_BUDGET, at, "%s", m->text);
+    diag_help(g->diags, d, "see where it goes: mmsbc --emit plan");
+    return MMSB_WRONG;
 }
 
 static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, sources *s, diags *d,
@@ -39,6 +75,7 @@ static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, sources *s, d
     TRY(back_build(g, r->memory, &r->image, &r->bytes, &r->report, m));
     image view;
     mmsb_status status = image_verify(r->image, r->bytes, &view, m);
+    if (status == MMSB_OK) status = budgets(o, &view, g, m);
     if (status != MMSB_OK) r->image = NULL;
     return status == MMSB_DAMAGED ? MMSB_BUG : status;
 }
@@ -91,7 +128,7 @@ int mmsbc_emit(const mmsbc_result *r, const char *kind, FILE *to) {
     image i;
     if (r->image == NULL || image_verify(r->image, r->bytes, &i, NULL) != MMSB_OK) return 1;
     if (strcmp(kind, "plan") == 0 || strcmp(kind, "json") == 0)
-        return plan_emit(&i, kind[0] == 'j', to);
+        return plan_emit(&i, r->report.fused, r->report.fused_count, kind[0] == 'j', to);
     if (strcmp(kind, "dot") == 0)
         emit_dot(&i, to);
     else

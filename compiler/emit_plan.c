@@ -1,147 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
- * emit_plan: the cost report of an image, as text and as JSON: memory by purpose, nodes by wave,
- * and the lanes and bytes that a change of one lane, or of all, of each source costs. Needs a
- * verified image. The figures follow the footprints; cutoff only makes a run cheaper. */
+ * emit_plan: the cost report of an image, as text and as JSON: memory by purpose, nodes by wave
+ * with what a change costs each, what a change of each source and a tick cost in all, and the pages
+ * that fusion left out. Also the budgets. Needs a verified image. */
 #include "emit_plan.h"
 
-#include <stdlib.h>
-
-#include "../engine/core/layout.h"
 #include "../kernels/whole_sizes.h"
+#include "plan_cost.h"
 
 typedef unsigned long long llu;
+/* The node table's figures, of each row of LATER. */
 typedef struct {
-    f64 nodes, lanes, bytes;
-} plan_cost;
-
-static f64 f64_min(f64 a, f64 b) { return a < b ? a : b; }
-static f64 page_lanes(const image *i, u32 page) {
-    ASSERT(page < i->page_count);
-    return (f64)i->shapes[i->pages[page].shape].lanes;
-}
-
-/* Lanes of a WHOLE node's domain that one changed lane of an operand makes it look at. */
-static f64 whole_work(const image *i, u32 row, u32 page, f64 changed) {
-    ASSERT(i->nodes[row].kind == NODE_WHOLE && i->nodes[row].reduce < WHOLE_COUNT);
-    const image_node *n = &i->nodes[row];
-    f64 domain = (f64)i->shapes[n->shape].lanes, outer = (f64)layout_outer_lanes(i, row);
-    f64 inner = domain / outer, out = page_lanes(i, n->output);
-    if (n->reduce == WHOLE_DOT || (n->reduce == WHOLE_QUANTILE && page == n->present))
-        return domain;
-    if (n->reduce != WHOLE_MATMUL) return f64_min(domain, changed * inner);
-    f64 columns = out / outer, rows = page == n->element ? f64_min(outer, changed) * columns : 0;
-    f64 sides = page == n->present ? f64_min(columns, changed) * outer : 0;
-    return f64_min(out, rows + sides) * inner;
-}
-
-/* Domain lanes that a changed part of a read makes a node redo. */
-static f64 read_work(const image *i, u32 row, const image_read *r, f64 changed) {
-    ASSERT(changed >= 0 && r->node == row);
-    const image_node *n = &i->nodes[row];
-    f64 domain = (f64)i->shapes[n->shape].lanes, lanes = page_lanes(i, r->page);
-    bool tree = n->kind == NODE_REDUCE || n->kind == NODE_KEYED;
-    f64 unit = tree ? LEAF_LANES : 1;
-    if (changed == 0) return 0;
-    if (n->kind == NODE_WHOLE) return whole_work(i, row, r->page, changed);
-    switch ((read_kind)r->kind) {
-    case READ_ALL:
-    case READ_GROUP: return domain;
-    case READ_AFFINE:
-    case READ_GATHER:
-        return f64_min(domain, changed * unit * (domain > lanes ? domain / lanes : 1));
-    default: return f64_min(domain, changed * unit);
-    }
-}
-
-static f64 node_width(const image *i, const image_node *n) {
-    ASSERT(n->kind < NODE_KIND_COUNT);
-    f64 width = 0;
-    for (u32 r = 0; r < n->read_count; r++)
-        width += type_bytes(i->pages[i->reads[n->read_at + r].page].type);
-    for (u32 c = 0; c < n->uniform_count + n->tile_count; c++) {
-        const image_instruction *x = &i->instructions[n->program_at + c];
-        if (x->op == IN_STORE) width += type_bytes(i->pages[x->imm].type);
-    }
-    return n->kind == NODE_MAP ? width : width + type_bytes(i->pages[n->output].type);
-}
-
-static void outputs_change(const image *i, u32 row, f64 work, f64 *changed) {
-    ASSERT(row < i->node_count && work >= 0);
-    const image_node *n = &i->nodes[row];
-    for (u32 c = 0; c < n->uniform_count + n->tile_count; c++) {
-        const image_instruction *x = &i->instructions[n->program_at + c];
-        if (x->op == IN_STORE) changed[x->imm] = f64_min(page_lanes(i, x->imm), work);
-    }
-    if (n->kind == NODE_MAP) return;
-    f64 out = page_lanes(i, n->output), units = n->kind == NODE_WHOLE ? work : work / LEAF_LANES;
-    changed[n->output] = f64_min(out, units < 1 ? 1 : units);
-}
-
-/* What an epoch costs in which `changed` says how many lanes of each page moved. */
-static plan_cost cost_of(const image *i, f64 *changed) {
-    ASSERT(i->later_count <= i->node_count);
-    plan_cost cost = {0};
-    for (u32 k = 0; k < i->later_count; k++) {
-        u32 row = i->later[k];
-        const image_node *n = &i->nodes[row];
-        f64 work = 0, domain = (f64)i->shapes[n->shape].lanes;
-        for (u32 r = 0; r < n->read_count; r++) {
-            const image_read *read = &i->reads[n->read_at + r];
-            work += read_work(i, row, read, changed[read->page]);
-        }
-        if (work == 0) continue;
-        if (n->kind != NODE_WHOLE || n->reduce != WHOLE_MATMUL) work = f64_min(work, domain);
-        cost.nodes++, cost.lanes += work, cost.bytes += work * node_width(i, n);
-        outputs_change(i, row, work, changed);
-    }
-    return cost;
-}
-
-static plan_cost source_cost(const image *i, f64 *changed, u32 page, f64 lanes) {
-    ASSERT(page != 0 && page < i->page_count && lanes >= 0);
-    memset(changed, 0, i->page_count * sizeof *changed);
-    changed[page] = lanes;
-    return cost_of(i, changed);
-}
-
-/* A tick: the epoch's number, and pages read by prev where all of them move. */
-static plan_cost tick_cost(const image *i, f64 *changed) {
-    ASSERT(i->page_count > 0);
-    memset(changed, 0, i->page_count * sizeof *changed);
-    for (u32 k = 1; k < i->page_count; k++) {
-        const image_page *p = &i->pages[k];
-        bool moves = p->kind == PAGE_EPOCH ||
-                     (p->kind == PAGE_PREV && (i->pages[p->of].flags & PAGE_STATE) != 0);
-        if (moves) changed[k] = page_lanes(i, k);
-    }
-    return cost_of(i, changed);
-}
+    plan_work *one, *all, *tick;
+} node_work;
 
 static f64 bytes_stored(const image *i, u32 row) {
-    ASSERT(row < i->node_count);
-    const image_node *n = &i->nodes[row];
     f64 bytes = 0;
-    for (u32 c = 0; c < n->uniform_count + n->tile_count; c++) {
-        const image_instruction *x = &i->instructions[n->program_at + c];
-        if (x->op == IN_STORE) bytes += page_lanes(i, x->imm) * type_bytes(i->pages[x->imm].type);
-    }
-    return n->kind == NODE_MAP
-               ? bytes
-               : bytes + page_lanes(i, n->output) * type_bytes(i->pages[n->output].type);
+    ASSERT(row < i->node_count);
+    for (u32 s = 0; s < plan_store_count(i, row); s++)
+        bytes += plan_page_bytes(i, plan_store(i, row, s));
+    return bytes;
 }
 
 static void names_print(const image *i, u32 row, const char *quote, FILE *to) {
     ASSERT(row < i->node_count);
-    const image_node *n = &i->nodes[row];
-    const char *between = "";
-    for (u32 c = 0; c < n->uniform_count + n->tile_count; c++) {
-        const image_instruction *x = &i->instructions[n->program_at + c];
-        if (x->op != IN_STORE) continue;
-        fprintf(to, "%s%s%s%s", between, quote, image_string(i, i->pages[x->imm].name), quote);
-        between = ", ";
+    for (u32 s = 0; s < plan_store_count(i, row); s++) {
+        const image_page *p = &i->pages[plan_store(i, row, s)];
+        fprintf(to, "%s%s%s%s", s == 0 ? "" : ", ", quote, image_string(i, p->name), quote);
     }
-    if (n->kind != NODE_MAP)
-        fprintf(to, "%s%s%s", quote, image_string(i, i->pages[n->output].name), quote);
 }
 
 static const char *kind_text(const image_node *n) {
@@ -183,117 +68,211 @@ static u32 wave_count(const image *i) {
     return waves;
 }
 
-static void text_print(const image *i, f64 *changed, FILE *to) {
+static plan_work *work_copy(const plan_cost *c, arena *a) {
+    u64 bytes = c->i->later_count * sizeof(plan_work);
+    plan_work *copy = arena_take(a, bytes + 1, _Alignof(plan_work));
+    ASSERT(c->nodes <= c->i->later_count);
+    if (copy != NULL && bytes != 0) memcpy(copy, c->work, bytes);
+    return copy;
+}
+
+static void text_nodes(const image *i, const node_work *w, FILE *to) {
+    fprintf(to, "\n%42s %31s %31s %15s\n%4s %-8s %12s %15s %15s %15s %15s %15s %15s  pages\n", "",
+            "one lane of each source", "all lanes of each source", "a tick, at most", "wave",
+            "node", "lanes", "bytes stored", "read", "written", "read", "written", "lanes");
+    for (u32 k = 0; k < i->later_count; k++) {
+        const image_node *n = &i->nodes[i->later[k]];
+        fprintf(to, "%4u %-8s %12llu %15.0f %15.0f %15.0f %15.0f %15.0f %15.0f  ", n->wave1,
+                kind_text(n), (llu)i->shapes[n->shape].lanes, bytes_stored(i, i->later[k]),
+                w->one[k].read, w->one[k].written, w->all[k].read, w->all[k].written,
+                w->tick[k].lanes);
+        ASSERT(n->wave1 < i->later_count);
+        names_print(i, i->later[k], "", to);
+        fprintf(to, "\n");
+    }
+}
+
+static void text_fused(const plan_fused *f, u32 count, FILE *to) {
+    if (count != 0) fprintf(to, "\nfused away, neither stored nor readable%26s\n", "bytes saved");
+    for (u32 k = 0; k < count; k++) {
+        ASSERT(f[k].lanes >= 1 && f[k].type < TYPE_COUNT);
+        fprintf(to, "  %-46s %15llu\n", f[k].name, (llu)(f[k].lanes * type_bytes(f[k].type)));
+    }
+}
+
+static void text_row(const char *name, const plan_cost *c, FILE *to) {
+    ASSERT(c->nodes <= c->i->later_count);
+    fprintf(to, "%-24s %7u %15.0f %15.0f %15.0f\n", name, c->nodes, c->total.lanes, c->total.read,
+            c->total.written);
+}
+
+static void text_print(plan_cost *c, const node_work *w, const plan_fused *f, u32 fused, FILE *to) {
+    const image *i = c->i;
+    char name[300];
     fprintf(to, "graph %s: %u pages, %u nodes, %u waves\n\nmemory in bytes\n",
             image_string(i, i->head->name), i->page_count - 1, i->node_count, wave_count(i));
     for (u32 k = 0; k < ARRAY_COUNT(purposes); k++)
         fprintf(to, "  %-12s %15llu\n", purposes[k].name, (llu)purpose_bytes(i, k));
-    fprintf(to, "\n%5s %-9s %15s %15s  %s\n", "wave", "node", "lanes", "bytes stored", "pages");
-    for (u32 k = 0; k < i->later_count; k++) {
-        const image_node *n = &i->nodes[i->later[k]];
-        fprintf(to, "%5u %-9s %15llu %15.0f  ", n->wave1, kind_text(n),
-                (llu)i->shapes[n->shape].lanes, bytes_stored(i, i->later[k]));
-        names_print(i, i->later[k], "", to);
-        fprintf(to, "\n");
-    }
-    fprintf(to, "\n%-24s %7s %15s %15s %7s %15s %15s\n", "when this changes", "nodes", "lanes",
-            "bytes", "nodes", "lanes", "bytes");
-    fprintf(to, "%-24s %39s %39s\n", "", "one lane", "all lanes");
+    text_nodes(i, w, to);
+    text_fused(f, fused, to);
+    fprintf(to, "\n%-24s %7s %15s %15s %15s\n", "when this changes", "nodes", "lanes", "bytes read",
+            "written");
     for (u32 k = 1; k < i->page_count; k++) {
         if (i->pages[k].kind != PAGE_SOURCE) continue;
-        plan_cost one = source_cost(i, changed, k, 1),
-                  all = source_cost(i, changed, k, page_lanes(i, k));
-        fprintf(to, "%-24s %7.0f %15.0f %15.0f %7.0f %15.0f %15.0f\n",
-                image_string(i, i->pages[k].name), one.nodes, one.lanes, one.bytes, all.nodes,
-                all.lanes, all.bytes);
+        ASSERT(plan_page_lanes(i, k) >= 1);
+        const char *page = image_string(i, i->pages[k].name);
+        bool scalar = plan_page_lanes(i, k) == 1;
+        plan_cost_page(c, k, 1);
+        snprintf(name, sizeof name, "%s%s", page, scalar ? "" : ", one lane");
+        text_row(name, c, to);
+        if (scalar) continue;
+        plan_cost_page(c, k, plan_page_lanes(i, k));
+        snprintf(name, sizeof name, "%s, all", page);
+        text_row(name, c, to);
     }
-    plan_cost tick = tick_cost(i, changed);
-    fprintf(to, "%-24s %39s %7.0f %15.0f %15.0f\n", "a tick, at most", "", tick.nodes, tick.lanes,
-            tick.bytes);
+    plan_cost_tick(c);
+    text_row("a tick, at most", c, to);
 }
 
-static void json_cost(const char *name, plan_cost c, FILE *to) {
-    fprintf(to, "\"%s\": {\"nodes\": %.0f, \"lanes\": %.0f, \"bytes\": %.0f}", name, c.nodes,
-            c.lanes, c.bytes);
+static void json_work(const char *name, plan_work w, FILE *to) {
+    ASSERT(w.lanes >= 0 && w.read >= 0 && w.written >= 0);
+    fprintf(to, "\"%s\": {\"lanes\": %.0f, \"read\": %.0f, \"written\": %.0f}", name, w.lanes,
+            w.read, w.written);
 }
 
-static void json_print(const image *i, f64 *changed, FILE *to) {
+static void json_nodes(const image *i, const node_work *w, FILE *to) {
+    fprintf(to, " \"nodes\": [");
+    for (u32 k = 0; k < i->later_count; k++) {
+        const image_node *n = &i->nodes[i->later[k]];
+        ASSERT(i->later[k] < i->node_count);
+        fprintf(to, "%s\n  {\"wave\": %u, \"kind\": \"%s\", \"lanes\": %llu, \"bytes\": %.0f, ",
+                k == 0 ? "" : ",", n->wave1, kind_text(n), (llu)i->shapes[n->shape].lanes,
+                bytes_stored(i, i->later[k]));
+        json_work("one", w->one[k], to);
+        fprintf(to, ", ");
+        json_work("all", w->all[k], to);
+        fprintf(to, ", ");
+        json_work("tick", w->tick[k], to);
+        fprintf(to, ", \"pages\": [");
+        names_print(i, i->later[k], "\"", to);
+        fprintf(to, "]}");
+    }
+    fprintf(to, "],\n");
+}
+
+static void json_print(plan_cost *c, const node_work *w, const plan_fused *f, u32 fused, FILE *to) {
+    const image *i = c->i;
     fprintf(to, "{\"graph\": \"%s\", \"waves\": %u,\n \"memory\": {",
             image_string(i, i->head->name), wave_count(i));
     for (u32 k = 0; k < ARRAY_COUNT(purposes); k++)
         fprintf(to, "%s\"%s\": %llu", k == 0 ? "" : ", ", purposes[k].name,
                 (llu)purpose_bytes(i, k));
-    fprintf(to, "},\n \"nodes\": [");
-    for (u32 k = 0; k < i->later_count; k++) {
-        const image_node *n = &i->nodes[i->later[k]];
-        fprintf(
-            to,
-            "%s\n  {\"wave\": %u, \"kind\": \"%s\", \"lanes\": %llu, \"bytes\": %.0f, \"pages\": [",
-            k == 0 ? "" : ",", n->wave1, kind_text(n), (llu)i->shapes[n->shape].lanes,
-            bytes_stored(i, i->later[k]));
-        names_print(i, i->later[k], "\"", to);
-        fprintf(to, "]}");
-    }
+    fprintf(to, "},\n");
+    json_nodes(i, w, to);
+    fprintf(to, " \"fused\": [");
+    for (u32 k = 0; k < fused; k++)
+        fprintf(to, "%s\n  {\"name\": \"%s\", \"bytes\": %llu}", k == 0 ? "" : ",", f[k].name,
+                (llu)(f[k].lanes * type_bytes(f[k].type)));
     fprintf(to, "],\n \"sources\": [");
     const char *between = "";
     for (u32 k = 1; k < i->page_count; k++) {
         if (i->pages[k].kind != PAGE_SOURCE) continue;
+        ASSERT(plan_page_lanes(i, k) >= 1);
         fprintf(to, "%s\n  {\"name\": \"%s\", ", between, image_string(i, i->pages[k].name));
-        json_cost("one", source_cost(i, changed, k, 1), to);
+        plan_cost_page(c, k, 1);
+        json_work("one", c->total, to);
         fprintf(to, ", ");
-        json_cost("all", source_cost(i, changed, k, page_lanes(i, k)), to);
+        plan_cost_page(c, k, plan_page_lanes(i, k));
+        json_work("all", c->total, to);
         fprintf(to, "}");
         between = ",";
     }
     fprintf(to, "],\n ");
-    json_cost("tick", tick_cost(i, changed), to);
+    plan_cost_tick(c);
+    json_work("tick", c->total, to);
     fprintf(to, "}\n");
 }
 
-int plan_emit(const image *i, bool json, FILE *to) {
-    ASSERT(i->plan != NULL);
-    f64 *changed = calloc(i->page_count + 1u, sizeof *changed);
-    if (changed == NULL) return 1;
-    (json ? json_print : text_print)(i, changed, to);
-    free(changed);
-    return 0;
+int plan_emit(const image *i, const plan_fused *f, u32 fused, bool json, FILE *to) {
+    arena *a = arena_open(0);
+    plan_cost c;
+    node_work w = {NULL, NULL, NULL};
+    ASSERT(fused == 0 || f != NULL);
+    if (a == NULL) return 1;
+    bool ok = plan_cost_open(&c, i, a);
+    if (ok) plan_cost_sources(&c, false), w.one = work_copy(&c, a);
+    if (ok) plan_cost_sources(&c, true), w.all = work_copy(&c, a);
+    if (ok) plan_cost_tick(&c), w.tick = work_copy(&c, a);
+    ok = ok && w.one != NULL && w.all != NULL && w.tick != NULL;
+    if (ok) (json ? json_print : text_print)(&c, &w, f, fused, to);
+    arena_close(a);
+    return ok ? 0 : 1;
 }
 
-mmsb_status plan_budget(const image *i, const plan_limits *limits, message *m) {
-    ASSERT(limits->page_count == 0 || limits->pages != NULL);
+/* The page that takes the most memory. */
+static u32 page_largest(const image *i) {
+    u32 most = 1;
+    ASSERT(i->page_count > 1);
+    for (u32 k = 1; k < i->page_count; k++)
+        if (plan_page_bytes(i, k) > plan_page_bytes(i, most)) most = k;
+    return i->pages[most].kind == PAGE_PREV ? i->pages[most].of : most;
+}
+
+static void bytes_check(const image *i, u64 most, plan_broken *out, message *m) {
     u64 bytes = i->plan->arena_bytes;
+    ASSERT(out->page == 0);
+    if (most == 0 || bytes <= most || i->page_count < 2) return;
+    out->page = page_largest(i);
+    message_set(m, MMSB_WRONG,
+                "the run needs %llu bytes, its budget is %llu; most are of `%s`: %.0f", (llu)bytes,
+                (llu)most, image_string(i, i->pages[out->page].name),
+                plan_page_bytes(i, out->page));
+}
+
+static void waves_check(const image *i, u64 most, plan_broken *out, message *m) {
     u32 waves = wave_count(i);
-    if (limits->bytes_max != 0 && bytes > limits->bytes_max) {
-        u32 most = 0;
-        for (u32 k = 1; k < i->page_count; k++)
-            if (page_lanes(i, k) * type_bytes(i->pages[k].type) >
-                page_lanes(i, most) * type_bytes(i->pages[most].type))
-                most = k;
-        return message_set(
-            m, MMSB_WRONG,
-            "the run needs %llu bytes, the budget is %llu; its largest page is %s (%.0f)",
-            (llu)bytes, (llu)limits->bytes_max, image_string(i, i->pages[most].name),
-            page_lanes(i, most) * type_bytes(i->pages[most].type));
-    }
-    if (limits->waves_max != 0 && waves > limits->waves_max)
-        return message_set(m, MMSB_WRONG, "the graph has %u waves, the budget is %llu", waves,
-                           (llu)limits->waves_max);
-    f64 *changed = calloc(i->page_count + 1u, sizeof *changed);
-    mmsb_status status = changed == NULL ? message_set(m, MMSB_OUT_OF_SPACE, "no memory") : MMSB_OK;
-    for (u32 k = 0; k < limits->page_count && status == MMSB_OK; k++) {
-        const plan_page_limit *p = &limits->pages[k];
-        u32 page = image_find_page(i, p->name, p->name_bytes);
-        if (page == 0) {
-            status = message_set(m, MMSB_USAGE, "a budget names %.*s, but there is no such page",
-                                 (int)p->name_bytes, p->name);
-            break;
-        }
-        f64 lanes = source_cost(i, changed, page, 1).lanes;
-        if (lanes > (f64)p->lanes_max)
-            status = message_set(m, MMSB_WRONG,
-                                 "one changed lane of %.*s redoes %.0f lanes, the budget is %llu",
-                                 (int)p->name_bytes, p->name, lanes, (llu)p->lanes_max);
-    }
-    free(changed);
-    return status;
+    ASSERT(out->page == 0);
+    for (u32 k = 0; most != 0 && waves > most && k < i->later_count && out->page == 0; k++)
+        if (i->nodes[i->later[k]].wave1 >= most) out->page = plan_store(i, i->later[k], 0);
+    if (out->page != 0)
+        message_set(m, MMSB_WRONG,
+                    "the graph has %u waves, its budget is %llu; `%s` is the first past it", waves,
+                    (llu)most, image_string(i, i->pages[out->page].name));
+}
+
+static mmsb_status page_check(plan_cost *c, const plan_page_limit *p, plan_broken *out,
+                              message *m) {
+    const image *i = c->i;
+    u32 page = image_find_page(i, p->name, p->name_bytes), worst = 0;
+    bool takes = page != 0 &&
+                 (i->pages[page].kind == PAGE_SOURCE || (i->pages[page].flags & PAGE_STATE) != 0);
+    ASSERT(out->page == 0);
+    if (!takes)
+        return message_set(m, MMSB_USAGE, "a budget names %.*s, which is no source or state page",
+                           (int)u64_min(p->name_bytes, 200), p->name);
+    plan_cost_page(c, page, 1);
+    if (c->total.lanes <= (f64)p->lanes_max) return MMSB_OK;
+    for (u32 k = 0; k < i->later_count; k++)
+        if (c->work[k].lanes > c->work[worst].lanes) worst = k;
+    u32 most = plan_store(i, i->later[worst], 0);
+    out->page = page;
+    message_set(m, MMSB_WRONG,
+                "one changed lane of `%s` redoes %.0f lanes, its budget is %llu; most are of `%s`",
+                image_string(i, i->pages[page].name), c->total.lanes, (llu)p->lanes_max,
+                image_string(i, i->pages[most].name));
+    return MMSB_WRONG;
+}
+
+mmsb_status plan_budget(const image *i, const plan_limits *limits, arena *a, plan_broken *out,
+                        message *m) {
+    plan_cost c;
+    ASSERT(limits->page_count == 0 || limits->pages != NULL);
+    *out = (plan_broken){0};
+    bytes_check(i, limits->bytes_max, out, m);
+    if (out->page == 0) waves_check(i, limits->waves_max, out, m);
+    if (out->page != 0) return MMSB_WRONG;
+    if (limits->page_count == 0) return MMSB_OK;
+    if (!plan_cost_open(&c, i, a)) return message_set(m, MMSB_OUT_OF_SPACE, "no memory");
+    for (u32 k = 0; k < limits->page_count; k++) TRY(page_check(&c, &limits->pages[k], out, m));
+    return MMSB_OK;
 }

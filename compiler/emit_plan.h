@@ -4,13 +4,21 @@
 #define MMSB_EMIT_PLAN_H
 #include <stdio.h>
 
+#include "../engine/core/arena.h"
 #include "../engine/core/image.h"
 
+/* A page that fusion left out of the image. */
+typedef struct {
+    const char *name;
+    u64 lanes;
+    u8 type;
+} plan_fused;
+
 /* Writes the report; 0, or 1 where memory is short. */
-int plan_emit(const image *i, bool json, FILE *to);
+int plan_emit(const image *i, const plan_fused *f, u32 fused, bool json, FILE *to);
 
 typedef struct {
-    const char *name; /* of a page; name_bytes long */
+    const char *name; /* of a source or state page; name_bytes long */
     u64 name_bytes;
     u64 lanes_max; /* that one changed lane of it may make the graph redo */
 } plan_page_limit;
@@ -19,6 +27,11 @@ typedef struct {
     const plan_page_limit *pages;
     u32 page_count;
 } plan_limits;
-/* MMSB_WRONG names the budget that is broken and the page; MMSB_USAGE an unknown page. */
-mmsb_status plan_budget(const image *i, const plan_limits *limits, message *m);
+typedef struct {
+    u32 page; /* that breaks a budget */
+} plan_broken;
+/* MMSB_WRONG: *out names the page that breaks a budget, m says which; MMSB_USAGE: a budget names no
+ * source or state page. */
+mmsb_status plan_budget(const image *i, const plan_limits *limits, arena *a, plan_broken *out,
+                        message *m);
 #endif

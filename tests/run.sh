@@ -77,6 +77,8 @@ check "a state directory carried over to another graph" sh tests/migrate.sh buil
 check "the same, sanitized" sh tests/migrate.sh build-asan/bin
 check "kernels of a user's own" python3 tests/user_kernels.py build/bin
 check "the same, sanitized" python3 tests/user_kernels.py build-asan/bin
+check "graphs that hold their own expectation" python3 tests/golden.py build/bin tests/golden
+check "the same, sanitized" python3 tests/golden.py build-asan/bin tests/golden
 check "every graph block of the docs" python3 tests/docs_blocks.py build/bin docs/Language.md
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -23,7 +23,7 @@ START = re.compile(r"^(?!typedef|struct\b[^()]*\{|enum\b|union\b|static_assert|e
                    r"[A-Za-z_][^;={]*\(")
 TYPE_T = re.compile(r"^\}\s*(\w+_t)\s*;|^typedef\b[^;{]*\b(\w+_t)\s*;")
 # A table of rows wider than the page is a table; the grammar's rules are rows too.
-WIDE = re.compile(r"\.(md|def|y|csv)$|^docs/|^CMake|/CMakeLists\.txt$|^LICENSE$|^\.")
+WIDE = re.compile(r"\.(md|def|y|csv)$|^docs/|^tests/golden/|^CMake|/CMakeLists\.txt$|^LICENSE$|^\.")
 
 
 class Report:

@@ -15,6 +15,11 @@ typedef struct {
     size_t define_count;
     const char *const *folders; /* import search path */
     size_t folder_count;
+    /* Budgets, 0: none. A graph that breaks one is wrong, and the diagnostic names the page. */
+    unsigned long long max_bytes;         /* of memory that a run takes */
+    unsigned long long max_waves;         /* of a later epoch */
+    const char *const *max_amplification; /* "price=5000": lanes that one changed lane may redo */
+    size_t max_amplification_count;
     int diagnostics; /* 0 human, 1 short, 2 json */
     int colour;
     FILE *messages; /* diagnostics go here; NULL: nowhere */
