@@ -145,7 +145,7 @@ static bool loops_push(front *f, const ast_call *call, u32 *at) {
     for (u32 k = 0; k < call->loop_count; k++) {
         const ast_axis *axis = &f->tree->axes[call->loop_at + k];
         i64 extent;
-        if (!constant_integer(f, f->scope, axis->extent, &extent)) return false;
+        if (!constant_integer(f, f->scope, axis->extent, &extent) || f->waits) return false;
         bool large = extent >= 1 &&
                      (__builtin_mul_overflow(lanes, (u64)extent, &lanes) || lanes > LANES_MAX);
         if (extent < 1 || large || f->depth >= 31) {

@@ -130,7 +130,7 @@ bool constant_shape(front *f, u32 scope_row, const u32 *exprs, u32 count, u32 *s
     for (u32 k = 0; k < count; k++) {
         i64 v;
         span place = f->tree->place[exprs[k]];
-        if (!constant_integer(f, scope_row, exprs[k], &v)) return false;
+        if (!constant_integer(f, scope_row, exprs[k], &v) || f->waits) return false;
         if (v < 1) {
             diag_row *d = diag_add(f->diags, DIAG_DIMENSION, place,
                                    "a dimension of %lld is not possible", (long long)v);
@@ -202,36 +202,61 @@ static bool cycle_told(front *f, const symbol *s) {
     return false;
 }
 
-/* The shape that the page behind an argument `x` or `prev(x)` states: known before its definition,
- * which may lie on a cycle through the node. 0 where it states none. */
-static u32 argument_stated_shape(front *f, const front_page *p) {
-    ASSERT(p->argument < f->tree->expr_count);
+static u32 stated_shape(front *f, u32 scope_row, u32 expr);
+/* The shape that a page states, or that its argument's pages do. */
+static u32 page_stated_shape(front *f, front_page of) {
     const ast *t = f->tree;
-    u32 expr = p->argument, shape = 0, exprs[PAGE_AXES_MAX];
-    while (t->kind[expr] == AST_CALL &&
-           strcmp(ast_text(t, t->calls[t->a[expr]].name), "prev") == 0 &&
-           t->calls[t->a[expr]].arg_count == 1)
-        expr = t->lists[t->calls[t->a[expr]].arg_at];
-    u32 row = t->kind[expr] == AST_NAME ? names_find(f, p->scope, t->a[expr], false) : 0;
-    if (row == 0 || f->symbols[row].kind != SYMBOL_PAGE) return 0;
-    front_page of = f->pages[f->symbols[row].page];
+    u32 shape = 0, exprs[PAGE_AXES_MAX];
+    ASSERT(of.item < f->tree->item_count && of.argument < f->tree->expr_count);
     if (of.shape_known) return of.shape;
-    if (of.item == 0) return 0;
+    if (of.item == 0) return of.argument != 0 ? stated_shape(f, of.scope, of.argument) : 0;
     const ast_item *item = &t->items[of.item];
     u32 count = item->indexed ? item->axis_count : item->has_shape ? item->shape_count : 0;
     for (u32 k = 0; k < count && k < PAGE_AXES_MAX; k++)
         exprs[k] = item->indexed ? t->axes[item->axis_at + k].extent : t->lists[item->shape_at + k];
-    if (count == 0 || count > PAGE_AXES_MAX || !constant_shape(f, of.scope, exprs, count, &shape))
-        return 0;
-    return shape;
+    bool was = f->waits;
+    f->waits = false;
+    bool known =
+        count > 0 && count <= PAGE_AXES_MAX && constant_shape(f, of.scope, exprs, count, &shape);
+    f->waits = was;
+    return known ? shape : 0;
+}
+
+/* The shape that the pages in an argument state: known before its definition, which may lie on a
+ * cycle through the node. 0 where none does. */
+static u32 stated_shape(front *f, u32 scope_row, u32 expr) {
+    ASSERT(expr < f->tree->expr_count && scope_row < f->scope_count);
+    const ast *t = f->tree;
+    u32 row = 0, shape = 0;
+    switch (t->kind[expr]) {
+    case AST_NAME: row = names_find(f, scope_row, t->a[expr], false); break;
+    case AST_MEMBER:
+        row = names_member(f, scope_row, t->a[expr], t->b[expr], false, t->place[expr]);
+        break;
+    case AST_UNARY: return stated_shape(f, scope_row, t->a[expr]);
+    case AST_BINARY:
+        shape = stated_shape(f, scope_row, t->a[expr]);
+        return shape != 0 ? shape : stated_shape(f, scope_row, t->b[expr]);
+    case AST_CALL: {
+        const ast_call *c = &t->calls[t->a[expr]];
+        bool prev = strcmp(ast_text(t, c->name), "prev") == 0 && c->arg_count == 1;
+        return prev ? stated_shape(f, scope_row, t->lists[c->arg_at]) : 0;
+    }
+    default: return 0;
+    }
+    bool page = row != 0 && f->symbols[row].kind == SYMBOL_PAGE;
+    return page ? page_stated_shape(f, f->pages[f->symbols[row].page]) : 0;
 }
 
 /* A node's param bound by the shape of an argument: axis `bits` of page `page`. */
 static bool bound_by_shape(front *f, symbol *s) {
     ASSERT(s->page != 0 && s->page < f->ir->page_count && s->bits < UINT32_MAX);
     const front_page *p = &f->pages[s->page];
-    u32 axis = (u32)s->bits, shape = p->shape_known ? p->shape : argument_stated_shape(f, p);
+    s->progress = BUSY;
+    u32 axis = (u32)s->bits, shape = page_stated_shape(f, *p);
+    s->progress = FRESH;
     u32 axes = shape == 0 ? 0 : f->shapes[shape].axis_count;
+    f->waits |= !p->shape_known && shape == 0;
     if (!p->shape_known && shape == 0) return true;
     s->progress = DONE;
     s->bits = axis < axes ? f->shapes[shape].dims[axis] : 1;
@@ -250,6 +275,13 @@ bool constant_symbol(front *f, u32 row) {
     if (s->progress == BUSY) return cycle_told(f, s);
     if (s->kind == SYMBOL_PARAM && s->target == 1) return bound_by_shape(f, s);
     s->progress = BUSY;
+    if (s->expr != 0) {
+        i64 v = 1;
+        bool known = constant_integer(f, s->expr_scope, s->expr, &v) && !f->waits;
+        f->symbols[row].bits = known ? (u64)v : 1;
+        f->symbols[row].progress = f->waits ? FRESH : DONE;
+        return known || f->waits;
+    }
     const ast_item *item = &f->tree->items[s->item];
     bool ok;
     if (s->kind == SYMBOL_PARAM) {
@@ -292,5 +324,6 @@ bool constants_all(front *f) {
     defines_check(f);
     for (u32 row = 1; row < f->symbol_count && !f->out_of_memory; row++)
         if (f->symbols[row].page == 0) constant_symbol(f, row);
+    f->waits = false;
     return !f->out_of_memory;
 }

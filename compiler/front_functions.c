@@ -104,7 +104,7 @@ static u32 history_page(front *f, u32 expr, bool *unknown) {
         return 0;
     }
     u32 of_expr = f->tree->lists[call->arg_at], rows_expr = f->tree->lists[call->arg_at + 1];
-    if (!constant_integer(f, f->scope, rows_expr, &rows)) return 0;
+    if (!constant_integer(f, f->scope, rows_expr, &rows) || f->waits) return 0;
     u32 of = lagged_page(f, of_expr, unknown);
     if (of == 0) return 0;
     if (!f->pages[of].shape_known) {

@@ -189,13 +189,12 @@ static bool arguments_bind(front *f, u32 use_scope, u32 inside, const ast_item *
             bind_shape(f, inside, &p, page);
             continue;
         }
-        i64 value = 1;
-        constant_integer(f, use_scope, arg, &value);
         symbol_add(f, (symbol){.kind = SYMBOL_PARAM,
                                .name = p.name,
                                .scope = inside,
-                               .bits = (u64)value,
-                               .progress = DONE,
+                               .expr = arg,
+                               .expr_scope = use_scope,
+                               .bits = 1,
                                .place = p.place});
     }
     return true;

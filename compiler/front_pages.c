@@ -21,11 +21,13 @@ static void edge_add(front *f, name_edges *e, u32 page) {
     e->to[e->count++] = page;
 }
 
+static void mentions(front *f, name_edges *e, u32 scope_row, u32 expr);
 static void mention(front *f, name_edges *e, u32 scope_row, u32 name) {
     ASSERT(scope_row != 0 && scope_row < f->scope_count);
     u32 row = names_find(f, scope_row, name, false);
     /* A node's param that is bound by an argument's shape needs that argument. */
     if (row != 0 && f->symbols[row].page != 0) edge_add(f, e, f->symbols[row].page);
+    if (row != 0) mentions(f, e, f->symbols[row].expr_scope, f->symbols[row].expr);
 }
 
 static void mention_member(front *f, name_edges *e, u32 scope_row, u32 left, u32 right) {
@@ -38,7 +40,7 @@ static void mention_member(front *f, name_edges *e, u32 scope_row, u32 left, u32
 
 /* Every page that an expression names; recursion is bounded by EXPR_HEIGHT_MAX. */
 static void mentions(front *f, name_edges *e, u32 scope_row, u32 expr) {
-    ASSERT(expr < f->tree->expr_count);
+    ASSERT(expr < f->tree->expr_count && (expr == 0 || scope_row != 0));
     const ast *t = f->tree;
     if (expr == 0) return;
     switch (t->kind[expr]) {
@@ -67,6 +69,8 @@ static void mentions(front *f, name_edges *e, u32 scope_row, u32 expr) {
         const ast_call *call = &t->calls[t->a[expr]];
         for (u32 k = 0; k < call->arg_count; k++)
             mentions(f, e, scope_row, t->lists[call->arg_at + k]);
+        for (u32 k = 0; k < call->loop_count; k++)
+            mentions(f, e, scope_row, t->axes[call->loop_at + k].extent);
         mentions(f, e, scope_row, call->key);
         mentions(f, e, scope_row, call->filter);
         return;
@@ -176,7 +180,8 @@ static void edges_read(front *f, u32 page, const ast_item *item) {
     }
 }
 
-/* What the item states: axes, shape, type. False after an error. */
+/* What the item states: axes, shape, type. False after an error, or where a dimension waits for the
+ * shape of an argument: then it is read again. */
 static bool header_read(front *f, u32 page) {
     ASSERT(page != 0 && page < f->ir->page_count);
     ASSERT(f->pages[page].progress != DONE);
@@ -184,9 +189,11 @@ static bool header_read(front *f, u32 page) {
     if (p->item == 0 && p->class == 0) p->class = class_new(f, p->argument_type, 0);
     if (p->item == 0) return true;
     const ast_item *item = &f->tree->items[p->item];
-    p->class = class_new(f, item->kind == ITEM_EVENT ? TYPE_BOOL : item->type, 0);
+    if (p->class == 0)
+        p->class = class_new(f, item->kind == ITEM_EVENT ? TYPE_BOOL : item->type, 0);
     u32 exprs[32], shape = 0;
     bool ok = true;
+    f->waits = false;
     if (item->indexed) {
         for (u32 k = 0; k < item->axis_count && k < 32; k++)
             exprs[k] = f->tree->axes[item->axis_at + k].extent;
@@ -201,7 +208,9 @@ static bool header_read(front *f, u32 page) {
         ok =
             constant_shape(f, p->scope, f->tree->lists + item->shape_at, item->shape_count, &shape);
     }
+    f->pages[page].header_waits = f->waits;
     f->pages[page].shape = shape;
+    if (f->waits) return false;
     f->pages[page].shape_known =
         !ok || item->indexed || item->type != TYPE_NONE || item->kind == ITEM_EVENT;
     return ok;
@@ -241,8 +250,10 @@ static bool define(front *f, u32 page) {
     ASSERT(f->pages[page].progress != DONE);
     front_page *p = &f->pages[page];
     const ast_item *item = &f->tree->items[p->item];
+    if (p->header_waits && !header_read(f, page) && f->pages[page].header_waits) return false;
+    p = &f->pages[page];
     f->page = page, f->scope = p->scope, f->depth = 0, f->local_count = f->local_base = 0;
-    f->whole = !item->indexed, f->unknown = false;
+    f->whole = !item->indexed, f->unknown = f->waits = false;
     f->source_start = item->kind == ITEM_SOURCE;
     u32 errors = f->diags->error_count, pages = f->ir->page_count;
     u32 expr = p->item != 0 ? item->expr : p->argument;
@@ -255,7 +266,7 @@ static bool define(front *f, u32 page) {
     u32 row = elaborate(f, expr);
     f->source_start = false;
     f->local_count = 0;
-    if (f->unknown && f->diags->error_count == errors) {
+    if ((f->unknown || f->waits) && f->diags->error_count == errors) {
         /* Hidden pages of the attempt are dropped; it is made again when more shapes are known. */
         for (u32 k = 1; k < pages; k++)
             if (f->pages[k].prev_page >= pages) f->pages[k].prev_page = 0;

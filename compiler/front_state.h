@@ -39,6 +39,7 @@ typedef struct {
     u32 node;   /* USE: the node's item, 0 where it could not be expanded */
     u64 bits;   /* PARAM: an i64; CONST: an element */
     span place;
+    u32 expr, expr_scope; /* PARAM of a node: its argument, and where that stands */
 } symbol;
 typedef struct {
     u32 parent; /* scope around, 0: none */
@@ -114,6 +115,7 @@ typedef struct {
     u8 whole; /* 1 + whole_kind: a hidden page of a scan, sort, product ... of term and key_term */
     u32 kernel;            /* row of ir kernels: a hidden page that a user's kernel computes */
     u32 argument;          /* hidden page of a node's argument: its expression */
+    bool header_waits;     /* its stated shape has a dimension that is not known yet */
     u8 argument_type;      /* stated by the node, or TYPE_NONE */
     u32 parameter, inside; /* of the argument: 1 + its row of parameters, and the node's scope */
 } front_page;
@@ -167,6 +169,7 @@ typedef struct {
     bool source_start; /* a source's first contents: pages may not be read */
     bool keyed_allowed;
     bool unknown; /* met a page whose shape is not known yet */
+    bool waits;   /* met a dimension of an argument whose shape is not known yet */
     u32 fn_depth;
     u32 fn_stack[64];
     u32 context; /* lowering */

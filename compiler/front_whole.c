@@ -86,7 +86,7 @@ static bool constant_count(front *f, u32 expr, u64 most, u64 *k) {
     ASSERT(most >= 1);
     i64 value;
     char text[120];
-    if (!constant_integer(f, f->scope, expr, &value)) return false;
+    if (!constant_integer(f, f->scope, expr, &value) || f->waits) return false;
     *k = (u64)value;
     if (value >= 1 && (u64)value <= most) return true;
     snprintf(text, sizeof text, "`topk` of %lld of %llu elements is not possible", (long long)value,

@@ -60,8 +60,14 @@ else
 fi
 check "incremental equals from scratch; one root from every level" sh tests/incremental.sh build/bin
 check "the same, sanitized" sh tests/incremental.sh build-asan/bin
-check "2,000 random graphs: engine, recovery and replay equal the oracle" \
-    build/tests/oracle_compare --seed 1 --count 2000 --jobs 2 --keep build
+check "5,000 random graphs: engine, recovery and replay equal the oracle" \
+    build/tests/oracle_compare --seed 1 --count 5000 --jobs 2 --keep build
+check "an oracle that is wrong by one bit is found out" \
+    build/tests/oracle_compare --plant --seed 1 --count 200 --jobs 2 --keep build
+for graph in tests/oracle/*.mmsbg; do
+    check "a graph that once differed: $(basename "$graph")" \
+        build/tests/oracle_compare --file "$graph" --seed 1 --count 10 --jobs 2 --keep build
+done
 check "300 more, sanitized" build-asan/tests/oracle_compare --seed 50000 --count 300 --jobs 2 --keep build-asan
 check "killed, resumed and replayed: one root" sh tests/recovery.sh build/bin 40
 check "the same, sanitized" sh tests/recovery.sh build-asan/bin 4

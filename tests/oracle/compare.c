@@ -2,12 +2,14 @@
  * compare: random graphs through compiler and engine, and through the oracle, epoch by epoch, bit
  * for bit; incremental, from scratch, killed and recovered, and replayed.
  *
- *     compare [--seed S] [--count N] [--jobs J] [--keep DIR] [--print] [--file GRAPH]
+ *     compare [--seed S] [--count N] [--jobs J] [--epochs N] [--keep DIR] [--print] [--plant]
+ *             [--file GRAPH]
  *
- * On a difference: the seed, the graph, the changes, page, lane and both bits; the graph goes to
- * DIR/oracle-SEED.mmsbg.
- * --print only writes the graph of --seed. --file takes that graph instead of a random one; --seed
- * then gives the changes. Ends with `N passed, N failed`. */
+ * On a difference: the seed, the graph, the changes, page, lane and both bits, and the shortest
+ * command that shows it again; the graph goes to DIR/oracle-SEED.mmsbg. --print only writes the
+ * graph of --seed. --file takes that graph instead of a random one (imports beside it); --seed then
+ * gives the changes. --plant makes the oracle wrong by one bit in one lane of one live page in one
+ * epoch: a graph passes if that is found. Ends with `N passed, N failed`. */
 #include "../../compiler/include/mmsbc.h"
 #include "../../engine/core/number.h"
 #include "../../engine/engine.h"
@@ -16,7 +18,6 @@
 #include "logged.h"
 #include "parse.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -28,9 +29,11 @@
 
 typedef struct {
     u64 seed;
-    const char *text;
-    u32 bytes;
-    arena *memory;
+    const char *text, *library; /* library: what it imports as lib.mmsbg; NULL: files of `folder` */
+    const char *folder;
+    u32 bytes, epochs_most;
+    bool planted;
+    arena *memory, *scratch;
     oracle *o;
     mmsbc_result *compiled;
     image i;
@@ -42,14 +45,16 @@ typedef struct {
     delta deltas[DELTAS_MAX];
     oracle_change *changes;
     u64 change_count;
-    char story[8192]; /* what was changed so far */
+    bool takes[GENERATE_PAGES_MAX]; /* pages of the oracle that take deltas */
+    char story[8192];               /* what was changed so far */
     u32 story_used;
+    u32 ran;         /* epochs so far, the failing one too */
     char what[2048]; /* the difference; empty: none */
     bool refused;
 } trial;
 typedef struct {
     u64 seed; /* in work */
-    u64 passed, failed, refused, no_run, epochs, rejected, fired, kills;
+    u64 passed, failed, refused, no_run, epochs, rejected, fired, kills, planted;
 } tally;
 
 static bool differs(trial *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -78,19 +83,20 @@ static bool same_page(trial *t, const engine *e, const char *which, u32 row) {
         bool must = p->exported || p->kind == ITEM_SOURCE;
         return !must || differs(t, "the image lacks page %s", p->name);
     }
-    if (t->i.pages[page].type != p->type || t->i.shapes[t->i.pages[page].shape].lanes != p->lanes)
+    if (t->i.pages[page].type != p->form.type ||
+        t->i.shapes[t->i.pages[page].shape].lanes != p->lanes)
         return differs(t, "%s is %s with %llu lanes, the oracle says %s with %llu", p->name,
                        type_text(t->i.pages[page].type),
                        (unsigned long long)t->i.shapes[t->i.pages[page].shape].lanes,
-                       type_text(p->type), (unsigned long long)p->lanes);
+                       type_text(p->form.type), (unsigned long long)p->lanes);
     if (!p->live && p->kind != ITEM_SOURCE) return true;
     const u8 *values = engine_page(e, page);
     for (u64 lane = 0; lane < p->lanes; lane++) {
-        u64 got = number_load(p->type, values + lane * type_bytes(p->type));
+        u64 got = number_load(p->form.type, values + lane * type_bytes(p->form.type));
         char got_text[NUMBER_TEXT_MAX], want_text[NUMBER_TEXT_MAX];
         if (got == p->now[lane]) continue;
-        number_format(p->type, got, got_text);
-        number_format(p->type, p->now[lane], want_text);
+        number_format(p->form.type, got, got_text);
+        number_format(p->form.type, p->now[lane], want_text);
         return differs(t, "epoch %llu, %s, %s lane %llu: engine %s (0x%llx), oracle %s (0x%llx)",
                        (unsigned long long)t->o->epoch, which, p->name, (unsigned long long)lane,
                        got_text, (unsigned long long)got, want_text,
@@ -143,7 +149,7 @@ static void tell_delta(trial *t, const generated_delta *g) {
     if (g->masked) tell(t, " %u used", (u32)g->used);
     tell(t, " %s", signs[g->kind]);
     for (u64 k = 0; k < (g->broadcast ? 1 : g->used) && k < 6; k++) {
-        number_format(p->type, g->bits[k], text);
+        number_format(p->form.type, g->bits[k], text);
         tell(t, " %s", text);
     }
     tell(t, "%s\n", g->broadcast ? " everywhere" : "");
@@ -153,15 +159,15 @@ static void tell_delta(trial *t, const generated_delta *g) {
 static bool delta_make(trial *t, u32 row) {
     const generated_delta *g = &t->made[row];
     const oracle_page *p = &t->o->pages[g->page];
-    u64 values = g->broadcast ? 1 : g->used, bytes = type_bytes(p->type), used = 0;
+    u64 values = g->broadcast ? 1 : g->used, bytes = type_bytes(p->form.type), used = 0;
     u8 *payload = arena_take(t->memory, ALIGN_UP(values * bytes, 8) + 64, 64);
     message m = {.used = 0};
-    for (u64 k = 0; k < values; k++) number_store(p->type, payload + k * bytes, g->bits[k]);
+    for (u64 k = 0; k < values; k++) number_store(p->form.type, payload + k * bytes, g->bits[k]);
     t->deltas[row] = (delta){.page = image_find_page(&t->i, p->name, strlen(p->name)),
                              .kind = g->kind,
                              .form = g->masked ? DELTA_MASK : DELTA_RANGE,
                              .broadcast = g->broadcast,
-                             .type = p->type,
+                             .type = p->form.type,
                              .first = g->first,
                              .count = g->count,
                              .payload_bytes = values * bytes,
@@ -182,7 +188,7 @@ static bool changes_make(trial *t) {
     t->made_count = 0, t->change_count = 0;
     u32 wanted = chance_percent(&t->c, 15) ? 0 : 1 + chance_below(&t->c, DELTAS_MAX);
     for (u32 k = 0; k < wanted; k++)
-        if (generate_delta(&t->c, t->o, &t->made[t->made_count])) t->made_count++;
+        if (generate_delta(&t->c, t->o, t->takes, &t->made[t->made_count])) t->made_count++;
     for (u32 k = 0; k < t->made_count; k++)
         if (!delta_make(t, k)) return false;
     return true;
@@ -198,14 +204,27 @@ static mmsb_status engine_step(trial *t, engine *e, bool check, message *m) {
     return s;
 }
 
+/* Makes the oracle wrong by a bit, in a page that must be there. */
+static void plant(trial *t) {
+    u32 seen = 0;
+    oracle_page *chosen = NULL;
+    for (u32 k = 0; k < t->o->page_count; k++) {
+        oracle_page *p = &t->o->pages[k];
+        if (p->exported && chance_below(&t->c, ++seen) == 0) chosen = p;
+    }
+    if (chosen != NULL) chosen->now[chance_below(&t->c, (u32)chosen->lanes)] ^= 1;
+}
+
 static bool epoch(trial *t, tally *s, bool check) {
     message m = {.used = 0}, n = {.used = 0};
     tell(t, "epoch %llu:\n", (unsigned long long)t->o->epoch + 1);
     if (!changes_make(t)) return false;
     bool accepted = oracle_step(t->o, t->changes, t->change_count);
+    if (t->planted && accepted) plant(t);
     mmsb_status first = engine_step(t, t->incremental, check, &m);
     mmsb_status second = engine_step(t, t->whole, false, &n);
     s->epochs++;
+    t->ran++;
     s->rejected += !accepted;
     if (!accepted) tell(t, "  rejected\n");
     if (first == MMSB_BUG) return differs(t, "engine_check: %s", m.text);
@@ -239,25 +258,69 @@ static bool engine_start(trial *t, engine **e, bool whole, mmsb_status *s, messa
     return true;
 }
 
+/* Text of an imported file, from the generator or the folder of the graph; NULL: there is none. */
+static const char *import_text(const trial *t, const char *name) {
+    if (t->library != NULL) return t->library;
+    char path[4096], *text = arena_take(t->memory, GRAPH_TEXT_MAX, 1);
+    snprintf(path, sizeof path, "%s/%s", t->folder, name);
+    FILE *f = fopen(path, "r");
+    if (f == NULL || text == NULL) return NULL;
+    text[fread(text, 1, GRAPH_TEXT_MAX - 1, f)] = 0;
+    fclose(f);
+    return text;
+}
+
+/* The graph's tree, and those of what it imports. */
+static bool parse_all(trial *t, sources *files, ast *tree) {
+    diags found = {.memory = t->memory, .sources = files};
+    u32 file;
+    if (sources_add(files, "graph.mmsbg", t->text, t->bytes, &file) != MMSB_OK ||
+        parse_file(files, file, tree, &found) != MMSB_OK)
+        return differs(t, "no memory");
+    for (u32 k = 0; k < tree->top_count; k++) {
+        const ast_item *i = &tree->items[tree->top[k]];
+        const char *name = i->kind == ITEM_IMPORT ? ast_text(tree, i->text) : NULL;
+        bool known = name == NULL;
+        for (u32 f = 0; f < files->count && !known; f++)
+            known = strcmp(files->files[f].name, name) == 0;
+        if (known) continue;
+        const char *text = import_text(t, name);
+        if (text == NULL) return differs(t, "cannot read %s", name);
+        if (sources_add(files, name, text, strlen(text), &file) != MMSB_OK ||
+            parse_file(files, file, tree, &found) != MMSB_OK)
+            return differs(t, "no memory");
+    }
+    return found.error_count == 0 || differs(t, "the graph does not parse");
+}
+
+static void find_takes(trial *t) {
+    for (u32 k = 0; k < t->o->page_count && k < GENERATE_PAGES_MAX; k++) {
+        const oracle_page *p = &t->o->pages[k];
+        u32 page = p->kind == ITEM_ASSERT ? 0 : image_find_page(&t->i, p->name, strlen(p->name));
+        bool state = page != 0 && p->live && (t->i.pages[page].flags & PAGE_STATE) != 0;
+        t->takes[k] = p->kind == ITEM_SOURCE || (p->kind == ITEM_PAGE && state);
+    }
+}
+
 static bool open_both(trial *t) {
-    sources files = {.memory = t->memory};
-    diags found = {.memory = t->memory, .sources = &files};
+    sources *files = ARENA_ARRAY(t->memory, sources, 1);
     ast *tree = ast_open(t->memory);
     message m = {.used = 0};
-    u32 file;
     size_t bytes;
-    if (sources_add(&files, "graph.mmsbg", t->text, t->bytes, &file) != MMSB_OK ||
-        parse_file(&files, file, tree, &found) != MMSB_OK)
-        return differs(t, "no memory");
-    if (found.error_count > 0) return differs(t, "the graph does not parse");
-    t->o = oracle_open(tree, t->memory);
+    *files = (sources){.memory = t->memory};
+    if (!parse_all(t, files, tree)) return false;
+    t->o = oracle_open(tree, files, t->memory, t->scratch);
     if (t->o == NULL || t->o->refused != NULL)
         return differs(t, "the oracle: %s", t->o == NULL ? "no memory" : t->o->refused);
     char *said = NULL;
     size_t said_bytes = 0;
     FILE *messages = open_memstream(&said, &said_bytes);
-    mmsbc_options options = {
-        .name = "graph.mmsbg", .text = t->text, .bytes = t->bytes, .messages = messages};
+    mmsbc_options options = {.name = "graph.mmsbg",
+                             .text = t->text,
+                             .bytes = t->bytes,
+                             .folders = &t->folder,
+                             .folder_count = 1,
+                             .messages = messages};
     int status = mmsbc_compile(&options, &t->compiled);
     fclose(messages);
     if (status != 0) {
@@ -269,6 +332,7 @@ static bool open_both(trial *t) {
     const void *compiled = mmsbc_image(t->compiled, &bytes);
     if (image_verify(compiled, bytes, &t->i, &m) != MMSB_OK)
         return differs(t, "the image is refused: %s", m.text);
+    find_takes(t);
     return true;
 }
 
@@ -290,7 +354,7 @@ static bool trial_run(trial *t, tally *s) {
     const char *wrong = logged_open(&t->log, &t->i, &m);
     if (wrong != NULL) return differs(t, "%s: %s", wrong, m.text);
     u32 epochs = 3 + chance_below(&t->c, EPOCHS_MAX - 3), checked = chance_below(&t->c, epochs);
-    for (u32 k = 0; k < epochs; k++)
+    for (u32 k = 0; k < epochs && k < t->epochs_most; k++)
         if (!epoch(t, s, k == checked)) return false;
     engine *replayed;
     wrong = logged_replay(&t->log, &replayed, &m);
@@ -300,45 +364,86 @@ static bool trial_run(trial *t, tally *s) {
     return same_pages(t, replayed, "replayed");
 }
 
+typedef struct {
+    u64 seed, trials, jobs;
+    u32 epochs_most;
+    const char *keep, *file, *folder; /* folder: of what is imported */
+    bool print, planted;
+} choices;
+
+static void keep_text(const choices *o, const char *name, u64 seed, const char *text) {
+    char path[4096];
+    if (text == NULL || text[0] == 0) return;
+    snprintf(path, sizeof path, "%s/%s-%llu.mmsbg", o->keep, name, (unsigned long long)seed);
+    FILE *f = fopen(path, "w");
+    if (f == NULL) return;
+    fprintf(f, "%s", text);
+    fclose(f);
+}
+static void tell_difference(const trial *t, const choices *o) {
+    unsigned long long seed = t->seed;
+    keep_text(o, "oracle", t->seed, t->text);
+    keep_text(o, "oracle-lib", t->seed, t->library);
+    printf("seed %llu: %s\n%s%s%s%s----\n", seed, t->what, t->text,
+           t->library != NULL && t->library[0] != 0 ? "---- lib.mmsbg\n" : "",
+           t->library != NULL ? t->library : "", t->story);
+    printf("again: oracle_compare --seed %llu --epochs %u%s%s\n", seed, t->ran,
+           o->file != NULL ? " --file " : "", o->file != NULL ? "THE SAME" : "");
+    fflush(stdout);
+}
+
+static void library_write(const char *folder, const char *text) {
+    char path[4200];
+    snprintf(path, sizeof path, "%s/lib.mmsbg", folder);
+    FILE *f = fopen(path, "w");
+    if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0) exit(3);
+}
+static void folder_remove(const char *folder) {
+    char path[4200];
+    snprintf(path, sizeof path, "%s/lib.mmsbg", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
+static void trial_close(trial *t) {
+    if (t->incremental != NULL) engine_close(t->incremental);
+    if (t->whole != NULL) engine_close(t->whole);
+    logged_free(&t->log);
+    if (t->compiled != NULL) mmsbc_free(t->compiled);
+    arena_close(t->memory);
+    arena_close(t->scratch);
+    free(t->made);
+    free(t->changes);
+}
+
 /* Whether it passed; a difference is told on stdout and the graph kept. */
-static bool trial_one(u64 seed, const char *file_text, const char *keep, tally *s) {
-    static char text[GRAPH_TEXT_MAX];
+static bool trial_one(u64 seed, const choices *o, tally *s) {
+    static char text[GRAPH_TEXT_MAX], library[GRAPH_TEXT_MAX];
     trial t = {.seed = seed, .text = text, .c = {seed ^ 0x5DEECE66Du}};
-    t.memory = arena_open(0);
+    t.folder = o->folder, t.epochs_most = o->epochs_most, t.planted = o->planted;
+    t.memory = arena_open(0), t.scratch = arena_open(0);
     t.made = calloc(DELTAS_MAX, sizeof *t.made);
     t.changes = calloc((size_t)DELTAS_MAX * GENERATE_CHANGES_MAX, sizeof *t.changes);
-    if (t.memory == NULL || t.made == NULL || t.changes == NULL) exit(5);
-    if (file_text != NULL)
-        t.text = file_text, t.bytes = (u32)strlen(file_text);
+    if (t.memory == NULL || t.scratch == NULL || t.made == NULL || t.changes == NULL) exit(5);
+    if (o->file != NULL)
+        t.text = o->file, t.bytes = (u32)strlen(o->file);
     else
-        t.bytes = generate_graph(seed, text);
+        t.bytes = generate_graph(seed, text, library), t.library = library;
+    if (library[0] != 0) library_write(o->folder, library);
+    u64 epochs = s->epochs - s->rejected;
     bool passed = trial_run(&t, s);
-    if (!passed) {
-        char path[4096];
-        snprintf(path, sizeof path, "%s/oracle-%llu.mmsbg", keep, (unsigned long long)seed);
-        FILE *f = fopen(path, "w");
-        if (f != NULL) {
-            fprintf(f, "%s", t.text);
-            fclose(f);
-        }
-        printf("seed %llu: %s\n%s%s----\n", (unsigned long long)seed, t.what, t.text, t.story);
-        fflush(stdout);
-        s->refused += t.refused;
-    }
-    if (t.incremental != NULL) engine_close(t.incremental);
-    if (t.whole != NULL) engine_close(t.whole);
-    s->kills += t.log.kills;
-    logged_free(&t.log);
-    if (t.compiled != NULL) mmsbc_free(t.compiled);
-    arena_close(t.memory);
-    free(t.made);
-    free(t.changes);
+    bool any = s->epochs - s->rejected > epochs;
+    if (t.planted && any) passed = !passed && strstr(t.what, ", oracle ") != NULL;
+    if (!passed) tell_difference(&t, o);
+    s->refused += t.refused, s->kills += t.log.kills, s->planted += t.planted && any;
+    trial_close(&t);
     return passed;
 }
 
 /* Seeds first, first + step, ... below end, one process; one that dies is told and the next takes
  * over. */
-static void worker(u64 first, u64 end, u64 step, const char *file, const char *keep, tally *s) {
+static void worker(u64 first, const choices *o, tally *s) {
+    u64 end = o->seed + o->trials, step = o->jobs;
     for (u64 next = first; next < end; next = s->seed + step) {
         s->seed = next;
         fflush(stdout);
@@ -346,7 +451,7 @@ static void worker(u64 first, u64 end, u64 step, const char *file, const char *k
         if (child == 0) {
             for (u64 seed = next; seed < end; seed += step) {
                 s->seed = seed;
-                if (trial_one(seed, file, keep, s))
+                if (trial_one(seed, o, s))
                     s->passed++;
                 else
                     s->failed++;
@@ -387,58 +492,85 @@ static char *file_read(const char *path) {
     return text;
 }
 
-int main(int count, char **a) {
-    u64 seed = 1, trials = 1, jobs = 1;
-    const char *keep = ".", *file = NULL;
-    bool print = false;
+static void options_read(int count, char **a, choices *o) {
     for (int k = 1; k < count; k++) {
         bool more = k + 1 < count;
         if (strcmp(a[k], "--print") == 0)
-            print = true;
+            o->print = true;
+        else if (strcmp(a[k], "--plant") == 0)
+            o->planted = true;
         else if (more && strcmp(a[k], "--seed") == 0)
-            seed = number_of(a[++k]);
+            o->seed = number_of(a[++k]);
         else if (more && strcmp(a[k], "--count") == 0)
-            trials = number_of(a[++k]);
+            o->trials = number_of(a[++k]);
         else if (more && strcmp(a[k], "--jobs") == 0)
-            jobs = number_of(a[++k]);
+            o->jobs = number_of(a[++k]);
+        else if (more && strcmp(a[k], "--epochs") == 0)
+            o->epochs_most = (u32)number_of(a[++k]);
         else if (more && strcmp(a[k], "--keep") == 0)
-            keep = a[++k];
+            o->keep = a[++k];
         else if (more && strcmp(a[k], "--file") == 0)
-            file = file_read(a[++k]);
+            o->file = a[++k];
         else {
-            fprintf(
-                stderr,
-                "usage: compare [--seed S] [--count N] [--jobs J] [--keep DIR] [--print] [--file GRAPH]\n");
-            return 2;
+            fprintf(stderr, "usage: compare [--seed S] [--count N] [--jobs J] [--epochs N] "
+                            "[--keep DIR] [--print] [--plant] [--file GRAPH]\n");
+            exit(2);
         }
     }
-    static char text[GRAPH_TEXT_MAX];
-    if (print) return generate_graph(seed, text), fputs(text, stdout) < 0;
-    if (jobs == 0 || jobs > 64) jobs = 1;
-    tally *s =
-        mmap(NULL, 64 * sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (s == MAP_FAILED) return 5;
-    for (u64 j = 0; j < jobs; j++) {
-        fflush(stdout);
-        if (fork() == 0) {
-            worker(seed + j, seed + trials, jobs, file, keep, &s[j]);
-            _exit(0);
-        }
-    }
-    while (wait(NULL) > 0) {
-    }
+    if (o->jobs == 0 || o->jobs > 64) o->jobs = 1;
+    if (o->file == NULL) return;
+    static char folder[4096];
+    snprintf(folder, sizeof folder, "%s", o->file);
+    char *slash = strrchr(folder, '/');
+    snprintf(slash == NULL ? folder : slash, 2, "%s", slash == NULL ? "." : "");
+    o->folder = folder;
+    o->file = file_read(o->file);
+}
+
+static u64 report(const tally *s, u64 jobs, bool planted) {
     tally all = {0};
     for (u64 j = 0; j < jobs; j++) {
         all.passed += s[j].passed, all.failed += s[j].failed, all.no_run += s[j].no_run;
         all.refused += s[j].refused, all.epochs += s[j].epochs, all.rejected += s[j].rejected;
-        all.fired += s[j].fired, all.kills += s[j].kills;
+        all.fired += s[j].fired, all.kills += s[j].kills, all.planted += s[j].planted;
     }
     printf("%llu epochs, %llu rejected, %llu events, %llu kills; %llu graphs cannot start, %llu "
            "refused\n",
            (unsigned long long)all.epochs, (unsigned long long)all.rejected,
            (unsigned long long)all.fired, (unsigned long long)all.kills,
            (unsigned long long)all.no_run, (unsigned long long)all.refused);
+    if (planted)
+        printf("planted in %llu graphs; found wherever it passed\n",
+               (unsigned long long)all.planted);
     printf("%llu passed, %llu failed\n", (unsigned long long)all.passed,
            (unsigned long long)all.failed);
-    return all.failed != 0 || all.passed + all.failed != trials;
+    return all.failed != 0 || (planted && all.planted == 0) ? 0 : all.passed;
+}
+
+int main(int count, char **a) {
+    choices o = {.seed = 1, .trials = 1, .jobs = 1, .epochs_most = EPOCHS_MAX, .keep = "."};
+    options_read(count, a, &o);
+    static char text[GRAPH_TEXT_MAX], library[GRAPH_TEXT_MAX];
+    if (o.print) {
+        generate_graph(o.seed, text, library);
+        printf("%s%s%s", text, library[0] != 0 ? "---- lib.mmsbg\n" : "", library);
+        return 0;
+    }
+    tally *s =
+        mmap(NULL, 64 * sizeof *s, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (s == MAP_FAILED) return 5;
+    for (u64 j = 0; j < o.jobs; j++) {
+        fflush(stdout);
+        if (fork() == 0) {
+            char folder[] = "/tmp/mmsb-oracle-XXXXXX";
+            if (o.folder == NULL) o.folder = mkdtemp(folder);
+            if (o.folder == NULL) _exit(5);
+            worker(o.seed + j, &o, &s[j]);
+            if (o.folder == folder) folder_remove(folder);
+            _exit(0);
+        }
+    }
+    while (wait(NULL) > 0) {
+    }
+    return report(s, o.jobs, o.planted) != o.trials;
 }

@@ -15,30 +15,38 @@ u32 chance_below(chance *c, u32 n) { return (u32)((chance_next(c) >> 32) * n >> 
 bool chance_percent(chance *c, u32 percent) { return chance_below(c, 100) < percent; }
 
 /* ---- shapes ---- */
+u8 shape_row(maker *m, u32 rank, const u64 *dims) {
+    u64 lanes = 1;
+    for (u32 k = 0; k < m->shape_count; k++)
+        if (m->shapes[k].rank == rank && memcmp(m->shapes[k].dims, dims, rank * sizeof *dims) == 0)
+            return (u8)k;
+    if (m->shape_count == SHAPES_MAX) return 255;
+    for (u32 k = 0; k < rank; k++) m->shapes[m->shape_count].dims[k] = dims[k], lanes *= dims[k];
+    m->shapes[m->shape_count].rank = rank, m->shapes[m->shape_count].lanes = lanes;
+    return (u8)m->shape_count++;
+}
+/* Most graphs are small; one in thirty has pages of several thousand lanes. */
 static void shapes_make(maker *m) {
     static const u32 small[] = {1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17};
     static const u32 middle[] = {31, 60, 63, 64, 65, 66, 100, 127, 128, 129};
     static const u32 large[] = {511, 512, 513, 600, 1024, 1025};
-    m->shapes[0].lanes = 1;
-    m->shape_count = 1;
+    static const u32 huge[] = {2048, 4095, 4096, 4097, 5000};
+    bool big = percent(m, 3);
+    shape_row(m, 0, NULL);
     for (u32 k = 0; k < 1 + below(m, 3); k++) {
         u32 size = below(m, 100), rank = size < 55 ? 1 : size < 85 ? 2 : size < 95 ? 3 : 4;
-        u64 lanes = 1;
+        u64 lanes = 1, dims[4], most = big ? 5000 : percent(m, 15) ? 1100 : 260;
         for (u32 x = 0; x < rank; x++) {
             u32 way = below(m, 100);
-            u64 dim = way < 45 || lanes > 200 ? PICK(m, small)
-                      : way < 85              ? PICK(m, middle)
-                                              : PICK(m, large);
-            if (rank == 1 && way == 99) dim = 4097;
-            if (lanes * dim > 4200) dim = 2;
-            m->shapes[m->shape_count].dims[x] = dim;
-            lanes *= dim;
+            dims[x] = way < 60 ? PICK(m, small) : way < 90 ? PICK(m, middle) : PICK(m, large);
+            if (big && x + 1 == rank) dims[x] = rank == 1 ? PICK(m, huge) : PICK(m, large);
+            if (lanes * dims[x] > most) dims[x] = 1 + below(m, 2);
+            lanes *= dims[x];
         }
-        m->shapes[m->shape_count].rank = rank;
-        m->shapes[m->shape_count++].lanes = lanes;
+        shape_row(m, rank, dims);
     }
 }
-static known *page_new(maker *m, const char *prefix, u8 type, u8 shape) {
+known *page_new(maker *m, const char *prefix, u8 type, u8 shape) {
     known *p = &m->pages[m->count++];
     *p = (known){.type = type,
                  .shape = shape,
@@ -48,16 +56,29 @@ static known *page_new(maker *m, const char *prefix, u8 type, u8 shape) {
     snprintf(p->name, sizeof p->name, "%s%u", prefix, m->count);
     return p;
 }
-static void put_shape(maker *m, const known *p) {
-    put(m, "%s", type_text(p->type));
-    for (u32 k = 0; k < p->rank; k++)
-        put(m, "%s%llu%s", k == 0 ? "[" : ", ", (unsigned long long)p->dims[k],
-            k + 1 == p->rank ? "]" : "");
+/* An extent by its name in a node, by a param, or as a number. */
+static void put_extent(maker *m, const known *p, u32 axis) {
+    if (m->node_shape != 255 && p->shape == m->node_shape)
+        put(m, "n%u", axis);
+    else if (m->node_shape == 255 && p->shape == 1 && percent(m, 50))
+        put(m, percent(m, 80) ? "d%u" : "d%u + 0", axis);
+    else
+        put(m, "%llu", (unsigned long long)p->dims[axis]);
 }
-static void put_axes(maker *m, const known *p) {
-    for (u32 k = 0; k < p->rank; k++)
-        put(m, "%s%c: %llu%s", k == 0 ? "[" : ", ", "ijkl"[k], (unsigned long long)p -> dims[k],
-            k + 1 == p -> rank ? "]" : "");
+void put_shape(maker *m, const known *p) {
+    put(m, "%s", type_text(p->type));
+    for (u32 k = 0; k < p->rank; k++) {
+        put(m, k == 0 ? "[" : ", ");
+        put_extent(m, p, k);
+    }
+    if (p->rank > 0) put(m, "]");
+}
+void put_axes(maker *m, const known *p) {
+    for (u32 k = 0; k < p->rank; k++) {
+        put(m, "%s%c: ", k == 0 ? "[" : ", ", "ijkl"[k]);
+        put_extent(m, p, k);
+    }
+    if (p->rank > 0) put(m, "]");
 }
 static void put_edges(maker *m, known *p) {
     static const char *const edges[] = {"clamp", "wrap", "mirror", "fill "};
@@ -71,15 +92,13 @@ static void put_edges(maker *m, known *p) {
     }
     p->edge = true;
 }
-static u8 some_type(maker *m) {
+u8 some_type(maker *m) {
     static const u8 types[] = {TYPE_F64, TYPE_F64, TYPE_F64, TYPE_F64, TYPE_F32,
                                TYPE_F32, TYPE_I32, TYPE_I64, TYPE_U8,  TYPE_U32,
                                TYPE_U64, TYPE_I16, TYPE_I8,  TYPE_U16, TYPE_BOOL};
     return PICK(m, types);
 }
-static u8 some_shape(maker *m) {
-    return (u8)(m->shape_count > 1 ? 1 + below(m, m->shape_count - 1) : 0);
-}
+u8 some_shape(maker *m) { return (u8)(m->shape_count > 1 ? 1 + below(m, m->shape_count - 1) : 0); }
 static around inside(const maker *m, const known *p, bool whole) {
     around a = {.whole = whole,
                 .shape = p->shape,
@@ -123,7 +142,7 @@ static void put_source(maker *m, u8 type, u8 shape) {
     put(m, "\n");
 }
 
-static void put_definition(maker *m, known *p, bool whole, bool stated) {
+void put_definition(maker *m, known *p, bool whole, bool stated) {
     around a = inside(m, p, whole);
     u32 depth = 1 + below(m, 5);
     put(m, "page %s", p->name);
@@ -150,51 +169,66 @@ static void put_page(maker *m) {
 /* A keyed reduction by an integer source; false where there is none. */
 static bool put_keyed(maker *m) {
     static const char *const of[] = {"sum",   "min",    "max",    "prod", "mean",
-                                     "count", "argmin", "argmax", "any"};
-    const known *key = NULL;
-    for (u32 k = 0; k < m->count; k++)
+                                     "count", "argmin", "argmax", "any",  "all"};
+    const known *key = NULL, *x = NULL;
+    for (u32 k = m->first; k < m->count; k++)
         if (m->pages[k].source && m->pages[k].below > 0 && m->pages[k].rank > 0 && percent(m, 60))
             key = &m->pages[k];
-    if (key == NULL || m->shape_count == SHAPES_MAX) return false;
+    if (key == NULL) return false;
+    for (u32 k = m->first; k < m->count; k++) {
+        const known *p = &m->pages[k];
+        bool leads = p->rank >= key->rank && memcmp(p->dims, key->dims, key->rank * 8) == 0;
+        if (leads && !p->later && (x == NULL || percent(m, p->rank > key->rank ? 70 : 30))) x = p;
+    }
     u32 what = below(m, (u32)ARRAY_COUNT(of));
-    bool counts = what == 5, places = what == 6 || what == 7, boolean = what == 8;
-    u8 type = boolean          ? TYPE_BOOL
-              : percent(m, 60) ? TYPE_F64
-              : percent(m, 50) ? TYPE_F32
-              : what == 4      ? TYPE_F64 /* an integer mean is f64, stated as such */
-                               : TYPE_I64;
-    u8 shape = (u8)m->shape_count++, key_shape = key->shape;
-    char key_name[8];
-    memcpy(key_name, key->name, sizeof key_name);
-    u64 groups = key->below + (percent(m, 30) ? below(m, 5) : 0);
-    m->shapes[shape].rank = 1, m->shapes[shape].dims[0] = groups, m->shapes[shape].lanes = groups;
-    known *p = page_new(m, "g", counts || places ? TYPE_I64 : type, shape);
-    around a = {.whole = true, .shape = key_shape, .quiet = true, .cost = 1, .depth = 2};
+    bool counts = what == 5, places = what == 6 || what == 7, boolean = what >= 8;
+    bool adds = what == 0 || what == 3, rows = !counts && x->rank > key->rank;
+    u8 type = counts || places                       ? TYPE_I64
+              : boolean                              ? TYPE_BOOL
+              : what == 4 && !type_is_float(x->type) ? TYPE_F64
+              : adds && type_is_signed(x->type)      ? TYPE_I64
+              : adds && !type_is_float(x->type)      ? TYPE_U64
+                                                     : x->type;
+    if (x->type == TYPE_BOOL && !boolean && !counts) return false;
+    u64 dims[4] = {key->below + (percent(m, 30) ? below(m, 5) : 0)};
+    u32 rank = 1;
+    for (u32 k = key->rank; rows && k < x->rank; k++) dims[rank++] = x->dims[k];
+    u8 shape = shape_row(m, rank, dims);
+    if (shape == 255 || m->count + 1 >= PAGES_MAX) return false;
+    known xx = *x, kk = *key, *p = page_new(m, "g", type, shape);
+    around a = {.whole = true, .shape = xx.shape, .quiet = true, .depth = 2};
+    around b = {.whole = true, .shape = kk.shape, .quiet = true, .depth = 2};
     put(m, "page %s: ", p->name);
     put_shape(m, p);
     m->count--;
     put(m, " = %s(", of[what]);
     if (!counts) {
-        const known *x = page_like(m, type, key_shape, 9); /* gives the argument its shape */
-        if (x != NULL && !x->later)
-            put(m, "(%s", x->name);
-        else
-            put(m, "(%s(%s)", type_text(type), key_name);
-        put(m, type == TYPE_BOOL ? " != " : percent(m, 50) ? " + " : " * ");
-        expression(m, type, &a, below(m, 3), true);
-        put(m, ")");
+        put(m, "%s", xx.name);
+        if (boolean && xx.type != TYPE_BOOL) put(m, " > %s", type_is_float(xx.type) ? "0.5" : "2");
+        if (!boolean && percent(m, 50)) {
+            put(m, percent(m, 50) ? " + " : " * ");
+            expression(m, xx.type, &a, below(m, 3), true);
+        }
+        put(m, " ");
     }
-    put(m, " by %s", key_name);
+    put(m, "by %s", kk.name);
     if (percent(m, 35)) {
         put(m, " if ");
-        expression(m, TYPE_BOOL, &a, 1, false);
+        if (percent(m, 50) || counts)
+            expression(m, TYPE_BOOL, &b, 1, false);
+        else
+            put(m,
+                xx.type == TYPE_BOOL     ? "%s"
+                : type_is_float(xx.type) ? "%s < 1.0"
+                                         : "%s < 3",
+                xx.name);
     }
     put(m, ")\n");
     m->count++;
     return true;
 }
 
-static void put_later(maker *m, u32 row) {
+void put_later(maker *m, u32 row) {
     known *p = &m->pages[row];
     bool whole = p->rank == 0 || percent(m, 50);
     around a = inside(m, p, whole);
@@ -218,7 +252,7 @@ static void put_later(maker *m, u32 row) {
     put(m, "\n");
 }
 
-static void put_event(maker *m, u32 number) {
+void put_event(maker *m, u32 number) {
     around a = {.whole = true, .quiet = true};
     put(m, "event e%u = ", number);
     expression(m, TYPE_BOOL, &a, 3, false);
@@ -246,78 +280,52 @@ static void put_checks(maker *m) {
     if (exports > 0) put(m, "\n");
 }
 
-u32 generate_graph(u64 seed, char to[GRAPH_TEXT_MAX]) {
-    maker m = {.c = {seed * 0xD1342543DE82EF95u + 1}, .to = to};
-    to[0] = 0;
+static void put_constants(maker *m) {
+    for (u32 k = 0; m->shape_count > 1 && k < m->shapes[1].rank; k++)
+        put(m, "param d%u = %llu\n", k, (unsigned long long)m->shapes[1].dims[k]);
+    if (percent(m, 40)) {
+        put(m, "const c0 = %u.25\nfn fn0(x, y: f64) = x * y + c0\n", below(m, 4));
+        put(m, "fn fn1(x, y) = if x < y then x - y else fn0(x, y)\n");
+        m->functions = 2;
+    }
+}
+
+static void put_graph(maker *m, const char *module) {
+    u32 inputs = 2 + below(m, 4), states = below(m, 3), pages = 2 + below(m, 8);
+    for (u32 k = 0; k < inputs; k++)
+        put_source(m, k == 0 ? TYPE_F64 : some_type(m), percent(m, 20) ? 0 : some_shape(m));
+    if (module != NULL) put_nodes(m, module);
+    u32 first = m->count;
+    for (u32 k = 0; k < states; k++) {
+        known *p = page_new(m, "z", some_type(m), percent(m, 30) ? 0 : some_shape(m));
+        p->later = true;
+        p->edge = p->rank > 0 && percent(m, 60);
+    }
+    for (u32 k = 0; k < pages && m->count + 8 < PAGES_MAX; k++) {
+        u32 way = below(m, 100);
+        if (way < 15 && put_keyed(m)) continue;
+        if (way < 30 && put_whole(m)) continue;
+        if (way < 55 && put_use(m)) continue;
+        put_page(m);
+    }
+    for (u32 k = 0; k < states; k++) put_later(m, first + k);
+    put_checks(m);
+}
+
+u32 generate_graph(u64 seed, char to[GRAPH_TEXT_MAX], char library[GRAPH_TEXT_MAX]) {
+    maker m = {.c = {seed * 0xD1342543DE82EF95u + 1}, .to = to, .node_shape = 255};
+    to[0] = library[0] = 0;
     put(&m, "graph g\n");
     shapes_make(&m);
-    if (percent(&m, 40)) {
-        put(&m, "fn fn0(x, y: f64) = x * y + %u.5\n", below(&m, 4));
-        put(&m, "fn fn1(x, y) = if x < y then x - y else fn0(x, y)\n");
-        m.functions = 2;
+    bool nodes = percent(&m, 40), imported = nodes && percent(&m, 30), named = percent(&m, 50);
+    if (imported) put(&m, named ? "import \"lib.mmsbg\" as lib\n" : "import \"lib.mmsbg\"\n");
+    if (imported) {
+        u32 used = m.used;
+        m.to = library, m.used = 0;
+        put_nodes(&m, named ? "lib." : "");
+        m.to = to, m.used = used;
     }
-    u32 inputs = 2 + below(&m, 4), states = below(&m, 3), pages = 2 + below(&m, 9);
-    for (u32 k = 0; k < inputs; k++)
-        put_source(&m, k == 0 ? TYPE_F64 : some_type(&m), percent(&m, 20) ? 0 : some_shape(&m));
-    u32 first = m.count;
-    for (u32 k = 0; k < states; k++) {
-        known *p = page_new(&m, "z", some_type(&m), percent(&m, 30) ? 0 : some_shape(&m));
-        p->later = true;
-        p->edge = p->rank > 0 && percent(&m, 60);
-    }
-    for (u32 k = 0; k < pages; k++)
-        if (!(percent(&m, 15) && put_keyed(&m))) put_page(&m);
-    for (u32 k = 0; k < states; k++) put_later(&m, first + k);
-    put_checks(&m);
+    put_constants(&m);
+    put_graph(&m, nodes && !imported ? "" : NULL);
     return m.used;
-}
-
-/* ---- changes ---- */
-static u64 some_bits(chance *c, u8 type) {
-    static const f64 floats[] = {0.0,  -0.0, 1.0,   -1.0,   0.5,      3.0,       17.25, -40.0,
-                                 75.0, 1e-3, 1e300, -1e300, INFINITY, -INFINITY, NAN,   5e-324};
-    if (type == TYPE_BOOL) return chance_below(c, 2);
-    if (!type_is_float(type)) {
-        u64 bits = chance_percent(c, 90) ? chance_below(c, 9) : chance_next(c);
-        return type_bytes(type) == 8 ? bits : bits & ((1ull << 8 * type_bytes(type)) - 1);
-    }
-    f64 value = chance_percent(c, 25)
-                    ? floats[chance_below(c, chance_percent(c, 70) ? 8 : (u32)ARRAY_COUNT(floats))]
-                    : (f64)chance_below(c, 400) / 16.0 - 10.0;
-    f32 narrow = (f32)value;
-    u64 bits = 0;
-    if (type == TYPE_F32)
-        memcpy(&bits, &narrow, 4);
-    else
-        memcpy(&bits, &value, 8);
-    return bits;
-}
-
-bool generate_delta(chance *c, const oracle *o, generated_delta *out) {
-    u32 seen = 0;
-    for (u32 k = 0; k < o->page_count; k++) {
-        const oracle_page *p = &o->pages[k];
-        bool takes = p->kind == ITEM_SOURCE || (p->kind == ITEM_PAGE && p->state && p->live);
-        if (takes && p->lanes <= GENERATE_CHANGES_MAX && chance_below(c, ++seen) == 0)
-            out->page = k;
-    }
-    if (seen == 0) return false;
-    const oracle_page *p = &o->pages[out->page];
-    u32 pattern = chance_below(c, 6), kinds = type_is_float(p->type) ? 4 : 7;
-    u8 least = p->type == TYPE_BOOL ? CHANGE_AND : CHANGE_ADD;
-    out->kind = chance_percent(c, 60) ? CHANGE_SET : (u8)(least + chance_below(c, kinds - least));
-    out->broadcast = chance_percent(c, 30);
-    out->masked = pattern == 3 || pattern == 4;
-    out->first = pattern == 5 ? 0 : chance_below(c, (u32)p->lanes);
-    u64 room = p->lanes - out->first;
-    out->count = pattern < 2 ? 1 : pattern == 5 ? p->lanes : 1 + chance_below(c, (u32)room);
-    out->used = 0;
-    memset(out->mask, 0, sizeof out->mask);
-    u32 share = 1 + chance_below(c, 60);
-    for (u64 k = 0; out->masked && k < out->count; k++)
-        if (pattern == 3 ? k % 64 == 0 : chance_percent(c, share))
-            out->mask[k / 8] |= (u8)(1u << k % 8), out->used++;
-    if (!out->masked) out->used = out->count;
-    for (u64 k = 0; k < (out->broadcast ? 1 : out->used); k++) out->bits[k] = some_bits(c, p->type);
-    return out->used > 0;
 }

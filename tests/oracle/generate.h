@@ -13,10 +13,12 @@ u32 chance_below(chance *c, u32 n);
 bool chance_percent(chance *c, u32 percent);
 
 #define GRAPH_TEXT_MAX (64u << 10)
-/* Writes the graph of that seed, closed with NUL; returns its bytes. */
-u32 generate_graph(u64 seed, char to[GRAPH_TEXT_MAX]);
+/* Writes the graph of that seed, closed with NUL, and what it imports as "lib.mmsbg" (empty:
+ * nothing); returns its bytes. */
+u32 generate_graph(u64 seed, char to[GRAPH_TEXT_MAX], char library[GRAPH_TEXT_MAX]);
 
-#define GENERATE_CHANGES_MAX (1u << 17)
+#define GENERATE_CHANGES_MAX (1u << 13)
+#define GENERATE_PAGES_MAX 512u
 /* A delta of the next epoch: lanes [first, first + count) where mask (or all, where it is NULL). */
 typedef struct {
     u32 page; /* row of oracle pages */
@@ -26,6 +28,6 @@ typedef struct {
     u8 mask[GENERATE_CHANGES_MAX / 8];
     u64 bits[GENERATE_CHANGES_MAX]; /* one, or one a used lane */
 } generated_delta;
-/* A delta to some source or state page of o; false where it has none that takes one. */
-bool generate_delta(chance *c, const oracle *o, generated_delta *out);
+/* A delta to some page of o of those that take one; false where none does. */
+bool generate_delta(chance *c, const oracle *o, const bool *takes, generated_delta *out);
 #endif

@@ -23,7 +23,9 @@ void literal(maker *m, u8 type, bool free) {
         return;
     }
     if (minus) put(m, "(-");
-    if (!type_is_float(type))
+    if (free && m->node_params > 0 && percent(m, 15))
+        put(m, "k%u", below(m, m->node_params));
+    else if (!type_is_float(type))
         put(m, percent(m, 90) ? "%u" : "0x%x", percent(m, 80) ? below(m, 12) : below(m, 127));
     else if (free && percent(m, 3))
         put(m, "%s", PICK(m, odd));
@@ -41,7 +43,7 @@ void literal(maker *m, u8 type, bool free) {
 const known *page_like(maker *m, u8 type, u8 shape, u8 rank) {
     const known *fit = NULL;
     u32 seen = 0;
-    for (u32 k = 0; k < m->count; k++) {
+    for (u32 k = m->first; k < m->count; k++) {
         const known *p = &m->pages[k];
         if (m->only_sources && !p->source) continue;
         bool fits = (type == TYPE_NONE || p->type == type) && (shape == 255 || p->shape == shape) &&
@@ -50,7 +52,7 @@ const known *page_like(maker *m, u8 type, u8 shape, u8 rank) {
     }
     return fit;
 }
-static void page_name(maker *m, const known *p) {
+void page_name(maker *m, const known *p) {
     if (p->later)
         put(m, percent(m, 10) ? "prev(prev(%s))" : "prev(%s)", p->name);
     else if (percent(m, 8))
@@ -95,7 +97,7 @@ static bool index_gather(maker *m, around *a, const known *target, u64 dim) {
     return true;
 }
 
-static void index_list(maker *m, around *a, const known *p) {
+void index_list(maker *m, around *a, const known *p) {
     for (u32 k = 0; k < p->rank; k++) {
         const variable *v =
             a->count > 0 ? &a->vars[(k + (percent(m, 80) ? 0 : below(m, a->count))) % a->count]
@@ -351,6 +353,8 @@ static void bool_operation(maker *m, around *a, u32 depth) {
 
 void expression(maker *m, u8 type, around *a, u32 depth, bool free) {
     u32 way = below(m, 100);
+    if (way >= 94 && whole_function(m, type, a)) return;
+    if (way >= 92 && random_number(m, type, a)) return;
     if (depth == 0 || way < 12) {
         leaf(m, type, a, free);
     } else if (way < 20) {

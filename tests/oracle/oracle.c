@@ -1,190 +1,190 @@
 /* SPDX-License-Identifier: Apache-2.0
- * oracle: evaluates every definition lane by lane, anew in every epoch. Nothing is kept from epoch
- * to epoch but the sources and the values that prev reads. */
-#include "oracle_term.h"
+ * oracle: names, forms (types and shapes), pages, what is live, and epochs. */
+#include "oracle_private.h"
 
-static void page_evaluate(oracle *o, u32 row);
-
-/* ---- reads ---- */
-static const u64 *page_values(oracle *o, u32 page, u32 back) {
-    oracle_page *p = &o->pages[page];
-    if (back > 0 && o->epoch > 0) return p->before[back];
-    page_evaluate(o, page);
-    return p->now;
+void *refuse(oracle *o, const char *why) {
+    if (o->refused == NULL) o->refused = why;
+    return NULL;
 }
 
-/* The coordinate that an index names on one axis; -1: the fill, -2: outside. */
-static i64 edge_apply(u8 edge, i128 index, i64 dim) {
-    if (index >= 0 && index < dim) return (i64)index;
-    i64 period = edge == 3 ? 2 * (dim - 1) : dim;
-    if (edge == 1) return index < 0 ? 0 : dim - 1;
-    if (edge == 4) return -1;
-    if (edge == 0) return -2;
-    if (period == 0) return 0;
-    i64 at = (i64)(((index % period) + period) % period);
-    return at < dim ? at : period - at;
+/* ---- names ---- */
+static binding *bind(oracle *o, binding b) {
+    binding *row = ARENA_ARRAY(o->scratch, binding, 1);
+    ASSERT(row != NULL);
+    *row = b;
+    return row;
 }
-
-static u64 eval_read(oracle *o, const oracle_term *t, const place *at) {
-    const oracle_page *p = &o->pages[t->page];
-    u64 lane = 0, filled = 0;
-    bool fills = false, outside = t->count != p->rank;
-    for (u32 k = 0; k < t->count && k < p->rank; k++) {
-        i128 index = number_integer(t->kid[k]->type, term_value(o, t->kid[k], at));
-        i64 coordinate = edge_apply(p->edge[k], index, (i64)p->dims[k]);
-        if (coordinate == -2) outside = true;
-        if (coordinate == -1 && !fills) fills = true, filled = p->fill[k];
-        lane = lane * p->dims[k] + (u64)(coordinate < 0 ? 0 : coordinate);
+/* Functions and nodes are a name space of their own. NULL: nothing. */
+static binding *find(binding *b, u32 name, bool function) {
+    while (b != NULL &&
+           (b->name != name || (b->kind == ITEM_FN || b->kind == ITEM_NODE) != function))
+        b = b->next;
+    return b;
+}
+/* What a NAME or MEMBER stands for. */
+binding *named(oracle *o, u32 e, binding *names) {
+    static binding nothing = {.kind = BOUND_AXIS};
+    binding *b = find(names, o->tree->a[e], false);
+    if (b != NULL && o->tree->kind[e] == AST_MEMBER) b = find(b->env, o->tree->b[e], false);
+    if (b == NULL) refuse(o, "a name that nothing defines");
+    return b != NULL ? b : &nothing;
+}
+/* The function or node that is called; NULL: one of the language. */
+binding *callee(const ast_call *c, binding *names) {
+    binding *module = c->qualifier != 0 ? find(names, c->qualifier, false) : NULL;
+    return find(module != NULL ? module->env : names, c->name, true);
+}
+/* The names inside a function: its parameters, and those where it is defined. */
+binding *enter(oracle *o, const binding *fn, const ast_call *c, binding *names) {
+    const ast_item *i = &o->tree->items[fn->row];
+    binding *inner = fn->env;
+    for (u32 k = 0; k < c->arg_count && k < i->parameter_count; k++) {
+        const ast_parameter *p = &o->tree->parameters[i->parameter_at + k];
+        inner =
+            bind(o, (binding){inner, names, p->name, argument(o, c, k), 0, BOUND_EXPR, p->type});
     }
-    if (outside) o->fault = true;
-    if (outside || fills) return outside ? 0 : filled;
-    return page_values(o, t->page, t->back)[lane];
+    return inner;
+}
+binding *bind_let(oracle *o, u32 e, binding *names) {
+    return bind(o, (binding){names, names, o->tree->a[e], o->tree->b[e], 0, BOUND_EXPR, TYPE_NONE});
+}
+binding *bind_axes(oracle *o, u32 at, u32 count, u32 first, binding *names) {
+    for (u32 k = 0; k < count; k++)
+        names = bind(o, (binding){.next = names,
+                                  .name = o->tree->axes[at + k].name,
+                                  .row = first + k,
+                                  .kind = BOUND_AXIS});
+    return names;
 }
 
-/* ---- reductions ---- */
-static u64 mean_of(const oracle_term *t, u8 of, u64 sum, u64 count) {
-    bool fault = false;
-    u8 wide = type_is_float(of) ? of : type_is_signed(of) ? TYPE_I64 : TYPE_U64;
-    u64 v[3] = {number_convert(wide, t->type, sum), number_convert(TYPE_U64, t->type, count), 0};
-    return number_op(AST_OP_DIV, t->type, t->type, v, &fault);
+/* ---- forms ---- */
+u8 settle(u8 type) { return type < TYPE_COUNT ? type : type == FREE_FLOAT ? TYPE_F64 : TYPE_I64; }
+u8 stronger(u8 a, u8 b) {
+    if (a < TYPE_COUNT || b < TYPE_COUNT) return a < TYPE_COUNT ? a : b;
+    return a > b ? a : b;
+}
+static oracle_form join(oracle_form a, oracle_form b) {
+    oracle_form f = a.rank != 0 ? a : b;
+    f.type = stronger(a.type, b.type);
+    return f;
+}
+u64 lanes_of(oracle_form f) {
+    u64 lanes = 1;
+    for (u32 k = 0; k < f.rank; k++) lanes *= f.dims[k];
+    return lanes;
+}
+bool reduces(u16 fn, const ast_call *c) {
+    bool pair = c->form == CALL_PLAIN && c->arg_count > 1; /* min(a, b) is element-wise */
+    return fn >= FN_sum && fn <= FN_argmax && !pair;
 }
 
-static u64 nothing(u8 reduction, u8 type) {
-    static const u64 signed_least[9] = {
-        [1] = 0x80, [2] = 0x8000, [4] = 0x80000000u, [8] = 1ull << 63};
-    u64 bytes = type_bytes(type), all = bytes == 8 ? UINT64_MAX : (1ull << 8 * bytes) - 1;
-    bool least = reduction == R_MAX;
-    if (reduction == R_PROD) return number_convert(TYPE_U64, type, 1);
-    if (reduction != R_MIN && reduction != R_MAX) return 0;
-    if (type == TYPE_BOOL) return !least;
-    if (type == TYPE_F32) return least ? 0xff800000u : 0x7f800000u;
-    if (type == TYPE_F64) return least ? 0xfff0000000000000u : 0x7ff0000000000000u;
-    if (type_is_unsigned(type)) return least ? 0 : all;
-    return least ? signed_least[bytes] : signed_least[bytes] - 1;
-}
-
-/* Of values[0 .. n) of type `of`, where has[]; `index` names them for argmin (NULL: their
- * position). */
-static u64 reduce(oracle_term *t, u8 of, u64 n, const u64 *index) {
-    u64 count = 0;
-    u8 r = t->reduction;
-    for (u64 k = 0; k < n; k++)
-        if (t->has[k])
-            count += r == R_COUNT || r == R_ANY || r == R_ALL ? (t->values[k] == (r != R_ALL)) : 1;
-    if (r == R_COUNT) return count;
-    if (r == R_ANY || r == R_ALL) return (count > 0) == (r == R_ANY);
-    bool any = false, widens = (r == R_SUM || r == R_PROD || r == R_MEAN) && !type_is_float(of);
-    u8 wide = !widens ? of : type_is_signed(of) ? TYPE_I64 : TYPE_U64;
-    for (u64 k = 0; widens && k < n; k++) t->values[k] = number_convert(of, wide, t->values[k]);
-    u16 op = r == R_SUM || r == R_MEAN     ? AST_OP_ADD
-             : r == R_PROD                 ? AST_OP_MUL
-             : r == R_MIN || r == R_ARGMIN ? FN_min
-                                           : FN_max;
-    u64 result = number_reduce(op, wide, t->values, t->has, n, &any);
-    if (r == R_MEAN) return mean_of(t, of, any ? result : 0, count);
-    if (r < R_ARGMIN) return any ? result : nothing(r, wide);
-    for (u64 k = 0; k < n; k++)
-        if (t->has[k] && t->values[k] == result) return index != NULL ? index[k] : k;
-    return UINT64_MAX;
-}
-
-static u64 eval_for(oracle *o, oracle_term *t, const place *outside) {
-    place at = *outside;
-    for (u64 p = 0; p < t->lanes; p++) {
-        u64 rest = p;
-        for (u32 k = t->count; k-- > 0; rest /= t->extent[k])
-            at.vars[t->var + k] = (i64)(rest % t->extent[k]);
-        t->has[p] = t->kid[2] == NULL || term_value(o, t->kid[2], &at) != 0;
-        t->values[p] = t->has[p] ? term_value(o, t->kid[0], &at) : 0;
+/* The result's form of a function of whole pages or a reduction, f being its first argument's. */
+static oracle_form whole_form(oracle *o, u16 fn, const ast_call *c, oracle_form f, binding *names) {
+    static const oracle_form none = {.type = UNKNOWN};
+    oracle_form g = c->arg_count > 1 ? form_of(o, argument(o, c, 1), names) : none;
+    bool adds = fn == FN_sum || fn == FN_prod || fn == FN_cumsum || fn == FN_cumprod;
+    bool means = fn == FN_mean || fn == FN_quantile || fn == FN_median;
+    u8 type = f.type < TYPE_COUNT || !o->settling ? f.type : settle(f.type);
+    if (adds || means) f.type = UNKNOWN;
+    if (adds && type < TYPE_COUNT) f.type = number_wide(type);
+    if (means && type < TYPE_COUNT) f.type = type_is_float(type) ? type : TYPE_F64;
+    if (fn == FN_any || fn == FN_all) f.type = TYPE_BOOL;
+    if (fn == FN_count || fn == FN_argmin || fn == FN_argmax || fn == FN_argsort) f.type = TYPE_I64;
+    if (fn == FN_dot || fn == FN_matmul) f.type = stronger(f.type, g.type);
+    if (fn <= FN_argmax || fn == FN_dot) f.rank = 0;
+    if (fn == FN_topk && f.rank > 0)
+        f.dims[f.rank - 1] = constant(o, argument(o, c, 1), names, TYPE_I64);
+    if ((fn == FN_quantile || fn == FN_median) && f.rank > 0) f.rank--;
+    for (u32 k = 0; fn == FN_transpose && 2 * k + 1 < f.rank; k++) {
+        u64 swap = f.dims[k];
+        f.dims[k] = f.dims[f.rank - 1 - k], f.dims[f.rank - 1 - k] = swap;
     }
-    return reduce(t, t->kid[0]->type, t->lanes, NULL);
-}
-
-static u64 eval_whole(oracle *o, oracle_term *t) {
-    place at = {{0}, 0};
-    if (t->stamp == o->stamp) return t->bits;
-    for (at.lane = 0; at.lane < t->lanes; at.lane++) {
-        t->has[at.lane] = true;
-        t->values[at.lane] = term_value(o, t->kid[0], &at);
+    if (fn == FN_matmul && f.rank > 0) f.rank--;
+    if (fn == FN_matmul && g.rank == 2) f.dims[f.rank++] = g.dims[1];
+    if (fn == FN_history && f.rank < 4) {
+        memmove(f.dims + 1, f.dims, 3 * sizeof(u64));
+        f.dims[0] = constant(o, argument(o, c, 1), names, TYPE_I64), f.rank++;
     }
-    t->bits = reduce(t, t->kid[0]->type, t->lanes, NULL);
-    t->stamp = o->stamp;
-    return t->bits;
+    return f;
 }
 
-/* One group's results, one for each lane of the dimensions behind the key's. */
-static void keyed_group(oracle *o, oracle_term *t, u64 group, u64 *index) {
-    u64 rest = t->lanes / t->key_lanes;
-    u8 of = t->kid[0] != NULL ? t->kid[0]->type : TYPE_BOOL;
-    for (u64 r = 0; r < rest; r++) {
-        u64 rank = 0;
-        for (u64 q = 0; q < t->key_lanes; q++) {
-            place key = {{0}, q}, element = {{0}, q * rest + r};
-            i128 value = number_integer(t->kid[1]->type, term_value(o, t->kid[1], &key));
-            bool inside = value >= 0 && value < (i128)t->groups;
-            if (inside && value != (i128)group) continue;
-            bool present = t->kid[2] == NULL ||
-                           term_value(o, t->kid[2], t->filter_by_key ? &key : &element) != 0;
-            if (!inside) {
-                o->fault |= present;
-                continue;
-            }
-            index[rank] = q;
-            t->has[rank] = present;
-            t->values[rank++] = !present            ? 0
-                                : t->kid[0] != NULL ? term_value(o, t->kid[0], &element)
-                                                    : 1;
-        }
-        t->result[group * rest + r] = reduce(t, of, rank, index);
+static oracle_form form_of_call(oracle *o, u32 e, binding *names) {
+    const ast_call *c = call_of(o, e);
+    binding *user = callee(c, names);
+    if (user != NULL) return form_of(o, o->tree->items[user->row].expr, enter(o, user, c, names));
+    u16 fn = number_function(called(o, c));
+    u8 to = type_find(called(o, c), strlen(called(o, c)));
+    bool whole = reduces(fn, c) || (fn >= FN_cumsum && fn <= FN_history);
+    oracle_form f = {.type = UNKNOWN};
+    if (c->form == CALL_FOR) names = bind_axes(o, c->loop_at, c->loop_count, 0, names);
+    for (u32 k = 0; k < c->arg_count && (k == 0 || !whole); k++)
+        f = join(f, form_of(o, argument(o, c, k), names));
+    if (whole) return whole_form(o, fn, c, f, names);
+    if (to != TYPE_NONE) f.type = to;
+    if (fn == FN_isnan || fn == FN_isfinite) f.type = TYPE_BOOL;
+    if (fn == FN_rand_u32) f.type = TYPE_U32;
+    if (fn == FN_uniform || fn == FN_normal) f.type = TYPE_F64;
+    if (fn == FN_NONE && to == TYPE_NONE) refuse(o, "a function that the oracle does not know");
+    return f;
+}
+
+static oracle_form form_of_name(oracle *o, u32 e, binding *names) {
+    const binding *b = named(o, e, names);
+    if (b->kind == ITEM_PAGE) return o->pages[b->row].form;
+    if (b->kind == BOUND_AXIS) return (oracle_form){.type = TYPE_I64};
+    if (b->kind != BOUND_EXPR && b->kind != ITEM_CONST) return (oracle_form){.type = FREE_INTEGER};
+    oracle_form f = form_of(o, b->expr, b->env);
+    if (b->type != TYPE_NONE) f.type = b->type;
+    if (b->kind == ITEM_CONST) f.type = settle(f.type);
+    return f;
+}
+
+oracle_form form_of(oracle *o, u32 e, binding *names) {
+    const ast *t = o->tree;
+    oracle_form f = {.type = UNKNOWN};
+    switch (t->kind[e]) {
+    case AST_INTEGER: f.type = t->b[e] != TYPE_NONE ? (u8)t->b[e] : FREE_INTEGER; return f;
+    case AST_FLOAT: f.type = t->b[e] != TYPE_NONE ? (u8)t->b[e] : FREE_FLOAT; return f;
+    case AST_INF:
+    case AST_NAN:
+    case AST_PI: f.type = FREE_FLOAT; return f;
+    case AST_BOOL: f.type = TYPE_BOOL; return f;
+    case AST_EPOCH: f.type = TYPE_U64; return f;
+    case AST_NAME:
+    case AST_MEMBER: return form_of_name(o, e, names);
+    case AST_CALL: return form_of_call(o, e, names);
+    case AST_INDEX: f.type = form_of(o, t->a[e], names).type; return f;
+    case AST_LET: return form_of(o, t->c[e], bind_let(o, e, names));
+    case AST_UNARY: f = form_of(o, t->a[e], names); break;
+    case AST_BINARY:
+    case AST_INIT: f = join(form_of(o, t->a[e], names), form_of(o, t->b[e], names)); break;
+    case AST_IF:
+        f = form_of(o, t->a[e], names), f.type = UNKNOWN;
+        f = join(f, join(form_of(o, t->b[e], names), form_of(o, t->c[e], names)));
+        break;
+    default: refuse(o, "an expression that the oracle does not know");
     }
+    u8 op = t->op[e]; /* 0 but for UNARY and BINARY */
+    if (op == AST_OP_NOT || (op >= AST_OP_OROR && op <= AST_OP_GE)) f.type = TYPE_BOOL;
+    return f;
 }
-
-static u64 eval_keyed(oracle *o, oracle_term *t, const place *at) {
-    if (t->stamp != o->stamp) {
-        t->stamp = o->stamp;
-        u64 *index = ARENA_ARRAY(o->memory, u64, t->key_lanes);
-        for (u64 g = 0; index != NULL && g < t->groups; g++) keyed_group(o, t, g, index);
-    }
-    return t->result[at->lane];
-}
-
-u64 term_value(oracle *o, oracle_term *t, const place *at) {
-    u64 v[3] = {0, 0, 0};
-    switch (t->kind) {
-    case T_CONST: return t->bits;
-    case T_VAR: return (u64)at->vars[t->var];
-    case T_EPOCH: return o->epoch;
-    case T_LANE:
-        return page_values(o, t->page, t->back)[o->pages[t->page].rank == 0 ? 0 : at->lane];
-    case T_READ: return eval_read(o, t, at);
-    case T_IF: return term_value(o, t->kid[term_value(o, t->kid[0], at) ? 1 : 2], at);
-    case T_AND: return term_value(o, t->kid[0], at) && term_value(o, t->kid[1], at);
-    case T_OR: return term_value(o, t->kid[0], at) || term_value(o, t->kid[1], at);
-    case T_INIT: return term_value(o, t->kid[o->epoch == 0 ? 0 : 1], at);
-    case T_FOR: return eval_for(o, t, at);
-    case T_WHOLE: return eval_whole(o, t);
-    case T_KEYED: return eval_keyed(o, t, at);
-    default:
-        for (u32 k = 0; k < 3 && t->kid[k] != NULL; k++) v[k] = term_value(o, t->kid[k], at);
-        return number_op(t->op, t->kid[0]->type, t->type, v, &o->fault);
-    }
-}
-
 /* ---- pages ---- */
-static void page_fill(oracle *o, oracle_page *p) {
-    for (u64 lane = 0; lane < p->lanes; lane++) {
-        place at = {{0}, lane};
-        u64 rest = lane;
-        for (u32 k = p->rank; k-- > 0; rest /= p->dims[k]) at.vars[k] = (i64)(rest % p->dims[k]);
-        p->now[lane] = term_value(o, p->term, &at);
-    }
+/* Index variables and names of a page's definition. */
+static place page_place(oracle *o, const oracle_page *p) {
+    place at = {.names = p->names, .lanes = p->lanes, .rank = p->form.rank};
+    memcpy(at.dims, p->form.dims, sizeof p->form.dims);
+    if (p->item != NULL)
+        at.names = bind_axes(o, p->item->axis_at, p->item->axis_count, 0, p->names);
+    return at;
 }
-
-static void page_evaluate(oracle *o, u32 row) {
-    oracle_page *p = &o->pages[row];
+static void page_fill(oracle *o, oracle_page *p) {
+    place at = page_place(o, p);
+    if (p->expr != 0) memcpy(p->now, eval(o, p->expr, &at, p->form.type), p->lanes * sizeof(u64));
+}
+void page_evaluate(oracle *o, oracle_page *p) {
     if (p->kind == ITEM_SOURCE || p->stamp == o->stamp) return;
     if (p->busy) {
-        oracle_refuse(o, "pages that need each other in one epoch");
+        refuse(o, "pages that need each other in one epoch");
         return;
     }
     p->busy = true;
@@ -193,156 +193,211 @@ static void page_evaluate(oracle *o, u32 row) {
     p->stamp = o->stamp;
 }
 
-static void page_edges(oracle *o, oracle_page *p, const ast_item *i) {
-    for (u32 k = 0; k < p->rank && i->edge_count > 0; k++) {
-        const ast_edge *e = &o->tree->edges[i->edge_at + (i->edge_count == 1 ? 0 : k)];
-        place nowhere = {{0}, 0};
-        p->edge[k] = e->kind;
-        if (e->kind == 4)
-            p->fill[k] =
-                term_value(o, term_of(o, e->value, (scope){NULL, 0, 0}, p->type), &nowhere);
-    }
+static u32 page_new(oracle *o, u8 kind, u32 name, const ast_item *item, const char *prefix) {
+    const char *text = kind == ITEM_ASSERT ? "assert" : ast_text(o->tree, name);
+    char *full = ARENA_ARRAY(o->memory, char, strlen(prefix) + strlen(text) + 1);
+    if (!arena_grow(o->memory, (void **)&o->pages, &o->page_capacity, o->page_count + 1,
+                    sizeof(oracle_page)))
+        ASSERT(!"memory is short");
+    strcat(strcpy(full, prefix), text);
+    o->pages[o->page_count] = (oracle_page){
+        .name = full, .item = item, .kind = kind, .stated = TYPE_NONE, .form = {.type = UNKNOWN}};
+    if (item != NULL)
+        o->pages[o->page_count].expr = item->expr, o->pages[o->page_count].stated = item->type;
+    return o->page_count++;
 }
 
-/* Stated types and shapes; then types until nothing more is known, then the defaults of what only
- * literals decide. */
-static void pages_type(oracle *o) {
-    for (bool more = true; more;) {
-        more = false;
-        for (u32 k = 0; k < o->page_count; k++) {
-            oracle_page *p = &o->pages[k];
-            const ast_item *i = &o->tree->items[p->item];
-            const binding *names = NULL;
-            if (p->type != UNKNOWN) continue;
-            for (u32 x = 0; x < i->axis_count; x++)
-                names = name_bind(
-                    o, names,
-                    (binding){o->tree->axes[i->axis_at + x].name, 0, x, TYPE_NONE, NULL, NULL});
-            u8 type = type_of(o, i->expr, names);
-            if (type == UNKNOWN) continue;
-            p->type = type_settle(type, TYPE_NONE);
-            o->guess = false;
-            more = true;
-        }
-        if (more || o->guess) continue;
-        for (u32 k = 0; k < o->page_count; k++) more |= o->pages[k].type == UNKNOWN;
-        o->guess = more;
-    }
-}
-
-static void page_open(oracle *o, u32 row) {
-    oracle_page *p = &o->pages[row];
-    const ast_item *i = &o->tree->items[p->item];
-    p->rank = (u8)(i->indexed ? i->axis_count : i->shape_count);
-    p->shaped = i->indexed || i->type != TYPE_NONE || p->kind != ITEM_PAGE;
-    for (u32 k = 0; k < p->rank && k < 4; k++)
-        p->dims[k] = (u64)integer_of(o, i->indexed ? o->tree->axes[i->axis_at + k].extent
-                                                   : o->tree->lists[i->shape_at + k]);
-    p->type = i->type != TYPE_NONE ? i->type : p->kind == ITEM_PAGE ? UNKNOWN : TYPE_BOOL;
-}
-
-static void page_elaborate(oracle *o, u32 row) {
-    oracle_page *p = &o->pages[row];
-    const ast_item *i = &o->tree->items[p->item];
-    scope s = {NULL, 0, p->rank > 0 ? p->dims[0] : 1};
-    for (u32 x = 0; x < i->axis_count; x++)
-        s.names = name_bind(
-            o, s.names,
-            (binding){o->tree->axes[i->axis_at + x].name, 0, s.vars++, TYPE_NONE, NULL, NULL});
-    page_edges(o, p, i);
-    if (i->expr != 0) p->term = term_of(o, i->expr, s, p->type);
-    for (u32 k = 0; p->kind == ITEM_EVENT && k < i->list_count && k < 8; k++) {
-        p->values[p->value_count++] = term_of(o, o->tree->lists[i->list_at + k], s, TYPE_NONE);
-        p->value_types[k] = p->values[k]->type;
-    }
-}
-
-/* Calls visit for each page that a term reads. */
-static void term_pages(oracle *o, const oracle_term *t,
-                       void (*visit)(oracle *o, u32 page, bool prev)) {
-    if (t == NULL) return;
-    if (t->kind == T_LANE || t->kind == T_READ) visit(o, t->page, t->back > 0);
-    for (u32 k = 0; k < 4; k++) term_pages(o, t->kid[k], visit);
-}
-static void mark_live(oracle *o, u32 page, bool prev) {
-    (void)prev;
-    if (o->pages[page].live) return;
-    o->pages[page].live = true;
-    term_pages(o, o->pages[page].term, mark_live);
-    for (u32 k = 0; k < o->pages[page].value_count; k++)
-        term_pages(o, o->pages[page].values[k], mark_live);
-}
-
-/* A state page is one on a cycle that prev itself reads. */
-static u32 wanted, reader;
-static void mark_state(oracle *o, u32 page, bool prev) {
-    if (page == wanted && prev && o->pages[reader].busy) o->pages[page].state = true;
-}
-static void reach(oracle *o, u32 page, bool prev) {
-    (void)prev;
-    if (o->pages[page].busy) return;
-    o->pages[page].busy = true;
-    term_pages(o, o->pages[page].term, reach);
-}
-static void find_state(oracle *o) {
-    for (wanted = 0; wanted < o->page_count; wanted++) {
-        if (o->pages[wanted].kind == ITEM_SOURCE || !o->pages[wanted].live) continue;
-        term_pages(o, o->pages[wanted].term,
-                   reach); /* busy: what `wanted` needs, through time or not */
-        for (reader = 0; reader < o->page_count; reader++)
-            if (o->pages[reader].kind != ITEM_SOURCE)
-                term_pages(o, o->pages[reader].term, mark_state);
-        for (u32 k = 0; k < o->page_count; k++) o->pages[k].busy = false;
-    }
-}
-
-static void find_exports(oracle *o) {
+static binding *collect(oracle *o, const u32 *items, u32 count, binding *names, const char *prefix);
+/* The names inside `use`: params, arguments as pages, dimensions by their names in shapes, items.
+ */
+static binding *instance(oracle *o, const ast_item *use, binding *names, const char *prefix) {
     const ast *t = o->tree;
-    bool stated = false;
-    for (u32 k = 1; k < t->item_count; k++) {
-        if (t->items[k].kind != ITEM_EXPORT) continue;
-        stated = true;
-        for (u32 n = 0; n < t->items[k].list_count; n++)
-            for (u32 p = 0; p < o->page_count; p++)
-                if (t->items[o->pages[p].item].name == t->a[t->lists[t->items[k].list_at + n]] &&
-                    o->pages[p].kind != ITEM_ASSERT)
-                    o->pages[p].exported = true;
+    const ast_call *c = &t->calls[t->a[use->expr]];
+    const binding *node = callee(c, names);
+    if (node == NULL) return refuse(o, "a node that nothing defines");
+    const ast_item *n = &t->items[node->row];
+    char *inside = ARENA_ARRAY(o->memory, char, strlen(prefix) + t->string_bytes[use->name] + 2);
+    strcat(strcat(strcpy(inside, prefix), ast_text(t, use->name)), ".");
+    binding *inner = node->env;
+    for (u32 k = 0; k < n->parameter_count && k < c->arg_count; k++) {
+        const ast_parameter *p = &t->parameters[n->parameter_at + k];
+        u32 arg = argument(o, c, k), row;
+        if (p->is_param) {
+            inner = bind(o, (binding){inner, names, p->name, arg, 0, ITEM_PARAM, TYPE_NONE});
+            continue;
+        }
+        row = page_new(o, ITEM_PAGE, p->name, NULL, inside);
+        o->pages[row].expr = arg, o->pages[row].names = names, o->pages[row].stated = p->type;
+        inner = bind(o, (binding){inner, names, p->name, 0, row, ITEM_PAGE, TYPE_NONE});
+        for (u32 x = 0; x < p->shape_count; x++) {
+            u32 e = t->lists[p->shape_at + x];
+            if (t->kind[e] == AST_NAME)
+                inner =
+                    bind(o, (binding){inner, names, t->a[e], x, row, BOUND_DIMENSION, TYPE_NONE});
+        }
     }
-    for (u32 p = 0; p < o->page_count; p++) {
-        o->pages[p].exported |= !stated && o->pages[p].kind != ITEM_ASSERT;
-        if (o->pages[p].exported || o->pages[p].kind != ITEM_PAGE) mark_live(o, p, false);
-    }
+    return collect(o, t->lists + n->item_at, n->item_count, inner, inside);
 }
 
-oracle *oracle_open(const ast *tree, arena *memory) {
-    oracle *o = ARENA_ARRAY(memory, oracle, 1);
-    if (o == NULL) return NULL;
-    o->tree = tree, o->memory = memory;
-    o->pages = ARENA_ARRAY(memory, oracle_page, tree->item_count);
-    for (u32 k = 1; o->pages != NULL && k < tree->item_count; k++) {
-        u8 kind = tree->items[k].kind;
-        if (kind == ITEM_NODE || kind == ITEM_USE || kind == ITEM_IMPORT || kind == ITEM_KERNEL)
-            oracle_refuse(o, "what waits");
-        if (kind != ITEM_SOURCE && kind != ITEM_PAGE && kind != ITEM_EVENT && kind != ITEM_ASSERT)
-            continue;
-        o->pages[o->page_count] = (oracle_page){.item = k, .kind = kind, .dims = {1, 1, 1, 1}};
-        o->pages[o->page_count++].name =
-            kind == ITEM_ASSERT ? "assert" : ast_text(tree, tree->items[k].name);
+static binding *file_names(oracle *o, u32 file) {
+    const ast *t = o->tree;
+    u32 count = 0, *items = ARENA_ARRAY(o->memory, u32, t->top_count + 1);
+    for (u32 k = 0; k < t->top_count; k++)
+        if (t->items[t->top[k]].whole.file == file) items[count++] = t->top[k];
+    return collect(o, items, count, NULL, "");
+}
+static binding *import(oracle *o, const ast_item *i, binding *names) {
+    const char *text = ast_text(o->tree, i->text);
+    u32 file = 1;
+    while (file < o->files->count && strcmp(o->files->files[file].name, text) != 0) file++;
+    if (file == o->files->count) return refuse(o, "an import that is not there"), names;
+    binding *inside = file_names(o, file);
+    if (i->name != 0)
+        return bind(o, (binding){names, inside, i->name, 0, 0, ITEM_IMPORT, TYPE_NONE});
+    for (; inside != NULL; inside = inside->next) {
+        binding copy = *inside;
+        copy.next = names;
+        names = bind(o, copy);
     }
-    for (u32 k = 0; k < o->page_count; k++) page_open(o, k);
-    for (u32 k = 0; k < o->page_count; k++) page_shape(o, k);
-    pages_type(o);
+    return names;
+}
+
+/* Adds a binding for each item; pages, and the items of instances, get rows. */
+static binding *collect(oracle *o, const u32 *items, u32 count, binding *names,
+                        const char *prefix) {
+    binding *below = names;
+    for (u32 k = 0; k < count; k++) {
+        const ast_item *i = &o->tree->items[items[k]];
+        binding b = {names, NULL, i->name, i->expr, items[k], i->kind, i->type};
+        bool page = i->kind == ITEM_SOURCE || i->kind == ITEM_PAGE || i->kind == ITEM_EVENT ||
+                    i->kind == ITEM_ASSERT;
+        if (page) b.kind = ITEM_PAGE, b.row = page_new(o, i->kind, i->name, i, prefix);
+        if (i->kind == ITEM_KERNEL) refuse(o, "a kernel");
+        names = i->kind == ITEM_IMPORT ? import(o, i, names) : bind(o, b);
+    }
+    for (binding *b = names; b != below; b = b->next) {
+        if (b->env != NULL) continue;
+        if (b->kind == ITEM_PAGE) o->pages[b->row].names = names;
+        b->env = names;
+    }
+    for (binding *b = names; b != below; b = b->next)
+        if (b->kind == ITEM_USE) b->env = instance(o, &o->tree->items[b->row], names, prefix);
+    return names;
+}
+
+static oracle_form page_form(oracle *o, const oracle_page *p) {
+    const ast *t = o->tree;
+    const ast_item *i = p->item;
+    place at = page_place(o, p);
+    oracle_form f = {.type = TYPE_BOOL};
+    if (p->kind == ITEM_EVENT || p->kind == ITEM_ASSERT) return f;
+    if (p->expr != 0) f = form_of(o, p->expr, at.names);
+    if (p->stated != TYPE_NONE) f.type = p->stated;
+    if (i == NULL || (!i->indexed && i->type == TYPE_NONE)) return f;
+    f.rank = (u8)(i->indexed ? i->axis_count : i->shape_count);
+    for (u32 k = 0; k < f.rank && k < 4; k++) {
+        u32 e = i->indexed ? t->axes[i->axis_at + k].extent : t->lists[i->shape_at + k];
+        f.dims[k] = constant(o, e, p->names, TYPE_I64);
+    }
+    return f;
+}
+/* Until nothing changes; first without, then with the defaults of what only literals decide. */
+static void pages_form(oracle *o) {
+    for (u32 round = 0, quiet = 0; round < 100 && quiet < 2; round++) {
+        bool more = false;
+        o->settling = quiet == 1;
+        for (u32 k = 0; k < o->page_count; k++) {
+            oracle_form f = page_form(o, &o->pages[k]);
+            more |= memcmp(&f, &o->pages[k].form, sizeof f) != 0;
+            o->pages[k].form = f;
+        }
+        quiet = more ? quiet : quiet + 1;
+    }
+    o->settling = true;
     for (u32 k = 0; k < o->page_count; k++) {
         oracle_page *p = &o->pages[k];
-        p->lanes = page_shape(o, k).lanes;
-        p->now = ARENA_ARRAY(memory, u64, p->lanes);
-        p->kept = ARENA_ARRAY(memory, u64, p->lanes);
-        for (u32 back = 1; back <= ORACLE_PREV_MAX; back++)
-            p->before[back] = ARENA_ARRAY(memory, u64, p->lanes);
+        p->form.type = settle(p->form.type);
+        p->lanes = lanes_of(p->form);
+        p->now = ARENA_ARRAY(o->memory, u64, p->lanes);
+        p->past = ARENA_ARRAY(o->memory, u64 *, ORACLE_EPOCHS_MAX + 2);
+        ASSERT(p->now != NULL && p->past != NULL);
     }
-    for (u32 k = 0; k < o->page_count; k++) page_elaborate(o, k);
-    find_exports(o);
-    find_state(o);
+}
+
+/* ---- what is live ---- */
+static void mark_page(oracle *o, u32 row);
+static void mark_list(oracle *o, u32 at, u32 count, binding *names);
+static void mark(oracle *o, u32 e, binding *names) {
+    const ast *t = o->tree;
+    u8 kind = t->kind[e];
+    if (kind == AST_NAME || kind == AST_MEMBER) {
+        const binding *b = named(o, e, names);
+        if (b->kind == ITEM_PAGE) mark_page(o, b->row);
+        if (b->kind == BOUND_EXPR) mark(o, b->expr, b->env);
+    } else if (kind == AST_LET) {
+        mark(o, t->c[e], bind_let(o, e, names));
+    } else if (kind == AST_INDEX) {
+        mark(o, t->a[e], names);
+        mark_list(o, t->b[e], t->c[e], names);
+    } else if (kind == AST_CALL) {
+        const ast_call *c = call_of(o, e);
+        binding *user = callee(c, names);
+        if (c->form == CALL_FOR) names = bind_axes(o, c->loop_at, c->loop_count, 0, names);
+        mark_list(o, c->arg_at, c->arg_count, names);
+        if (c->key != 0) mark(o, c->key, names);
+        if (c->filter != 0) mark(o, c->filter, names);
+        if (user != NULL) mark(o, t->items[user->row].expr, enter(o, user, c, names));
+    } else if (kind == AST_UNARY || kind == AST_BINARY || kind == AST_IF || kind == AST_INIT) {
+        mark(o, t->a[e], names);
+        if (kind != AST_UNARY) mark(o, t->b[e], names);
+        if (kind == AST_IF) mark(o, t->c[e], names);
+    }
+}
+static void mark_list(oracle *o, u32 at, u32 count, binding *names) {
+    for (u32 k = 0; k < count; k++) mark(o, o->tree->lists[at + k], names);
+}
+static void mark_page(oracle *o, u32 row) {
+    oracle_page *p = &o->pages[row];
+    binding *names = page_place(o, p).names;
+    if (p->live) return;
+    p->live = true;
+    if (p->expr != 0) mark(o, p->expr, names);
+    if (p->kind == ITEM_EVENT) mark_list(o, p->item->list_at, p->item->list_count, names);
+}
+
+static void export_all(oracle *o, u32 at, u32 count, binding *names) {
+    for (u32 k = 0; k < count; k++) {
+        const binding *b = named(o, o->tree->lists[at + k], names);
+        if (b->kind == ITEM_PAGE) o->pages[b->row].exported = true;
+    }
+}
+/* What `export` says; without any, every page and result of `use` at top level. */
+static void find_exports(oracle *o, binding *top) {
+    const ast *t = o->tree;
+    bool stated = false;
+    for (u32 k = 0; k < t->top_count; k++) {
+        const ast_item *i = &t->items[t->top[k]];
+        stated |= i->kind == ITEM_EXPORT;
+        if (i->kind == ITEM_EXPORT) export_all(o, i->list_at, i->list_count, top);
+    }
+    for (const binding *b = top; b != NULL && !stated; b = b->next) {
+        if (b->kind == ITEM_PAGE) o->pages[b->row].exported = o->pages[b->row].kind != ITEM_ASSERT;
+        if (b->kind != ITEM_USE || b->env == NULL) continue;
+        const ast_item *node = &t->items[callee(call_of(o, b->expr), top)->row];
+        export_all(o, node->list_at, node->list_count, b->env);
+    }
+    for (u32 k = 0; k < o->page_count; k++)
+        if (o->pages[k].exported || o->pages[k].kind != ITEM_PAGE) mark_page(o, k);
+}
+
+oracle *oracle_open(const ast *tree, const sources *files, arena *memory, arena *scratch) {
+    oracle *o = ARENA_ARRAY(memory, oracle, 1);
+    ASSERT(o != NULL);
+    *o = (oracle){.tree = tree, .files = files, .memory = memory, .scratch = memory, .stamp = 1};
+    binding *top = file_names(o, 0);
+    if (o->refused == NULL) pages_form(o);
+    if (o->refused == NULL) find_exports(o, top);
+    o->scratch = scratch;
     return o;
 }
 
@@ -350,59 +405,66 @@ oracle *oracle_open(const ast *tree, arena *memory) {
 /* Evaluates what is live. False: a fault or failed assert. */
 static bool evaluate(oracle *o) {
     o->stamp++;
+    o->fault = false;
     for (u32 k = 0; k < o->page_count; k++)
-        if (o->pages[k].live) page_evaluate(o, k);
+        if (o->pages[k].live) page_evaluate(o, &o->pages[k]);
     for (u32 k = 0; k < o->page_count; k++) {
         oracle_page *p = &o->pages[k];
-        place nowhere = {{0}, 0};
         if (p->kind == ITEM_ASSERT && p->now[0] == 0) o->fault = true;
-        p->fired = p->kind == ITEM_EVENT && o->epoch > 0 && p->now[0] != 0 && p->before[1][0] == 0;
-        for (u32 v = 0; p->fired && v < p->value_count; v++)
-            p->value_bits[v] = term_value(o, p->values[v], &nowhere);
+        p->fired =
+            p->kind == ITEM_EVENT && o->epoch > 0 && p->now[0] != 0 && p->past[o->epoch][0] == 0;
+        for (u32 v = 0; p->fired && v < p->item->list_count && v < 8; v++) {
+            u32 e = o->tree->lists[p->item->list_at + v];
+            p->value_types[v] = type_of(o, e, p->names);
+            p->value_bits[v] = constant(o, e, p->names, p->value_types[v]);
+        }
     }
     return !o->fault;
 }
-
-static void remember(oracle_page *p, bool first) {
-    for (u32 back = ORACLE_PREV_MAX; back > 0; back--)
-        memcpy(p->before[back], back == 1 || first ? p->now : p->before[back - 1], p->lanes * 8);
+static u64 *copy(oracle *o, const oracle_page *p, const u64 *from) {
+    u64 *to = ARENA_ARRAY(o->memory, u64, p->lanes);
+    ASSERT(to != NULL);
+    return memcpy(to, from, p->lanes * sizeof(u64));
 }
 
 bool oracle_start(oracle *o) {
-    o->epoch = 0, o->fault = false;
     for (u32 k = 0; k < o->page_count; k++)
-        if (o->pages[k].kind == ITEM_SOURCE && o->pages[k].term != NULL) page_fill(o, &o->pages[k]);
+        if (o->pages[k].kind == ITEM_SOURCE) page_fill(o, &o->pages[k]);
     if (!evaluate(o)) return false;
-    for (u32 k = 0; k < o->page_count; k++) remember(&o->pages[k], true);
+    for (u32 k = 0; k < o->page_count; k++)
+        for (u32 e = 0; e < 2; e++) o->pages[k].past[e] = copy(o, &o->pages[k], o->pages[k].now);
     return true;
 }
 
+/* What a delta changes: a source's value, a state page's stored previous one. */
+static u64 **target(const oracle *o, oracle_page *p) {
+    return p->kind == ITEM_SOURCE ? &p->now : &p->past[o->epoch];
+}
 static void change_apply(oracle *o, const oracle_change *c) {
     static const u16 ops[] = {0, AST_OP_ADD, FN_min, FN_max, AST_OP_AND, AST_OP_OR, AST_OP_XOR};
     oracle_page *p = &o->pages[c->page];
-    u64 *at = (p->kind == ITEM_SOURCE ? p->now : p->before[1]) + c->lane;
+    if (p->kept == NULL) p->kept = copy(o, p, *target(o, p));
+    u64 *at = *target(o, p) + c->lane;
     bool fault = false;
-    u64 v[3] = {*at, type_canonical(p->type, c->bits), 0};
-    *at = c->kind == CHANGE_SET ? v[1] : number_op(ops[c->kind], p->type, p->type, v, &fault);
+    u64 v[3] = {*at, type_canonical(p->form.type, c->bits), 0};
+    *at = c->kind == CHANGE_SET ? v[1] : number_op(ops[c->kind], p->form.type, v, &fault);
 }
 
 bool oracle_step(oracle *o, const oracle_change *changes, u64 count) {
-    for (u32 k = 0; k < o->page_count; k++) {
-        oracle_page *p = &o->pages[k];
-        memcpy(p->kept, p->kind == ITEM_SOURCE ? p->now : p->before[1], p->lanes * 8);
-    }
+    ASSERT(o->epoch + 1 < ORACLE_EPOCHS_MAX);
+    arena_clear(o->scratch);
+    o->epoch++;
     for (u64 k = 0; k < count; k++) change_apply(o, &changes[k]);
-    o->epoch++, o->fault = false;
     bool accepted = evaluate(o);
     for (u32 k = 0; k < o->page_count; k++) {
         oracle_page *p = &o->pages[k];
-        if (accepted)
-            remember(p, false);
-        else
-            memcpy(p->kind == ITEM_SOURCE ? p->now : p->before[1], p->kept, p->lanes * 8);
-        if (!accepted && p->kind != ITEM_SOURCE) memcpy(p->now, p->before[1], p->lanes * 8);
         p->fired &= accepted;
+        if (accepted) p->past[o->epoch + 1] = copy(o, p, p->now);
+        if (!accepted && p->kept != NULL) *target(o, p) = p->kept;
+        if (!accepted && p->kind != ITEM_SOURCE)
+            memcpy(p->now, p->past[o->epoch], p->lanes * sizeof(u64));
+        p->kept = NULL;
     }
-    if (!accepted) o->epoch--;
+    o->epoch -= !accepted;
     return accepted;
 }

@@ -1,41 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0
- * oracle: what a graph means, by the plainest reading of its tree. Every live page's every lane is
- * computed anew in every epoch from its definition. Shares no code with compiler/ and engine/; of
- * kernels/ only the math functions. */
+ * oracle: what a graph means, by the plainest reading of its tree. Every live page is computed anew
+ * in every epoch from its definition, as whole arrays. Shares no code with compiler/ and engine/;
+ * of kernels/ only the math functions. Not for kernels, files and -D. */
 #ifndef MMSB_ORACLE_H
 #define MMSB_ORACLE_H
 #include "ast.h"
 
-#define ORACLE_PREV_MAX 4 /* prev(prev(...)) nests that deep */
-
-typedef struct oracle_term oracle_term;
+typedef struct binding binding;
+/* Type and shape of an expression or page. type: a type_id, or one of literals alone. */
 typedef struct {
-    const char *name; /* of an assert: "assert" */
-    u32 item;         /* row of the tree's items */
-    u8 kind;          /* ITEM_SOURCE, ITEM_PAGE, ITEM_EVENT, ITEM_ASSERT */
-    u8 type, rank, edge[4];
-    bool shaped, busy, live, state, exported;
-    u64 dims[4], lanes, fill[4];
-    u64 *now;                         /* zero-extended bits, a u64 a lane */
-    u64 *before[ORACLE_PREV_MAX + 1]; /* [k]: at the end of the k-th epoch before, from 1 on */
-    u64 *kept;                        /* scratch of a step: `now` as it was */
-    u64 stamp;                        /* evaluation that `now` belongs to */
-    oracle_term *term;
-    oracle_term *values[8]; /* EVENT: the scalars that it carries */
-    u64 value_bits[8];      /* of its last firing */
+    u8 type, rank;
+    u64 dims[4];
+} oracle_form;
+typedef struct {
+    const char *name;     /* "o.y"; of an assert: "assert" */
+    const ast_item *item; /* NULL: an argument of a node */
+    u32 expr;             /* its definition, 0: none, whose names are found in `names` */
+    binding *names;
+    u8 kind,
+        stated; /* ITEM_SOURCE, ITEM_PAGE, ITEM_EVENT, ITEM_ASSERT; an argument's stated type */
+    oracle_form form;
+    u64 lanes;
+    u64 *now,
+        **past; /* zero-extended bits, a u64 a lane; past[0]: before epoch 0, [e + 1]: epoch e */
+    u64 *kept;  /* a step's scratch: what the first delta to it found */
+    u64 stamp;  /* evaluation that `now` belongs to */
+    bool busy, live, exported, fired;
+    u64 value_bits[8]; /* EVENT: what it carried when it last fired */
     u8 value_types[8];
-    u32 value_count;
-    bool fired;
 } oracle_page;
 typedef struct {
     const ast *tree;
-    arena *memory;
-    oracle_page *pages; /* in order of the text */
-    u32 page_count;
+    const sources *files;
+    arena *memory, *scratch; /* scratch: of one epoch */
+    oracle_page *pages;
+    u32 page_count, page_capacity;
     u64 epoch, stamp;
-    bool fault;
+    bool fault,
+        settling; /* settling: types on cycles that nothing else decides take their default */
     const char *refused; /* why the oracle does not take the graph; NULL: it does */
-    bool guess;          /* types on cycles of literals alone take their default */
 } oracle;
 
 typedef enum {
@@ -54,9 +57,10 @@ typedef struct {
     u64 lane, bits;
 } oracle_change;
 
-/* `refused` is set where the graph is not taken. Memory comes from `memory`; NULL when that is
- * short. */
-oracle *oracle_open(const ast *tree, arena *memory);
+#define ORACLE_EPOCHS_MAX 64u
+/* The tree of file 0 and of what it imports. `refused` is set where the graph is not taken. Memory
+ * comes from `memory`, and from `scratch`, which every epoch clears. */
+oracle *oracle_open(const ast *tree, const sources *files, arena *memory, arena *scratch);
 /* First contents and epoch 0. False: a fault or failed assert, so there is no run. */
 bool oracle_start(oracle *o);
 /* The next epoch. False: rejected, and everything is as it was. */
