@@ -39,7 +39,8 @@ suite() { # FOLDER: every test program of a build, one by one
 }
 check "build, gcc, release" build build -DCMAKE_BUILD_TYPE=Release
 suite build
-check "build, gcc, address and undefined-behaviour sanitizers" build build-asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMMSB_SANITIZE=address,undefined
+check "build, gcc, address and undefined-behaviour sanitizers" \
+    build build-asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMMSB_SANITIZE=address,undefined
 suite build-asan
 check "build, clang" build build-clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=clang
 suite build-clang

@@ -156,7 +156,8 @@ def _():
                       for v in ([x for x, _, _ in done], seen[-1])])
     halved = [a < 0.5 * b for a, b in errors]
     got = whole("kalman_fleet", ["truth", "estimate", "gain", "error_filtered", "error_seen"], steps=[{}] * 10,
-                defines=(f"n={n}",), events=[(e, "halved", *errors[e]) for e in range(1, 11) if halved[e] and not halved[e - 1]])
+                defines=(f"n={n}",),
+                events=[(e, "halved", *errors[e]) for e in range(1, 11) if halved[e] and not halved[e - 1]])
     expect(got, [truth[-1], [x for x, _, _ in done], done[0][2], *errors[-1]], 1e-11)
 
 
@@ -176,7 +177,8 @@ def _():
     w1, b1, w2, b2 = d.mat(64, 32, -0.3, 0.3), d.vec(32), d.mat(32, 10), d.vec(10)
     got = whole("mlp_digits", ["chance", "label", "sure", "votes"], defines=("n=12",),
                 steps=[{"image[4, 3, 2]": 16.0, "image[4, 3, 3]": 0.0}] + [{}] * 4,
-                inputs={"image": ("f64", image), "w1": ("f64", w1), "b1": ("f64", b1), "w2": ("f64", w2), "b2": ("f64", b2)})
+                inputs={"image": ("f64", image), "w1": ("f64", w1), "b1": ("f64", b1),
+                        "w2": ("f64", w2), "b2": ("f64", b2)})
     image[4][3][2:4] = [16.0, 0.0]
     expect(got, mlp(image, w1, b1, w2, b2), 1e-11)
 
