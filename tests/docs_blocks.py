@@ -8,6 +8,7 @@ stands for is its info string:
 
     mmsbg                 a whole graph: compiled, run for one tick with --oracle 1
     mmsbg error E0nnn     must be refused with that code
+    c kernels             compiled to libuser.so; `mmsbg kernels` behind it runs with --allow-kernels
     deltas                fed to the graph before it, with --oracle 1; `deltas status N`: ends with N
     mmsbg file NAME       (any language) is written under that name; graphs and deltas are tried out too
     sh                    commands; each must end with 0; `sh status N`: the last one with N
@@ -86,11 +87,17 @@ class Page:
             if options[1] not in self.tool(compiler, 1):
                 raise Wrong(f"refused, but not with {options[1]}")
             return
-        if options:
+        if options not in ([], ["kernels"]):
             raise Wrong(f"unknown words: {' '.join(options)}")
         self.tool(compiler)
         self.graph = "block.mmsbx"
-        self.tool(["mmsb-run", self.graph, "--ticks", "1", "--oracle", "1"])
+        allow = ["--allow-kernels"] if options else []
+        self.tool(["mmsb-run", self.graph, "--ticks", "1", "--oracle", "1"] + allow)
+
+    def kernels(self, body):
+        with open(os.path.join(self.scratch, "user.c"), "w", encoding="utf-8") as f:
+            f.write(body)
+        self.tool(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "user.c", "-o", "libuser.so"])
 
     def try_deltas(self, body, options):
         if self.graph is None:
@@ -152,6 +159,8 @@ class Page:
             self.file(kind, options[1], body)
         elif kind == "mmsbg":
             self.try_graph(body, options, self.cwd)
+        elif kind == "c" and options == ["kernels"]:
+            self.kernels(body)
         elif kind == "deltas":
             self.try_deltas(body, options)
         elif kind == "sh":

@@ -86,6 +86,7 @@ check "kernels of a user's own" python3 tests/user_kernels.py build/bin
 check "the same, sanitized" python3 tests/user_kernels.py build-asan/bin
 check "graphs that hold their own expectation" python3 tests/golden.py build/bin tests/golden
 check "the same, sanitized" python3 tests/golden.py build-asan/bin tests/golden
-check "every graph block of the docs" python3 tests/docs_blocks.py build/bin docs/Language.md
+check "the files of a state directory are as docs/SerializationSpec.md says" python3 tests/format_spec.py build/bin
+check "every code block of the docs" python3 tests/docs_blocks.py build/bin
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
