@@ -257,6 +257,7 @@ static bool define(front *f, u32 page) {
     f->source_start = item->kind == ITEM_SOURCE;
     u32 errors = f->diags->error_count, pages = f->ir->page_count;
     u32 expr = p->item != 0 ? item->expr : p->argument;
+    bool stated = p->shape_known && p->item != 0 && item->type != TYPE_NONE;
     for (u32 k = 0; item->indexed && k < item->axis_count && k < PAGE_AXES_MAX; k++) {
         const ast_axis *axis = &f->tree->axes[item->axis_at + k];
         f->extents[k] = f->shapes[p->shape].dims[k];
@@ -278,7 +279,7 @@ static bool define(front *f, u32 page) {
     if (!term_bad(f, row))
         stated_check(f, page, row);
     else
-        f->pages[page].shape_known = true;
+        f->pages[page].shape_known = true, f->pages[page].wrong = !stated;
     return true;
 }
 

@@ -104,6 +104,7 @@ typedef struct {
     u32 class; /* of its type */
     u32 shape;
     bool shape_known;
+    bool wrong; /* its definition has an error, and what it states does not tell type and shape */
     u8 progress;
     u32 term;                  /* its definition */
     u32 group;                 /* strongly connected pages share a number */

@@ -134,6 +134,7 @@ u32 term_page(front *f, u32 page, bool prev, u32 expr) {
         diag_help(f->diags, d, "pages have no value before epoch 0; use a derived page instead");
         return term_error(f, expr);
     }
+    if (p->wrong) return term_error(f, expr); /* told where it is defined */
     if (!p->shape_known) {
         f->unknown = true;
         return term_add(

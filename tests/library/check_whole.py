@@ -75,8 +75,8 @@ def _():
     n, m = 2000, 16
     price = [100.0 + 0.25 * k for k in range(m)]
     inst, qty = [i * 2654435761 % m for i in range(n)], [float(i % 1000) for i in range(n)]
-    pnl = [q * price[k] - q * (90.0 + i % 20) for i, (q, k) in enumerate(zip(qty, inst))]
-    worst = [math.fsum(q * (1.0 - 90.0 - i % 20) for i, q in enumerate(qty) if i % 64 == b) for b in range(64)]
+    pnl = [q * price[k] - q * (85.0 + i % 20) for i, (q, k) in enumerate(zip(qty, inst))]
+    worst = [math.fsum(q * (1.0 - 85.0 - i % 20) for i, q in enumerate(qty) if i % 64 == b) for b in range(64)]
     got = whole("risk", ["total", "by_book"], steps=[{}, {"price": [1.0] * m}, {}, {"price": price}, {}],
                 defines=(f"n={n}", f"m={m}"), events=[(2, "breach", min(worst), worst.index(min(worst)))])
     expect(got, [math.fsum(pnl), [math.fsum(pnl[b::64]) for b in range(64)]])

@@ -5,6 +5,8 @@
 #include "front.h"
 #include "parse.h"
 
+static u32 errors; /* that the last text gave */
+
 /* The code of the first diagnostic of `text`, 0 where it is accepted. */
 static u32 first_code(const char *text) {
     arena *a = arena_open(0);
@@ -20,6 +22,7 @@ static u32 first_code(const char *text) {
     for (u32 k = 0; k < d.count; k++)
         cr_assert(d.rows[k].help != NULL, "a diagnostic without a fix");
     if (d.error_count != 0) code = d.rows[0].code;
+    errors = d.error_count;
     arena_close(a);
     return code;
 }
@@ -79,6 +82,19 @@ Test(front, wrong_graphs_are_refused_with_their_code) {
         u32 got = first_code(rows[k].text);
         cr_expect(got == rows[k].code, "%s: E%04u, expected E%04u", rows[k].text, got,
                   rows[k].code);
+    }
+}
+
+Test(front, one_mistake_is_one_error) {
+    static const char *const texts[] = {
+        "source p: f64[4] page g = q - p page s[i: 4] = g[i] page t = sum(g) event e = t > 5.0",
+        "source p: f64[4] page g = p + prev(h) page h = init 0.0 then g + nothing",
+        "source p: i32[4] page g[i: 4]: f64 = p[i] page t = sum(g) + 0.5",
+        "node a(x: f64[n]) -> (y) { page y = x + z } source p: f64[4] use o = a(p) page t = o.y",
+    };
+    for (u32 k = 0; k < ARRAY_COUNT(texts); k++) {
+        cr_expect(first_code(texts[k]) != 0, "accepted: %s", texts[k]);
+        cr_expect(errors == 1, "%u errors: %s", errors, texts[k]);
     }
 }
 
