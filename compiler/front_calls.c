@@ -188,8 +188,7 @@ static u32 reduced_class(front *f, u8 reduction, u32 class, u32 expr) {
 static bool element_fits(front *f, u8 reduction, u32 element) {
     ASSERT(element != 0 && element < f->term_count);
     if (!wants_bool(reduction)) return true;
-    return class_join(f, f->terms[element].class, class_new(f, TYPE_BOOL, 0),
-                      f->terms[element].expr);
+    return class_bool(f, f->terms[element].class, f->terms[element].expr);
 }
 
 static u32 reduce_for(front *f, u32 expr, u8 reduction) {
@@ -208,8 +207,7 @@ static u32 reduce_for(front *f, u32 expr, u8 reduction) {
     if (!ok || term_bad(f, element) || (filter_expr != 0 && term_bad(f, filter)))
         return element != 0 && f->terms[element].kind == TERM_UNKNOWN ? element
                                                                       : term_error(f, expr);
-    if (filter != 0 &&
-        !class_join(f, f->terms[filter].class, class_new(f, TYPE_BOOL, 0), f->terms[filter].expr))
+    if (filter != 0 && !class_bool(f, f->terms[filter].class, f->terms[filter].expr))
         return term_error(f, expr);
     if (!element_fits(f, reduction, element)) return term_error(f, expr);
     u32 vars = f->terms[element].vars | (filter != 0 ? f->terms[filter].vars : 0);
@@ -293,8 +291,7 @@ static u32 reduce_by(front *f, u32 expr, u8 reduction) {
     u32 domain = arg != 0 ? f->terms[element].shape : f->terms[key].shape,
         key_shape = f->terms[key].shape;
     if (arg != 0 && !element_fits(f, reduction, element)) return term_error(f, expr);
-    if (filter != 0 &&
-        !class_join(f, f->terms[filter].class, class_new(f, TYPE_BOOL, 0), f->terms[filter].expr))
+    if (filter != 0 && !class_bool(f, f->terms[filter].class, f->terms[filter].expr))
         return term_error(f, expr);
     if (!leads(f, key_shape, domain))
         return keyed_error(f, expr, DIAG_KEYED_SHAPE,

@@ -3,6 +3,9 @@
  * ranges. Needs: classes closed. */
 #include "front_state.h"
 
+/* From here on a number rounds to infinity in f32. */
+#define F32_INFINITE 0x1.ffffffp127
+
 /* The operator that an element type asks for: integers divide, take remainders and powers in their
  * own way. */
 u16 op_for_type(u16 op, u8 type);
@@ -87,6 +90,18 @@ static void check_literal(front *f, const term *t) {
                   type_text(type), (unsigned long long)top);
 }
 
+static void check_float(front *f, const term *t) {
+    ASSERT(t->kind == TERM_FLOAT);
+    const ast *tree = f->tree;
+    if (class_type(f, t->class) != TYPE_F32 || tree->kind[t->expr] != AST_FLOAT) return;
+    f64 value = tree->floats[tree->a[t->expr]];
+    char text[80];
+    if (value < F32_INFINITE) return;
+    diag_row *d = diag_add(f->diags, DIAG_LITERAL_RANGE, tree->place[t->expr],
+                           "%s does not fit in f32", expr_text(f, t->expr, text, sizeof text));
+    diag_help(f->diags, d, "f32 holds up to 3.4028235e38; write `inf` for infinity");
+}
+
 static void need_integer(front *f, u32 row) {
     ASSERT(row < f->term_count);
     u8 type = class_type(f, f->terms[row].class);
@@ -126,6 +141,7 @@ void terms_check(front *f, u32 first, u32 end) {
             break;
         }
         case TERM_INTEGER: check_literal(f, t); break;
+        case TERM_FLOAT: check_float(f, t); break;
         case TERM_READ:
             for (u32 k = 0; k < t->count; k++) need_integer(f, f->lists[t->at + k]);
             break;

@@ -59,9 +59,8 @@ static u32 hidden_page(front *f, const char *what, const u64 *dims, u32 count, u
  * on. */
 static u32 history_rows(front *f, u32 of, u64 rows, u32 expr) {
     ASSERT(rows >= 1 && f->pages[of].shape_known);
-    const front_shape *s = &f->shapes[f->pages[of].shape];
-    u32 axes = f->pages[of].shape == 0 ? 0 : s->axis_count, index[PAGE_AXES_MAX + 1],
-        shifted[PAGE_AXES_MAX + 1];
+    const front_shape *s = f->pages[of].shape == 0 ? NULL : &f->shapes[f->pages[of].shape];
+    u32 axes = s == NULL ? 0 : s->axis_count, index[PAGE_AXES_MAX + 1], shifted[PAGE_AXES_MAX + 1];
     u64 dims[PAGE_AXES_MAX] = {rows};
     for (u32 k = 0; k < axes; k++) dims[k + 1] = s->dims[k];
     u32 page = hidden_page(f, "history", dims, axes + 1, f->pages[of].class, expr);

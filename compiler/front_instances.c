@@ -250,6 +250,7 @@ bool instances_use(front *f, u32 symbol_row) {
     u32 blank = names_scope(f, f->scopes[use.scope].parent, f->scopes[use.scope].file, true, "");
     if (blank == 0) return false;
     f->symbols[symbol_row].target = blank;
+    f->scopes[blank].failed = true;
     if (row == 0) return false;
     symbol node_symbol = f->symbols[row];
     if (node_symbol.kind != SYMBOL_NODE || instance_depth(f, use.scope) >= INSTANCE_DEPTH_MAX) {
@@ -273,6 +274,7 @@ bool instances_use(front *f, u32 symbol_row) {
     u32 first = f->symbol_count;
     if (!arguments_bind(f, use.scope, blank, &node, &copy, item.expr)) return false;
     f->symbols[symbol_row].node = node_symbol.item;
+    f->scopes[blank].failed = false;
     names_collect_items(f, blank, f->tree->lists + node.item_at, node.item_count);
     for (u32 k = 0; k < node.list_count; k++) {
         u32 result = f->tree->lists[node.list_at + k];

@@ -77,7 +77,7 @@ u32 names_scope(front *f, u32 parent, u32 file, bool instance, const char *prefi
         f->out_of_memory = true;
         return 0;
     }
-    f->scopes[f->scope_count] = (scope){parent, file, instance, prefix, 0, 0};
+    f->scopes[f->scope_count] = (scope){parent, file, instance, false, prefix, 0, 0};
     return f->scope_count++;
 }
 
@@ -130,10 +130,33 @@ static const char *nearest(front *f, u32 scope_row, u32 name, bool of_function) 
     return best;
 }
 
+/* Whether a scope around has a page of that name, which a node does not see. */
+static bool page_outside(const front *f, u32 scope_row, u32 name) {
+    ASSERT(scope_row < f->scope_count);
+    for (u32 k = scope_row; k != 0; k = f->scopes[k].parent) {
+        u32 row = find_here(f, k, name, false);
+        if (row != 0 && f->symbols[row].kind == SYMBOL_PAGE) return true;
+    }
+    return false;
+}
+
+static u32 not_visible(front *f, u32 name, span place, const char *where) {
+    ASSERT(name < f->tree->string_count);
+    const char *text = ast_text(f->tree, name);
+    diag_row *d = diag_add(f->diags, DIAG_NOT_VISIBLE, place,
+                           "`%s` is a page, and %s reads only what it is given", text, where);
+    diag_help(f->diags, d, "pass `%s` as an argument", text);
+    return 0;
+}
+
 u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place) {
     ASSERT(name < f->tree->string_count);
     u32 row = names_find(f, scope_row, name, of_function);
+    if (row != 0 && f->fn_depth != 0 && f->symbols[row].kind == SYMBOL_PAGE)
+        return not_visible(f, name, place, "a function");
     if (row != 0) return row;
+    if (!of_function && page_outside(f, scope_row, name))
+        return not_visible(f, name, place, "a node");
     const char *text = ast_text(f->tree, name), *near = nearest(f, scope_row, name, of_function);
     u32 other = names_find(f, scope_row, name, !of_function);
     diag_row *d = diag_add(f->diags, of_function ? DIAG_UNKNOWN_FUNCTION : DIAG_UNKNOWN_NAME, place,
@@ -168,6 +191,8 @@ u32 names_member(front *f, u32 scope_row, u32 left, u32 right, bool of_function,
                   "members are those of `use NAME = ...` and `import \"file\" as NAME`");
         return 0;
     }
+    if (f->scopes[s->target].failed) return 0;
+    if (s->kind == SYMBOL_USE && f->fn_depth != 0) return not_visible(f, left, place, "a function");
     u32 member = find_here(f, s->target, right, of_function);
     if (member != 0 && !(s->kind == SYMBOL_MODULE && f->symbols[member].kind == SYMBOL_PAGE))
         return member;

@@ -216,6 +216,21 @@ static bool header_read(front *f, u32 page) {
     return ok;
 }
 
+/* A state page took the shape of its scalar `init`, and the rest is an array. */
+static void shape_unstated(front *f, u32 page, u32 shape) {
+    ASSERT(shape != 0 && f->pages[page].item != 0);
+    char text[120];
+    diag_row *d =
+        diag_add(f->diags, DIAG_SHAPE_UNKNOWN, f->tree->items[f->pages[page].item].name_span,
+                 "the shape of `%s` must be stated: its `init` is a scalar, the rest is %s",
+                 f->ir->pages[page].name, shape_text(f, shape, text, sizeof text));
+    diag_help(f->diags, d, "write `page %s: %s%s = ...`", f->ir->pages[page].name,
+              type_text(class_type(f, f->pages[page].class) == TYPE_NONE
+                            ? TYPE_F64
+                            : class_type(f, f->pages[page].class)),
+              text);
+}
+
 static void stated_check(front *f, u32 page, u32 row) {
     ASSERT(row != 0 && row < f->term_count && f->pages[page].progress == DONE);
     front_page *p = &f->pages[page];
@@ -227,22 +242,32 @@ static void stated_check(front *f, u32 page, u32 row) {
     else if (shape != 0 && shape != p->shape &&
              (p->shape == 0 ||
               memcmp(&f->shapes[shape], &f->shapes[p->shape], sizeof(front_shape)) != 0)) {
+        bool scalar = item == NULL ? p->parameter == 0 : item->kind == ITEM_EVENT;
+        if (p->shape == 0 && scalar) {
+            diag_row *d = diag_add(f->diags, DIAG_NOT_SCALAR, f->tree->place[f->terms[row].expr],
+                                   "asserts, events and their values are scalars, but this is %s",
+                                   shape_text(f, shape, b, sizeof b));
+            diag_help(f->diags, d, "reduce it: any(...), all(...), sum(...), or read one element");
+            return;
+        }
+        if (item != NULL && item->type == TYPE_NONE && item->kind == ITEM_PAGE && !item->indexed) {
+            shape_unstated(f, page, shape);
+            return;
+        }
         diag_row *d =
             diag_add(f->diags, DIAG_STATED_SHAPE, f->tree->place[f->terms[row].expr],
                      "`%s` is stated as %s, but this is %s", f->ir->pages[page].name,
                      shape_text(f, p->shape, a, sizeof a), shape_text(f, shape, b, sizeof b));
         if (item != NULL) diag_second(f->diags, d, item->name_span, "stated here");
-        diag_help(f->diags, d,
-                  item != NULL && item->kind == ITEM_EVENT
-                      ? "an event is a scalar: use any(...) or all(...)"
-                      : "state %s, or reduce the expression",
-                  b);
+        diag_help(f->diags, d, "state %s, or reduce the expression", b);
     }
-    u32 before = f->diags->error_count;
-    if (!class_join(f, p->class, f->terms[row].class, f->terms[row].expr) &&
-        f->diags->error_count > before && item != NULL && f->diags->count > 0)
-        diag_second(f->diags, &f->diags->rows[f->diags->count - 1], item->name_span, "stated as %s",
-                    type_text(item->type == TYPE_NONE ? TYPE_BOOL : item->type));
+    if (item != NULL && item->kind != ITEM_EVENT)
+        class_stated(f, p->class, f->terms[row].class, f->terms[row].expr, f->ir->pages[page].name,
+                     item->name_span);
+    else if (item != NULL || p->argument_type == TYPE_BOOL)
+        class_bool(f, f->terms[row].class, f->terms[row].expr);
+    else
+        class_join(f, p->class, f->terms[row].class, f->terms[row].expr);
 }
 
 /* Elaborates one definition; false where a shape that it needs is not known yet. */

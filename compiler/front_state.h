@@ -45,6 +45,7 @@ typedef struct {
     u32 parent; /* scope around, 0: none */
     u32 file;
     bool instance;               /* of a node: pages of scopes around are not visible */
+    bool failed;                 /* of a `use` whose error was told: its members are not missed */
     const char *prefix;          /* of page names: "", "o.", "o.inner." */
     u32 import_at, import_count; /* rows of imports: scopes whose names are visible here */
 } scope;
@@ -211,6 +212,10 @@ u32 class_new(front *f, u8 type, u32 example);
 u32 class_root(front *f, u32 row);
 /* Makes two classes one; a mismatch is told at `place_expr` and false. */
 bool class_join(front *f, u32 a, u32 b, u32 place_expr);
+/* The same with bool, and with what the item `name` at `place` states; each has words of its own.
+ */
+bool class_bool(front *f, u32 class, u32 expr);
+bool class_stated(front *f, u32 stated, u32 class, u32 expr, const char *name, span place);
 void class_rule(front *f, u32 of, u32 result, bool mean);
 /* Gives every class that is still open its default; applies rules. */
 void classes_close(front *f, u32 first);

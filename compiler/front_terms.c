@@ -80,6 +80,50 @@ static bool same_shape(const front *f, u32 a, u32 b) {
                       memcmp(f->shapes[a].dims, f->shapes[b].dims, sizeof f->shapes[a].dims) == 0);
 }
 
+/* x[i, j] of the axes [from, from + count) */
+static void indexed_text(char *to, size_t bytes, const char *name, u32 from, u32 count) {
+    ASSERT(from + count <= PAGE_AXES_MAX && bytes > 0);
+    u32 used = (u32)snprintf(to, bytes, "%s", name);
+    for (u32 k = 0; k < count && used < bytes; k++)
+        used += (u32)snprintf(to + used, bytes - used, "%s%c%s", k == 0 ? "[" : ", ",
+                              "ijkl"[from + k], k + 1 == count ? "]" : "");
+}
+
+/* Where the smaller shape lies in the larger one: at its end, at its start (UINT32_MAX: nowhere).
+ */
+static u32 axes_match(const front_shape *large, const front_shape *small) {
+    ASSERT(small->axis_count <= large->axis_count);
+    u32 more = large->axis_count - small->axis_count;
+    size_t bytes = small->axis_count * sizeof small->dims[0];
+    if (memcmp(large->dims + more, small->dims, bytes) == 0) return more;
+    return memcmp(large->dims, small->dims, bytes) == 0 ? 0 : UINT32_MAX;
+}
+
+/* The index form that was meant by an operator on [h, w] and [w] or [h]. */
+static bool index_form_help(front *f, diag_row *d, u32 a, u32 b, u32 expr) {
+    ASSERT(f->terms[a].shape != 0 && f->terms[b].shape != 0);
+    const front_shape *x = &f->shapes[f->terms[a].shape], *y = &f->shapes[f->terms[b].shape];
+    bool swap = x->axis_count < y->axis_count;
+    u32 at = axes_match(swap ? y : x, swap ? x : y), bytes;
+    char left[80], right[80], p[120], q[120], axes[160] = "";
+    if (x->axis_count == y->axis_count || at == UINT32_MAX || f->tree->kind[expr] != AST_BINARY ||
+        f->page == 0)
+        return false;
+    const front_shape *large = swap ? y : x;
+    u32 used = 0;
+    for (u32 k = 0; k < large->axis_count; k++)
+        used += (u32)snprintf(axes + used, sizeof axes - used, "%s%c: %llu", k == 0 ? "" : ", ",
+                              "ijkl"[k], (unsigned long long)large -> dims[k]);
+    expr_text(f, f->terms[a].expr, left, sizeof left);
+    expr_text(f, f->terms[b].expr, right, sizeof right);
+    indexed_text(p, sizeof p, left, swap ? at : 0, x->axis_count);
+    indexed_text(q, sizeof q, right, swap ? 0 : at, y->axis_count);
+    const char *operator= sources_text(f->sources, f->tree->op_place[expr], &bytes);
+    diag_help(f->diags, d, "say which elements meet: `page %s[%s] = %s %.*s %s`",
+              f->ir->pages[f->page].name, axes, p, (int)bytes, operator, q);
+    return true;
+}
+
 bool shape_join(front *f, u32 a, u32 b, u32 expr, u32 *shape) {
     ASSERT(a != 0 && b != 0 && a < f->term_count && b < f->term_count);
     u32 x = f->terms[a].shape, y = f->terms[b].shape;
@@ -92,6 +136,7 @@ bool shape_join(front *f, u32 a, u32 b, u32 expr, u32 *shape) {
         diag_add(f->diags, DIAG_SHAPES_DIFFER, f->tree->place[expr], "`%s` is %s but `%s` is %s",
                  left, shape_text(f, x, p, sizeof p), right, shape_text(f, y, q, sizeof q));
     diag_second(f->diags, d, f->tree->place[f->terms[b].expr], "%s", q);
+    if (index_form_help(f, d, a, b, expr)) return false;
     diag_help(
         f->diags, d,
         "say which elements meet in index form: `page NAME[i: n, ...] = ... %s[i] ... %s[...]`",
@@ -222,8 +267,7 @@ u32 term_operate(front *f, u16 op, const u32 *in, u32 count, u32 expr) {
         if (k > first && !class_join(f, f->terms[in[first]].class, f->terms[in[k]].class, expr))
             return term_error(f, expr);
     }
-    if (op == OP_SELECT &&
-        !class_join(f, f->terms[in[0]].class, class_new(f, TYPE_BOOL, 0), f->terms[in[0]].expr))
+    if (op == OP_SELECT && !class_bool(f, f->terms[in[0]].class, f->terms[in[0]].expr))
         return term_error(f, expr);
     t.class = op_info(op)->result_bool ? class_new(f, TYPE_BOOL, expr) : f->terms[in[first]].class;
     return term_add(f, t);
@@ -234,7 +278,9 @@ static u32 unary(front *f, u32 expr) {
     static const u16 ops[] = {
         [AST_OP_NEG] = OP_NEG, [AST_OP_NOT] = OP_NOT, [AST_OP_BITNOT] = OP_BITNOT};
     u32 below = f->tree->a[expr];
-    if (f->tree->op[expr] == AST_OP_NEG && f->tree->kind[below] == AST_INTEGER) {
+    u32 bytes;
+    bool bare = *sources_text(f->sources, f->tree->place[below], &bytes) != '(';
+    if (f->tree->op[expr] == AST_OP_NEG && f->tree->kind[below] == AST_INTEGER && bare) {
         /* A minus directly before an integer literal belongs to it. */
         u32 row = elaborate(f, below);
         if (!term_bad(f, row)) {
@@ -253,8 +299,7 @@ static u32 shortcut(front *f, u8 kind, u32 expr) {
     u32 in[2] = {elaborate(f, f->tree->a[expr]), elaborate(f, f->tree->b[expr])}, shape;
     for (u32 k = 0; k < 2; k++) {
         if (term_bad(f, in[k])) return in[k];
-        if (!class_join(f, f->terms[in[k]].class, class_new(f, TYPE_BOOL, 0), f->terms[in[k]].expr))
-            return term_error(f, expr);
+        if (!class_bool(f, f->terms[in[k]].class, f->terms[in[k]].expr)) return term_error(f, expr);
     }
     if (!shape_join(f, in[0], in[1], expr, &shape)) return term_error(f, expr);
     return term_add(f, (term){.kind = kind,

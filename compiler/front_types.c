@@ -100,6 +100,41 @@ bool class_join(front *f, u32 a, u32 b, u32 expr) {
     return true;
 }
 
+bool class_bool(front *f, u32 class, u32 expr) {
+    ASSERT(expr < f->tree->expr_count);
+    char text[80];
+    type_class *c = &f->classes[class_root(f, class)];
+    if (c->type == TYPE_BOOL || class_root(f, class) == 0 ||
+        (c->type == TYPE_NONE && !c->has_float))
+        return class_join(f, class, class_new(f, TYPE_BOOL, 0), expr);
+    if (!c->told) {
+        diag_row *d =
+            diag_add(f->diags, DIAG_OPERAND_TYPE, f->tree->place[expr],
+                     "a bool is needed here, but `%s` is %s", expr_text(f, expr, text, sizeof text),
+                     c->type == TYPE_NONE ? "a float literal" : type_text(c->type));
+        diag_help(f->diags, d, "compare it: `%s != 0`", text);
+    }
+    c->told = true;
+    return false;
+}
+
+bool class_stated(front *f, u32 stated, u32 class, u32 expr, const char *name, span place) {
+    char text[80];
+    type_class *p = &f->classes[class_root(f, stated)], *q = &f->classes[class_root(f, class)];
+    bool float_literal = q->type == TYPE_NONE && q->has_float && !type_is_float(p->type);
+    if (p->type == TYPE_NONE || p->told || q->told || p->type == q->type ||
+        (q->type == TYPE_NONE && !float_literal))
+        return class_join(f, stated, class, expr);
+    const char *is = q->type == TYPE_NONE ? "a float literal" : type_text(q->type);
+    p->told = q->told = true;
+    diag_row *d = diag_add(f->diags, DIAG_STATED_TYPE, f->tree->place[expr],
+                           "`%s` is %s, but this is %s", name, type_text(p->type), is);
+    diag_second(f->diags, d, place, "stated here");
+    diag_help(f->diags, d, "convert it: %s(%s)", type_text(p->type),
+              expr_text(f, expr, text, sizeof text));
+    return false;
+}
+
 void class_rule(front *f, u32 of, u32 result, bool mean) {
     ASSERT(of < f->class_count && result < f->class_count);
     if (!arena_grow(f->memory, (void **)&f->rules, &f->rule_capacity, f->rule_count + 1,

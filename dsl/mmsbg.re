@@ -17,11 +17,15 @@ static int hex_value(char c) {
 
 /* The bytes that one C escape stands for; sets *used to the characters read after the backslash. */
 static int escape_value(const char *at, const char *end, size_t *used) {
-    static const char plain[] = "n\nt\tr\r0\0\\\\\"\"'\'a\ab\bf\fv\v";
+    static const char plain[] = "n\nt\tr\r\\\\\"\"'\'a\ab\bf\fv\v??";
     *used = 1;
     if (at == end) return -1;
     for (size_t k = 0; k + 1 < sizeof plain; k += 2)
         if (*at == plain[k]) return (u8)plain[k + 1];
+    int octal = 0;
+    for (size_t k = 0; k < 3 && at + k < end && at[k] >= '0' && at[k] <= '7'; k++)
+        octal = octal * 8 + at[k] - '0', *used = k + 1;
+    if (*at >= '0' && *at <= '7') return octal > 255 ? -1 : octal;
     if (*at != 'x' || end - at < 3) return -1;
     for (int k = 1; k <= 2; k++) {
         char c = at[k];
@@ -49,7 +53,7 @@ static u32 string_text(lexer *l, const char *from, const char *to) {
         if (value <= 0) {
             diag_row *d = diag_add(l->diags, DIAG_BAD_ESCAPE, place_of(l, at, at + 2 < to ? at + 2 : to),
                                    "`\\%c` is not an escape", at + 1 < to ? at[1] : ' ');
-            diag_help(l->diags, d, "use \\n \\t \\r \\\\ \\\" or \\xHH (not \\0)");
+            diag_help(l->diags, d, "use \\n \\t \\r \\\\ \\\" \\ooo or \\xHH (not \\0)");
             value = '?';
         }
         text[used++] = (char)value;
@@ -203,6 +207,13 @@ again:
         "0" [bB] [01_]+ suffix? { PLACE(); return take_integer(l, t, from, digits_end_of(from, YYCURSOR), YYCURSOR); }
         decimal suffix? { PLACE(); return take_integer(l, t, from, digits_end_of(from, YYCURSOR), YYCURSOR); }
         decimal ("." decimal exp? | exp) suffix? { PLACE(); return take_float(l, t, from, digits_end_of(from, YYCURSOR), YYCURSOR); }
+        decimal "." | "." decimal {
+            PLACE();
+            diag_row *d = diag_add(l->diags, DIAG_BAD_NUMBER, t->place, "a float has digits on both sides of its point");
+            diag_help(l->diags, d, "write `%s%.*s%s`", *from == '.' ? "0" : "", (int)(YYCURSOR - from > 60 ? 60 : YYCURSOR - from),
+                      from, *from == '.' ? "" : "0");
+            return T_FLOAT;
+        }
         digit [0-9a-zA-Z_]* {
             PLACE();
             diag_row *d = diag_add(l->diags, DIAG_BAD_NUMBER, t->place, "`%.*s` is not a number",
@@ -297,12 +308,12 @@ bool lex_starts_item(int code) {
 
 const char *lex_token_text(int code) {
     switch (code) {
-    case 0: return "the end of the file";
+    case 0: return "end of the file";
     case T_NAME: case T_AS: case T_FROM: case T_SYMBOL: case T_WITH: case T_EDGE: case T_CLAMP: case T_WRAP: case T_MIRROR: case T_FILL:
-        return "a name";
-    case T_INTEGER: case T_FLOAT: return "a number";
-    case T_STRING: return "a string";
-    case T_TYPE: return "a type";
+        return "name";
+    case T_INTEGER: case T_FLOAT: return "number";
+    case T_STRING: return "string";
+    case T_TYPE: return "type";
     default: return NULL;
     }
 }

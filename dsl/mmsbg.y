@@ -106,7 +106,7 @@ with(W) ::= WITH exprs(C). { W = state_list(p, C); }
 item(I) ::= EXPORT(K) members(C). { parsed_list l = state_list(p, C); I = ITEM(.kind = ITEM_EXPORT, .whole = span_join(K.place, p->last.place), .name_span = K.place, .list_at = l.at, .list_count = l.count); }
 
 items(C) ::= . { C = 0; }
-items(C) ::= items(B) item(I). { state_push(p, I); C = B + 1; }
+items(C) ::= items(B) item(I). { state_body_item(p, I); state_push(p, I); C = B + 1; }
 names(C) ::= NAME(N). { state_push(p, state_leaf(p, AST_NAME, N.string, 0, N.place).row); C = 1; }
 names(C) ::= names(B) COMMA NAME(N). { state_push(p, state_leaf(p, AST_NAME, N.string, 0, N.place).row); C = B + 1; }
 members(C) ::= member(M). { state_push(p, M); C = 1; }

@@ -87,6 +87,7 @@ static void end_item(item_reader *r) {
         diag_help(p->diags, d, "close the node's body with }");
         p->failed = true;
     }
+    p->before_code = p->last_code;
     if (!p->failed) mmsbg(r->parser, 0, r->next, p);
 }
 
@@ -97,11 +98,14 @@ static bool read_item(item_reader *r) {
     r->parser = mmsbgAlloc(malloc);
     if (r->parser == NULL) return false;
     p->failed = false;
+    p->errors = p->diags->error_count;
     p->stack_count = 0;
+    u32 begin = r->next.place.begin;
     r->bracket_count = r->brace_count = 0;
     do {
         count_brackets(r);
         if (!p->failed) {
+            p->before_code = p->last_code;
             p->last = r->next, p->last_code = r->next_code;
             mmsbg(r->parser, r->next_code, r->next, p);
         }
@@ -109,6 +113,7 @@ static bool read_item(item_reader *r) {
     } while (!item_ends(r) && !p->tree->out_of_memory);
     end_item(r);
     mmsbgFree(r->parser, free);
+    p->bare = p->failed && p->last.place.begin == begin;
     check_depth(p, first_expr);
     if (p->failed || p->tree->out_of_memory) return !p->tree->out_of_memory;
     ASSERT(p->stack_count == 1);

@@ -20,7 +20,7 @@ void state_push(parse_state *p, u32 row) {
 
 parsed_list state_list(parse_state *p, u32 count) {
     ASSERT(count <= p->stack_count || p->tree->out_of_memory);
-    if (count > p->stack_count) return (parsed_list){0, 0};
+    if (count == 0 || count > p->stack_count) return (parsed_list){0, 0};
     p->stack_count -= count;
     return (parsed_list){ast_list(p->tree, p->stack + p->stack_count, count), count};
 }
@@ -180,26 +180,63 @@ u32 state_item(parse_state *p, ast_item item) {
 
 /* A word of help for common slips, or NULL. */
 static const char *slip(const parse_state *p, int code) {
-    if (code == T_ASSIGN && p->last_code == T_ASSIGN) return "write == to compare";
-    if (code == T_NAME && p->last_code == T_NAME)
+    if (code == T_ASSIGN && p->before_code != T_NAME) return "write == to compare";
+    if (code == T_NAME && p->before_code == T_NAME)
         return "every item starts with a keyword such as `page` or `source`";
     if (code == 0) return "the item is not complete";
-    if (lex_starts_item(code)) return "the item before is not complete";
     if (code == T_RB || code == T_RP) return "an expression is missing before it";
     if (code == T_IF || code == T_LET || code == T_INIT)
         return "put `if`, `let` or `init` in parentheses when it is a right operand";
     return NULL;
 }
 
+void state_body_item(parse_state *p, u32 row) {
+    ASSERT(row < p->tree->item_count || p->tree->out_of_memory);
+    if (p->tree->out_of_memory) return;
+    const ast_item *i = &p->tree->items[row];
+    if (i->kind == ITEM_PAGE || i->kind == ITEM_CONST || i->kind == ITEM_FN ||
+        i->kind == ITEM_USE || i->kind == ITEM_ASSERT || i->kind == ITEM_EVENT)
+        return;
+    u32 bytes;
+    const char *text = sources_text(p->lexer->sources, i->whole, &bytes);
+    u32 word = 0;
+    while (word < bytes && text[word] >= 'a' && text[word] <= 'z') word++;
+    diag_row *d = diag_add(p->diags, DIAG_SYNTAX,
+                           (span){i->whole.file, i->whole.begin, i->whole.begin + word},
+                           "`%.*s` cannot stand in a node", (int)word, text);
+    diag_help(
+        p->diags, d,
+        "a node holds page, const, fn, use, assert and event; the rest comes in as arguments");
+}
+
+static bool name_expected(int last) {
+    return last == T_GRAPH || last == T_PARAM || last == T_CONST || last == T_SOURCE ||
+           last == T_PAGE || last == T_FN || last == T_NODE || last == T_USE || last == T_KERNEL ||
+           last == T_EVENT || last == T_LET;
+}
+
+/* Tells a reserved word where a name is defined. */
+static bool reserved_word(parse_state *p, int code, const token *t) {
+    ASSERT(name_expected(p->before_code));
+    u32 bytes;
+    const char *text = sources_text(p->lexer->sources, t->place, &bytes);
+    if (code == 0 || lex_starts_item(code) || bytes == 0 || text[0] < 'a' || text[0] > 'z')
+        return false;
+    diag_row *d = diag_add(p->diags, DIAG_RESERVED, t->place,
+                           "`%.*s` is a reserved word and cannot be a name", (int)bytes, text);
+    diag_help(p->diags, d, "choose another name, such as `%.*s_`", (int)bytes, text);
+    return true;
+}
+
 void state_unexpected(parse_state *p, int code, const token *t) {
     if (p->failed) return;
     p->failed = true;
+    /* What is wrong in the letters was told, and so was a keyword that stands as a name. */
+    if (p->diags->error_count > p->errors || (p->bare && lex_starts_item(p->before_code))) return;
+    if (name_expected(p->before_code) && reserved_word(p, code, t)) return;
     u32 bytes;
     const char *text = sources_text(p->lexer->sources, t->place, &bytes);
-    const char *kind = lex_token_text(code), *help = slip(p, code);
-    bool reserved = p->last_code == T_NAME || t->string != 0
-                        ? false
-                        : bytes > 0 && text[0] >= 'a' && text[0] <= 'z';
+    const char *kind = code == 0 && bytes > 0 ? NULL : lex_token_text(code), *help = slip(p, code);
     diag_row *d;
     bytes = bytes > 60 ? 60 : bytes;
     if (bytes == 0)
@@ -211,8 +248,6 @@ void state_unexpected(parse_state *p, int code, const token *t) {
                      text);
     if (help != NULL)
         diag_help(p->diags, d, "%s", help);
-    else if (reserved)
-        diag_help(p->diags, d, "`%.*s` is a reserved word", (int)bytes, text);
     else
         diag_help(p->diags, d, "see docs/Language.md, \"Items\" and \"Expressions\"");
 }

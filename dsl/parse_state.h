@@ -37,7 +37,10 @@ typedef struct {
     u32 stack_count, stack_capacity;
     token last; /* the last token given to the parser */
     int last_code;
-    bool failed; /* this item had a syntax error */
+    int before_code; /* of the token before it */
+    bool failed;     /* this item had a syntax error */
+    bool bare;       /* the item before ended with its keyword, which was told */
+    u32 errors;      /* of the text, when this item began */
     bool in_body;
 } parse_state;
 
@@ -63,6 +66,8 @@ u32 state_axis(parse_state *p, const token *name, u32 extent);
 u32 state_parameter(parse_state *p, const token *name, const parsed_type *type, bool is_param);
 u32 state_edge(parse_state *p, u8 kind, const token *word, u32 value);
 u32 state_item(parse_state *p, ast_item item);
+/* Tells an item that may not stand in a node. */
+void state_body_item(parse_state *p, u32 row);
 /* Tells an unexpected token, once an item. */
 void state_unexpected(parse_state *p, int code, const token *t);
 #endif

@@ -12,6 +12,10 @@ u64 work_unit(const node_state *n, u64 lane) {
     return outer * n->leaves + lane % n->inner / LEAF_LANES;
 }
 
+/* Tries of affine_lane before it gives up: so many, and so many for each lane of the domain. */
+#define STEPS_MORE 64u
+#define STEPS_EACH 4u
+
 typedef struct {
     engine *e;
     const node_state *n;
@@ -19,6 +23,7 @@ typedef struct {
     i64 page_at[AXES_MAX]; /* coordinates of the page's lane */
     i64 at[AXES_MAX];      /* coordinates of the domain's lane, where set */
     bool set[AXES_MAX];
+    u64 steps; /* what is left to try before the whole node is cheaper */
 } solver;
 
 static void solve_axis(solver *s, u32 axis);
@@ -55,6 +60,9 @@ static void solve_terms(solver *s, u32 axis, i64 rest) {
     const i64 *c = s->f->coefficient[axis];
     u32 best = AXES_MAX;
     i64 low = 0, high = 0;
+    if (s->steps == 0) s->e->work.whole = true;
+    if (s->e->work.whole) return;
+    s->steps--;
     for (u32 d = 0; d < shape->axis_count; d++) {
         if (c[d] == 0 || s->set[d]) continue;
         if (best == AXES_MAX || (c[d] < 0 ? -c[d] : c[d]) > (c[best] < 0 ? -c[best] : c[best]))
@@ -108,24 +116,26 @@ static void solve_axis(solver *s, u32 axis) {
         solve_terms(s, axis, t - f->constant[axis]);
         return;
     }
+    const bool *whole = &s->e->work.whole;
     if (edge == EDGE_CLAMP) {
-        for (i64 x = t == 0 ? low : t; x <= (t == dim - 1 ? high : t); x++)
+        for (i64 x = t == 0 ? low : t; !*whole && x <= (t == dim - 1 ? high : t); x++)
             solve_terms(s, axis, x - f->constant[axis]);
         return;
     }
     i64 period = edge == EDGE_WRAP ? dim : dim == 1 ? 1 : 2 * (dim - 1);
     i64 first = t + floor_divide(low - t, period) * period,
         mirrored = -t + floor_divide(low + t, period) * period;
-    for (i64 x = first; x <= high; x += period)
+    for (i64 x = first; !*whole && x <= high; x += period)
         if (x >= low) solve_terms(s, axis, x - f->constant[axis]);
     bool twin = edge == EDGE_MIRROR && dim > 1 && t != 0 && t != dim - 1;
-    for (i64 x = mirrored; twin && x <= high; x += period)
+    for (i64 x = mirrored; twin && !*whole && x <= high; x += period)
         if (x >= low) solve_terms(s, axis, x - f->constant[axis]);
 }
 
 static void affine_lane(engine *e, const node_state *n, const affine_state *f, u64 lane) {
     ASSERT(f->axes <= AXES_MAX);
-    solver s = {.e = e, .n = n, .f = f};
+    /* An index may reach far outside: `x[i * 1_000_000]` under an edge. */
+    solver s = {.e = e, .n = n, .f = f, .steps = STEPS_MORE + STEPS_EACH * n->shape->lanes};
     bool inner = f->shift;
     for (u32 a = f->axes; a > 0; a--) {
         u64 at = lane % f->dims[a - 1];

@@ -156,15 +156,15 @@ static void replay(const u8 *last, u64 last_bytes, const u8 *log, u64 log_bytes)
 int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes) {
     if (own.log == NULL) state_make();
     if (bytes < 1) return 0;
-    bool as_is = (data[0] & INPUT_AS_IS) != 0, checkpoint = (data[0] & INPUT_CHECKPOINT) != 0;
-    u64 head = checkpoint || as_is ? 0 : TLOG_START, count = bytes - 1;
+    bool as_is = (data[0] & INPUT_AS_IS) != 0, whole_state = (data[0] & INPUT_CHECKPOINT) != 0;
+    u64 head = whole_state || as_is ? 0 : TLOG_START, count = bytes - 1;
     u8 *copy;
     if (posix_memalign((void **)&copy, 64, head + count + 1) != 0) return 0;
     memcpy(copy, own.log, head);
     memcpy(copy + head, data + 1, count);
-    if (!as_is && checkpoint) checkpoint_fix(copy, count);
-    if (!as_is && !checkpoint) log_fix(copy, head + count);
-    if (checkpoint)
+    if (!as_is && whole_state) checkpoint_fix(copy, count);
+    if (!as_is && !whole_state) log_fix(copy, head + count);
+    if (whole_state)
         replay(copy, count, own.log, own.log_bytes);
     else
         replay(NULL, 0, copy, head + count);

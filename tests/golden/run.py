@@ -186,7 +186,7 @@ def golden(bin_dir, path, update):
 def main():
     arguments = [a for a in sys.argv[1:] if a != "--update"]
     bin_dir, names, update = os.path.abspath(arguments[0]), arguments[1:], "--update" in sys.argv
-    paths = sorted(os.path.join(at, n) for at, _, files in os.walk(HERE) for n in files if n.endswith(".mmsbg") and "/with" not in at)
+    paths = sorted(os.path.join(at, n) for at, _, files in os.walk(HERE) for n in files if n.endswith(".mmsbg") and at != HERE and os.path.basename(at) != "with")
     paths = [p for p in paths if not names or any(n in p for n in names)]
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
