@@ -195,6 +195,7 @@ static bool passes(front *f) {
     f->passes_done = PASS_ITEMS;
     if (f->out_of_memory || !pages_elaborate(f)) return false;
     f->passes_done = PASS_PAGES;
+    if (f->diags->error_count == 0) keys_check(f);
     if (f->diags->error_count == 0) instances_check(f);
     if (f->diags->error_count != 0) return true;
     sources_files(f);

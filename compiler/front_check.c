@@ -108,9 +108,15 @@ static void need_integer(front *f, u32 row) {
     char text[80];
     if (type_is_integer(type)) return;
     diag_row *d = diag_add(f->diags, DIAG_OPERAND_TYPE, f->tree->place[f->terms[row].expr],
-                           "an index is an integer, but `%s` is %s",
+                           "an index or key is an integer, but `%s` is %s",
                            expr_text(f, f->terms[row].expr, text, sizeof text), type_text(type));
     diag_help(f->diags, d, "convert it: i64(%s)", text);
+}
+
+void keys_check(front *f) {
+    ASSERT(f->passes_done == PASS_PAGES);
+    for (u32 page = 1; page < f->ir->page_count; page++)
+        if (f->pages[page].keyed != 0) need_integer(f, f->pages[page].key_term);
 }
 
 static void need_number(front *f, const term *t) {

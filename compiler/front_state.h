@@ -193,6 +193,8 @@ bool instances_import(front *f, u32 scope_row, u32 item);
 bool instances_use(front *f, u32 symbol_row);
 /* Shapes of arguments against their parameters'. Needs: shapes known. */
 void instances_check(front *f);
+/* Keys of keyed reductions are integers. Needs: types known. */
+void keys_check(front *f);
 u32 names_scope(front *f, u32 parent, u32 file, bool instance, const char *prefix);
 bool names_collect_items(front *f, u32 scope_row, const u32 *items, u32 count);
 symbol *symbol_add(front *f, symbol s);

@@ -80,6 +80,9 @@ def parse(text):
                 checks = []
             deltas += [d.strip() for d in rest.lstrip(":").split(";")]
         elif word == "ticks":
+            if checks:
+                spec["steps"].append((list(deltas), checks))
+                checks = []
             deltas.append("tick " + rest.lstrip(": "))
         elif word in ("define", "folder", "file"):
             spec[word].append(rest.lstrip(": "))
