@@ -2,6 +2,7 @@
  * mmsbc: the compiler's command. */
 #include "mmsbc.h"
 
+#include "../dsl/explain.h"
 #include "../engine/core/file.h"
 
 #include <fcntl.h>
@@ -17,6 +18,7 @@ static const char help[] =
     "  --emit image|plan|dot      what to give; plan and dot go to stdout\n"
     "  --error-format human|short|json\n"
     "  --color auto|always|never\n"
+    "  --explain E0123            what a code means, with an example of each kind\n"
     "  --version, -h, --help\n";
 
 typedef struct {
@@ -67,6 +69,15 @@ static int option(command *c, int count, char **a, int *k) {
     return 0;
 }
 
+static int explain(const char *code) {
+    const char *near = NULL;
+    if (explain_code(code, stdout, &near)) return 0;
+    fprintf(stderr, "mmsbc: there is no code `%s`%s%s%s\n", code,
+            near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+            near != NULL ? "?" : "");
+    return 2;
+}
+
 static int write_image(const command *c, const void *bytes, size_t count, message *m) {
     char path[4200];
     const char *slash = strrchr(c->file, '/'), *from = slash == NULL ? c->file : slash + 1,
@@ -87,6 +98,8 @@ int main(int count, char **a) {
     for (int k = 1; k < count; k++) {
         if (strcmp(a[k], "-h") == 0 || strcmp(a[k], "--help") == 0) return fputs(help, stdout) < 0;
         if (strcmp(a[k], "--version") == 0) return puts("mmsbc 0.1.0, image 2, math 1") < 0;
+        const char *code = value_of("--explain", count, a, &k);
+        if (code != NULL) return explain(code);
         if (a[k][0] != '-') {
             if (c.file != NULL) return usage("one graph at a time, not also", a[k]);
             c.file = a[k];

@@ -88,7 +88,7 @@ check "graphs that hold their own expectation" python3 tests/golden.py build/bin
 check "the same, sanitized" python3 tests/golden.py build-asan/bin tests/golden
 check "the files of a state directory are as docs/SerializationSpec.md says" python3 tests/format_spec.py build/bin
 check "every code block of the docs" python3 tests/docs_blocks.py build/bin
+check "every code is explained; its examples are right and wrong" python3 tests/golden/explain.py build/bin
 check "golden files: every rule of the language" python3 tests/golden/run.py build/bin
-check "every graph block of the docs" python3 tests/docs_blocks.py build/bin docs/Language.md
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
