@@ -285,7 +285,7 @@ static bool define(front *f, u32 page) {
     bool stated = p->shape_known && p->item != 0 && item->type != TYPE_NONE;
     for (u32 k = 0; item->indexed && k < item->axis_count && k < PAGE_AXES_MAX; k++) {
         const ast_axis *axis = &f->tree->axes[item->axis_at + k];
-        f->extents[k] = f->shapes[p->shape].dims[k];
+        f->extents[k] = p->shape == 0 ? 1 : f->shapes[p->shape].dims[k];
         local_push(f, (local){.name = axis->name, .var = k, .extent = f->extents[k]});
         f->depth++;
     }
