@@ -22,13 +22,12 @@ static bool page_is_in(const engine *e, u32 page, u64 epoch) {
     return epoch == 0 ? i->pages[page].kind == PAGE_SOURCE : engine_is_saved(e, page);
 }
 
-static u64 parts_make(engine *e, arena *a, checkpoint_head *h, const checkpoint_request *requests,
+static u64 parts_make(engine *e, checkpoint_head *h, const checkpoint_request *requests,
                       file_part *parts, checkpoint_page *rows) {
     static const u8 zeros[64];
     const image *i = engine_image(e);
     u32 count = 3, row = 0;
     u64 at = sizeof *h + h->request_count * sizeof *requests + h->page_count * sizeof *rows;
-    (void)a;
     parts[0] = (file_part){h, sizeof *h};
     parts[1] = (file_part){requests, h->request_count * sizeof *requests};
     parts[2] = (file_part){rows, h->page_count * sizeof *rows};
@@ -57,9 +56,17 @@ static u64 parts_digest(const file_part *parts, u64 count, u64 seed) {
     return XXH3_64bits_digest(&s);
 }
 
+bool checkpoint_room_take(checkpoint_room *room, arena *a, const image *i) {
+    ASSERT(i->page_count > 0);
+    room->parts = ARENA_ARRAY(a, file_part, 3 + 2ull * i->page_count);
+    room->rows = ARENA_ARRAY(a, checkpoint_page, i->page_count);
+    return room->parts != NULL && room->rows != NULL;
+}
+
 mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid[16],
-                             const tlog_place *place, const checkpoint_request *requests,
-                             u32 request_count, message *m) {
+                             const checkpoint_room *room, const tlog_place *place,
+                             const checkpoint_request *requests, u32 request_count, message *m) {
+    ASSERT(room->parts != NULL);
     ASSERT(place->segment > 0);
     ASSERT(place->epoch == engine_epoch(e));
     const image *i = engine_image(e);
@@ -77,21 +84,11 @@ mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid
     memcpy(h.magic, magic, 8);
     memcpy(h.uuid, uuid, 16);
     for (u32 k = 1; k < i->page_count; k++) h.page_count += page_is_in(e, k, h.epoch);
-    arena *a = arena_open(0);
-    file_part *parts = a == NULL ? NULL : ARENA_ARRAY(a, file_part, 3 + 2ull * h.page_count);
-    checkpoint_page *rows = a == NULL ? NULL : ARENA_ARRAY(a, checkpoint_page, h.page_count + 1);
-    mmsb_status s = MMSB_OK;
-    if (parts == NULL || rows == NULL)
-        s = message_set(m, MMSB_OUT_OF_SPACE, "no memory for a checkpoint's table");
-    if (s == MMSB_OK) {
-        char name[48];
-        u64 count = parts_make(e, a, &h, requests, parts, rows);
-        h.digest = parts_digest(parts, count, tlog_seed(uuid));
-        snprintf(name, sizeof name, "checkpoint-%llu", (llu)h.epoch);
-        s = file_replace_parts(f, folder, name, parts, (u32)count, m);
-    }
-    arena_close(a);
-    return s;
+    u64 count = parts_make(e, &h, requests, room->parts, room->rows);
+    char name[48];
+    h.digest = parts_digest(room->parts, count, tlog_seed(uuid));
+    snprintf(name, sizeof name, "checkpoint-%llu", (llu)h.epoch);
+    return file_replace_parts(f, folder, name, room->parts, (u32)count, m);
 }
 
 static mmsb_status damaged(u64 epoch, const char *why, message *m) {

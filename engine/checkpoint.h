@@ -58,11 +58,17 @@ typedef struct {
     u64 byte_count;
 } checkpoint;
 
+/* Tables that a checkpoint is written from; taken once, so that writing takes no memory. */
+typedef struct {
+    file_part *parts;
+    checkpoint_page *rows;
+} checkpoint_room;
+bool checkpoint_room_take(checkpoint_room *room, arena *a, const image *i);
 /* Writes `checkpoint-EPOCH` of the engine's last accepted epoch. `place` is where the log goes on.
  */
 mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid[16],
-                             const tlog_place *place, const checkpoint_request *requests,
-                             u32 request_count, message *m);
+                             const checkpoint_room *room, const tlog_place *place,
+                             const checkpoint_request *requests, u32 request_count, message *m);
 /* MMSB_DAMAGED with the reason; MMSB_WRONG for another version or image. uuid: NULL takes any. */
 mmsb_status checkpoint_read(file_calls *f, int folder, u64 epoch, const image *i, const u8 *uuid,
                             checkpoint *out, message *m);

@@ -228,6 +228,7 @@ static void started(engine *e) {
     touched_clear(e);
     events_note(e, true);
     next_mark(e);
+    arena_seal(e->tables);
     e->phase = PHASE_READY;
 }
 

@@ -10,7 +10,8 @@
 
 #define RECORD_ROOM (64ull << 10)
 #define AUDIT_EPOCHS 64u
-#define APPLY_AHEAD 16u /* deltas whose lines are fetched before the first is applied */
+#define REQUEST_STREAMS 256u /* taken at open; further streams take memory as they appear */
+#define APPLY_AHEAD 16u      /* deltas whose lines are fetched before the first is applied */
 /* Beside an epoch's record: ticks before it, root, seal. */
 #define RESERVE_EXTRA 512u
 
@@ -53,6 +54,18 @@ mmsb_status session_request_set(session *s, u64 stream, u64 number, message *m) 
     return MMSB_OK;
 }
 
+/* Address space for the largest commit there can be, or for as much as the system gives: memory is
+ * touched as commits need it, and none is asked for after the start. */
+static mmsb_status record_open(session *s, message *m) {
+    u64 room = sizeof(tlog_head) + TLOG_BODY_MAX;
+    ASSERT(s->record == NULL);
+    while (room > RECORD_ROOM && (s->record = region_take(room)) == NULL) room /= 2;
+    if (s->record == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for commits");
+    s->record_room = room;
+    return MMSB_OK;
+}
+
+/* Only where the system gave less than the largest commit. */
 static mmsb_status record_grow(session *s, u64 bytes, message *m) {
     ASSERT(s->used % 8 == 0);
     ASSERT(bytes % 8 == 0);
@@ -63,7 +76,7 @@ static mmsb_status record_grow(session *s, u64 bytes, message *m) {
     if (more == NULL)
         return message_set(m, MMSB_OUT_OF_SPACE, "the commit needs %llu bytes",
                            (unsigned long long)need);
-    if (s->record != NULL) memcpy(more, s->record, sizeof(tlog_head) + s->used);
+    memcpy(more, s->record, sizeof(tlog_head) + s->used);
     region_give_back(s->record, s->record_room);
     s->record = more, s->record_room = room;
     ASSERT(s->record_room >= need);
@@ -274,7 +287,7 @@ mmsb_status session_checkpoint(session *s, message *m) {
     tlog_place place = tlog_at(s->log);
     ASSERT(!s->failed);
     ASSERT(place.epoch == engine_epoch(s->e));
-    return checkpoint_write(s->files, s->folder, s->e, s->uuid, &place, s->requests,
+    return checkpoint_write(s->files, s->folder, s->e, s->uuid, &s->room, &place, s->requests,
                             s->request_count, m);
 }
 
@@ -357,7 +370,7 @@ static mmsb_status directory_make(session *s, message *m) {
     memcpy(o.uuid, s->uuid, 16);
     TRY(tlog_open(&o, &start, &s->log, m));
     start = tlog_at(s->log);
-    return checkpoint_write(s->files, s->folder, s->e, s->uuid, &start, NULL, 0, m);
+    return checkpoint_write(s->files, s->folder, s->e, s->uuid, &s->room, &start, NULL, 0, m);
 }
 
 /* --in on a directory that is there already: it must say what checkpoint 0 says. */
@@ -455,6 +468,17 @@ session *session_new(const image *i, const session_options *options) {
     return s;
 }
 
+/* All that commits and checkpoints will need. */
+static mmsb_status rooms_take(session *s, message *m) {
+    ASSERT(s->room.parts == NULL);
+    TRY(record_open(s, m));
+    if (!checkpoint_room_take(&s->room, s->tables, s->i) ||
+        !arena_grow(s->tables, (void **)&s->requests, &s->request_capacity, REQUEST_STREAMS,
+                    sizeof *s->requests))
+        return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a session");
+    return MMSB_OK;
+}
+
 mmsb_status session_open(const image *i, const session_options *options, session **out,
                          message *m) {
     ASSERT(i != NULL);
@@ -463,10 +487,10 @@ mmsb_status session_open(const image *i, const session_options *options, session
     *out = NULL;
     if (s == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a session");
     mmsb_status status = engine_open(i, &options->engine, &s->e, m);
+    if (status == MMSB_OK) status = rooms_take(s, m);
     if (status == MMSB_OK) status = kernels_open(s, false, m);
     if (status == MMSB_OK)
         status = options->state == NULL ? first_contents(s, m) : directory_open(s, m);
-    if (status == MMSB_OK) status = record_grow(s, 0, m);
     if (status != MMSB_OK) {
         s->failed = true;
         session_close(s, NULL);

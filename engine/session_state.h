@@ -21,6 +21,7 @@ struct session {
     u64 record_room, used, last; /* last: where the delta before begins; 0: none */
     checkpoint_request *requests;
     u32 request_count, request_capacity;
+    checkpoint_room room;
     void **libraries; /* of kernels, by row of KERNELS; NULL: none */
     arena *tables;
 };

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #define XXH_INLINE_ALL
@@ -153,7 +152,7 @@ static mmsb_status failed_words(const tlog *t, int error, message *m) {
 mmsb_status tlog_open(const tlog_options *o, const tlog_place *place, tlog **out, message *m) {
     ASSERT(place->segment == 0 || place->offset >= TLOG_START);
     ASSERT(place->segment != 0 || place->epoch == 0);
-    tlog *t = calloc(1, sizeof *t);
+    tlog *t = region_take(sizeof *t);
     *out = NULL;
     if (t == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the log");
     t->o = *o, t->place = *place, t->fd = -1;
@@ -281,5 +280,5 @@ void tlog_close(tlog *t) {
     pthread_mutex_destroy(&t->lock);
     pthread_cond_destroy(&t->wake);
     pthread_cond_destroy(&t->done);
-    free(t);
+    region_give_back(t, sizeof *t);
 }

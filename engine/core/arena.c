@@ -22,6 +22,7 @@ static_assert(sizeof(chunk) == 64, "a chunk's head keeps lines whole");
 struct arena {
     chunk *last;
     u64 bytes_max, bytes, chunk_bytes;
+    bool sealed;
 };
 
 static _Atomic u64 system_calls;
@@ -77,6 +78,7 @@ void arena_close(arena *a) {
 
 void arena_clear(arena *a) {
     ASSERT(a->last != NULL);
+    ASSERT(!a->sealed);
     while (a->last->before != NULL) {
         chunk *before = a->last->before;
         a->bytes -= a->last->bytes;
@@ -92,6 +94,7 @@ void arena_clear(arena *a) {
 
 void *arena_take(arena *a, u64 bytes, u64 align) {
     ASSERT(align != 0 && (align & (align - 1)) == 0 && align <= PAGE_BYTES);
+    ASSERT(!a->sealed);
     if (bytes > (u64)1 << 60) return NULL;
     u64 at = ALIGN_UP(a->last->used, align);
     if (at > a->last->bytes || bytes > a->last->bytes - at) {
@@ -101,6 +104,11 @@ void *arena_take(arena *a, u64 bytes, u64 align) {
     ASSERT(at + bytes <= a->last->bytes);
     a->last->used = at + bytes;
     return (u8 *)a->last + at;
+}
+
+void arena_seal(arena *a) {
+    ASSERT(a->last != NULL);
+    a->sealed = true;
 }
 
 char *arena_text(arena *a, const char *text, u64 count) {
