@@ -27,6 +27,7 @@ mmsb_status engine_open(const image *i, const engine_options *options, engine **
                             (unsigned long long)e->memory_bytes);
     }
     if (s == MMSB_OK) s = resolve_all(e, m);
+    if (s == MMSB_OK) s = split_open(e, m);
     for (u32 k = 0; s == MMSB_OK && k < i->assert_count; k++) {
         /* Asserts whose page one node writes stand together: the compiler emits them in command
          * order of their pages. */
@@ -51,6 +52,7 @@ mmsb_status engine_open(const image *i, const engine_options *options, engine **
 
 void engine_close(engine *e) {
     if (e == NULL) return;
+    split_close(e);
     region_give_back(e->memory, e->memory_bytes);
     arena_close(e->tables);
 }

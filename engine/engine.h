@@ -14,7 +14,8 @@
 
 typedef struct engine engine;
 typedef struct {
-    u32 threads;        /* 0: 1 */
+    u32 threads;        /* 0: 1; at most 64; the bits are the same */
+    u64 split_from;     /* lanes times steps from which on threads share a node; 0: 2^19 (tests) */
     bool recompute_all; /* every epoch recomputes every lane of every node (tests; same bits) */
 } engine_options;
 

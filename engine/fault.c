@@ -19,13 +19,14 @@ static u32 page_order(const engine *e, const node_state *n, const image_instruct
     return count;
 }
 
-void fault_note(engine *e, const step *s, u32 lane, u64 value0, u64 value1) {
+void fault_note(worker *w, const step *s, u32 lane, u64 value0, u64 value1) {
     ASSERT(lane < TILE_LANES);
-    e->fault = 1;
+    engine *e = w->e;
+    w->fault = 1;
     fault_record *f = e->probe;
     if (f == NULL) return;
     u32 order = page_order(e, f->node, s->row);
-    u64 at = e->lanes_at != NULL ? e->lanes_at[lane] : e->base + lane;
+    u64 at = w->lanes_at != NULL ? w->lanes_at[lane] : w->base + lane;
     u32 row = (u32)(s->row - e->image->instructions);
     bool first =
         !f->found || order < f->page_order ||
@@ -116,7 +117,7 @@ mmsb_status fault_word(engine *e, node_state *n, bool whole, message *m) {
     }
     fault_record f = {.node = n};
     e->probe = &f;
-    vm_uniform(e, n);
+    vm_uniform(e->workers, n);
     u64 lanes = n->shape->lanes;
     bool all = whole || n->row->kind != NODE_MAP;
     for (u64 lane = 0;
@@ -125,7 +126,7 @@ mmsb_status fault_word(engine *e, node_state *n, bool whole, message *m) {
         u32 count = (u32)u64_min(TILE_LANES, lanes - lane);
         if (!all && (e->work.level[0][lane / TILE_LANES / 64] >> (lane / TILE_LANES & 63) & 1) == 0)
             continue;
-        vm_dense(e, n, lane, count);
+        vm_dense(e->workers, n, lane, count);
     }
     e->probe = NULL;
     ASSERT(f.found);

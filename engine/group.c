@@ -3,6 +3,8 @@
  * its place there; every leaf of 64 ranks keeps its partial and the path above it. */
 #include "state.h"
 
+#define GROUP_STEPS 8u /* what a gathered element costs, in steps of a program */
+
 void group_index(engine *e, node_state *n) {
     ASSERT(n->row->kind == NODE_KEYED);
     const i32 *group = (const i32 *)e->pages[n->row->group].value;
@@ -43,7 +45,8 @@ static u8 *tree_of(const node_state *n, u64 group, u64 r, i64 **index) {
     return n->partials + at * type_bytes(n->row->type);
 }
 
-static void leaf_compute(engine *e, node_state *n, u64 group, u64 r, u64 leaf) {
+static void leaf_compute(worker *w, node_state *n, u64 group, u64 r, u64 leaf) {
+    engine *e = w->e;
     u64 first = n->start[group] + leaf * LEAF_LANES, lanes[LEAF_LANES];
     u32 count = (u32)u64_min(LEAF_LANES, n->start[group + 1] - first),
         width = type_bytes(n->row->type);
@@ -51,18 +54,18 @@ static void leaf_compute(engine *e, node_state *n, u64 group, u64 r, u64 leaf) {
     i64 *index;
     u8 *partials = tree_of(n, group, r, &index);
     for (u32 k = 0; k < count; k++) lanes[k] = (u64)n->order[first + k] * n->rest + r;
-    kernel_gather(n->row->type)(e->buffer[0], e->pages[n->row->element].value, lanes, count);
+    kernel_gather(n->row->type)(w->buffer[0], e->pages[n->row->element].value, lanes, count);
     const void *present = NULL;
     if (n->row->present != 0) {
-        kernel_gather(TYPE_BOOL)(e->buffer[1], e->pages[n->row->present].value, lanes, count);
-        present = e->buffer[1];
+        kernel_gather(TYPE_BOOL)(w->buffer[1], e->pages[n->row->present].value, lanes, count);
+        present = w->buffer[1];
     }
-    undo_save(e, partials + leaf * width, width);
-    if (index != NULL) undo_save(e, index + leaf, 8);
+    if (!w->shared) undo_save(e, partials + leaf * width, width);
+    if (index != NULL && !w->shared) undo_save(e, index + leaf, 8);
     i64 at = -1;
-    n->leaves_of(e->buffer[0], present, count, 0, partials + leaf * width, &at);
+    n->leaves_of(w->buffer[0], present, count, 0, partials + leaf * width, &at);
     if (index != NULL) index[leaf] = at < 0 ? -1 : (i64)n->order[first + (u64)at];
-    e->stats.lanes_run += count;
+    w->stats->lanes_run += count;
 }
 
 static void path_save(engine *e, const node_state *n, u8 *partials, i64 *index, u64 leaves,
@@ -92,21 +95,33 @@ static void group_result(engine *e, node_state *n, u64 group, u64 r) {
                      index != NULL ? index + root : NULL);
 }
 
+/* Trees of groups [from, to), without their results. */
+static void groups_share(worker *w, void *context, u64 from, u64 to) {
+    node_state *n = context;
+    for (u64 g = from; g < to; g++) {
+        u64 count = n->start[g + 1] - n->start[g], leaves = (count + LEAF_LANES - 1) / LEAF_LANES;
+        for (u64 r = 0; r < n->rest; r++) {
+            i64 *index;
+            u8 *partials = tree_of(n, g, r, &index);
+            for (u64 l = 0; l < leaves; l++) leaf_compute(w, n, g, r, l);
+            tree_above_all(n, partials, index, leaves);
+        }
+    }
+}
+
 static void group_whole(engine *e, node_state *n) {
     ASSERT(n->partials != NULL);
     u64 bytes = n->keyed_stride * n->rest;
     undo_save(e, n->partials, bytes * type_bytes(n->row->type));
     if (n->partial_index != NULL) undo_save(e, n->partial_index, bytes * 8);
-    for (u64 g = 0; g < n->groups; g++) {
-        u64 count = n->start[g + 1] - n->start[g], leaves = (count + LEAF_LANES - 1) / LEAF_LANES;
-        for (u64 r = 0; r < n->rest; r++) {
-            i64 *index;
-            u8 *partials = tree_of(n, g, r, &index);
-            for (u64 l = 0; l < leaves; l++) leaf_compute(e, n, g, r, l);
-            tree_above_all(n, partials, index, leaves);
-            group_result(e, n, g, r);
-        }
+    if (!e->verify && split_is_worth(e, n->shape->lanes, GROUP_STEPS)) {
+        split s = {.e = e, .units = n->groups, .share = groups_share, .context = n};
+        split_run(&s);
+    } else {
+        groups_share(e->workers, n, 0, n->groups);
     }
+    for (u64 g = 0; g < n->groups; g++)
+        for (u64 r = 0; r < n->rest; r++) group_result(e, n, g, r);
 }
 
 static void leaf_unit(engine *e, node_state *n, u64 unit) {
@@ -116,7 +131,7 @@ static void leaf_unit(engine *e, node_state *n, u64 unit) {
     u64 count = n->start[g + 1] - n->start[g], leaves = (count + LEAF_LANES - 1) / LEAF_LANES;
     i64 *index;
     u8 *partials = tree_of(n, g, r, &index);
-    leaf_compute(e, n, g, r, leaf - n->leaf_base[g]);
+    leaf_compute(e->workers, n, g, r, leaf - n->leaf_base[g]);
     path_save(e, n, partials, index, leaves, leaf - n->leaf_base[g]);
     tree_above(n, partials, index, leaves, leaf - n->leaf_base[g]);
     group_result(e, n, g, r);

@@ -229,6 +229,7 @@ int main(int count, char **a) {
     session_options o = {.image_path = r.image_path,
                          .note = note,
                          .oracle_epochs = r.oracle.value,
+                         .engine = {.threads = (u32)r.threads.value},
                          .allow_kernels = r.allow_kernels};
     s = r.replay != NULL ? run_replay(&r, &o, &m) : run_live(&r, &o, &m);
     int status = s == MMSB_REJECTED ? 1 : s != MMSB_OK ? fail(s, &m) : r.rejected ? 1 : 0;

@@ -107,71 +107,95 @@ void result_store(engine *e, node_state *n, u64 lane, const void *value, const i
 }
 
 /* Elements of `count` positions of an outer lane from position `first`: where they lie. */
-static const void *elements_at(engine *e, node_state *n, u64 outer, u64 first, u32 count,
+static const void *elements_at(worker *w, node_state *n, u64 outer, u64 first, u32 count,
                                const void **present) {
     ASSERT(outer < n->outer);
     ASSERT(count <= n->inner - first);
     u64 lane = outer * n->inner + first;
     if (n->row->element != 0) {
-        const page_state *p = &e->pages[n->row->element];
-        *present = n->row->present != 0 ? e->pages[n->row->present].value + lane : NULL;
+        const page_state *p = &w->e->pages[n->row->element];
+        *present = n->row->present != 0 ? w->e->pages[n->row->present].value + lane : NULL;
         return p->value + lane * p->width;
     }
-    vm_dense(e, n, lane, count);
-    ASSERT(e->feed != NULL);
-    *present = e->present_at;
-    return e->feed_at;
+    vm_dense(w, n, lane, count);
+    ASSERT(w->feed != NULL);
+    *present = w->present_at;
+    return w->feed_at;
 }
 
-static void row_stored(engine *e, node_state *n, u64 outer) {
+static u8 *row_partials(const node_state *n, u64 outer, i64 **index) {
     ASSERT(outer < n->outer);
     ASSERT(n->partials != NULL);
-    u32 width = type_bytes(n->row->type);
-    u8 *partials = n->partials + outer * n->tree * width;
-    i64 *index = n->partial_index != NULL ? n->partial_index + outer * n->tree : NULL;
-    undo_save(e, partials, n->tree * width);
-    if (index != NULL) undo_save(e, index, n->tree * 8);
-    for (u64 first = 0; first < n->inner; first += TILE_LANES) {
-        u32 count = (u32)u64_min(TILE_LANES, n->inner - first);
-        const void *present, *from = elements_at(e, n, outer, first, count, &present);
-        u64 leaf = first / LEAF_LANES;
-        n->leaves_of(from, present, count, (i64)first, partials + leaf * width,
-                     index != NULL ? index + leaf : NULL);
-    }
-    tree_above_all(n, partials, index, n->leaves);
-    u64 root = tree_root(n->leaves);
-    result_store(e, n, outer, partials + root * width, index != NULL ? index + root : NULL);
+    *index = n->partial_index != NULL ? n->partial_index + outer * n->tree : NULL;
+    return n->partials + outer * n->tree * type_bytes(n->row->type);
 }
 
-static void row_passing(engine *e, node_state *n, u64 outer) {
+/* Leaves of tiles [from, to) of a row that keeps partials. */
+static void row_leaves(worker *w, node_state *n, u64 outer, u64 from, u64 to) {
+    u32 width = type_bytes(n->row->type);
+    i64 *index;
+    u8 *partials = row_partials(n, outer, &index);
+    for (u64 first = from * TILE_LANES; first < u64_min(n->inner, to * TILE_LANES);
+         first += TILE_LANES) {
+        u32 count = (u32)u64_min(TILE_LANES, n->inner - first);
+        const void *present, *at = elements_at(w, n, outer, first, count, &present);
+        u64 leaf = first / LEAF_LANES;
+        n->leaves_of(at, present, count, (i64)first, partials + leaf * width,
+                     index != NULL ? index + leaf : NULL);
+    }
+}
+
+static u64 row_tiles(const node_state *n) { return (n->inner + TILE_LANES - 1) / TILE_LANES; }
+
+static void row_join(const node_state *n, u64 outer) {
+    i64 *index;
+    u8 *partials = row_partials(n, outer, &index);
+    tree_above_all(n, partials, index, n->leaves);
+}
+
+static void row_result(engine *e, node_state *n, u64 outer) {
+    u64 root = tree_root(n->leaves);
+    i64 *index;
+    u8 *partials = row_partials(n, outer, &index);
+    result_store(e, n, outer, partials + root * type_bytes(n->row->type),
+                 index != NULL ? index + root : NULL);
+}
+
+/* A row without partials: its value. */
+static void row_value(worker *w, node_state *n, u64 outer, u64 *value, i64 *at) {
     ASSERT(outer < n->outer);
     climber c;
-    u64 values[8], value = 0;
-    i64 index[8] = {0}, at = -1;
+    u64 values[8];
+    i64 index[8] = {0};
     u32 width = type_bytes(n->row->type);
     memset(c.held, 0, sizeof c.held);
     for (u64 first = 0; first < n->inner; first += TILE_LANES) {
         u32 count = (u32)u64_min(TILE_LANES, n->inner - first);
-        const void *present, *from = elements_at(e, n, outer, first, count, &present);
+        const void *present, *from = elements_at(w, n, outer, first, count, &present);
         n->leaves_of(from, present, count, (i64)first, values, index);
         for (u32 leaf = 0; leaf * LEAF_LANES < count; leaf++)
             climb(n, &c, (u8 *)values + (u64)leaf * width, index[leaf]);
     }
-    climb_end(n, &c, &value, &at);
+    *value = 0, *at = -1;
+    climb_end(n, &c, value, at);
+}
+
+static void row_passing(engine *e, node_state *n, u64 outer) {
+    u64 value;
+    i64 at;
+    row_value(e->workers, n, outer, &value, &at);
     result_store(e, n, outer, &value, &at);
 }
 
 /* One leaf of a row with partials, and the path above it. */
 static void leaf_redo(engine *e, node_state *n, u64 outer, u64 leaf) {
-    ASSERT(outer < n->outer);
     ASSERT(leaf < n->leaves);
-    ASSERT(n->partials != NULL);
     u32 width = type_bytes(n->row->type);
-    u8 *partials = n->partials + outer * n->tree * width;
-    i64 *index = n->partial_index != NULL ? n->partial_index + outer * n->tree : NULL;
+    i64 *index;
+    u8 *partials = row_partials(n, outer, &index);
     u64 first = leaf * LEAF_LANES;
     u32 count = (u32)u64_min(LEAF_LANES, n->inner - first);
-    const void *present, *from = elements_at(e, n, outer, first, count, &present);
+    const void *present, *from = elements_at(e->workers, n, outer, first, count, &present);
     u64 at = leaf, level_at = 0;
     for (u64 level = n->leaves;; level = (level + 7) / 8) {
         undo_save(e, partials + (level_at + at) * width, width);
@@ -190,22 +214,81 @@ static void unit_run(engine *e, node_state *n, u64 unit) {
         row_passing(e, n, unit);
         return;
     }
-    u64 outer = unit / n->leaves, root = tree_root(n->leaves);
-    leaf_redo(e, n, outer, unit % n->leaves);
-    u32 width = type_bytes(n->row->type);
-    result_store(e, n, outer, n->partials + (outer * n->tree + root) * width,
-                 n->partial_index != NULL ? n->partial_index + outer * n->tree + root : NULL);
+    leaf_redo(e, n, unit / n->leaves, unit % n->leaves);
+    row_result(e, n, unit / n->leaves);
+}
+
+/* What threads share: tiles of one row, whole rows with partials, or values of rows. */
+typedef struct {
+    node_state *n;
+    u64 first; /* row */
+    u64 *values;
+    i64 *index;
+} rows_part;
+
+static void leaves_share(worker *w, void *context, u64 from, u64 to) {
+    rows_part *p = context;
+    row_leaves(w, p->n, p->first, from, to);
+}
+
+static void trees_share(worker *w, void *context, u64 from, u64 to) {
+    rows_part *p = context;
+    ASSERT(to <= p->n->outer);
+    for (u64 row = from; row < to; row++) {
+        row_leaves(w, p->n, row, 0, row_tiles(p->n));
+        row_join(p->n, row);
+    }
+}
+
+static void values_share(worker *w, void *context, u64 from, u64 to) {
+    rows_part *p = context;
+    ASSERT(to <= TILE_LANES);
+    for (u64 row = from; row < to; row++)
+        row_value(w, p->n, p->first + row, &p->values[row], &p->index[row]);
+}
+
+static void whole_passing(engine *e, node_state *n, bool split_up) {
+    rows_part p = {
+        .n = n, .values = e->workers[0].buffer[2], .index = (i64 *)e->workers[0].buffer[3]};
+    for (u64 count; p.first < n->outer; p.first += count) {
+        count = u64_min(TILE_LANES, n->outer - p.first);
+        split s = {.e = e, .units = count, .share = values_share, .context = &p};
+        if (split_up && count > 1)
+            split_run(&s);
+        else
+            values_share(e->workers, &p, 0, count);
+        for (u64 row = 0; row < count; row++)
+            result_store(e, n, p.first + row, &p.values[row], &p.index[row]);
+    }
+}
+
+static void whole_stored(engine *e, node_state *n, bool split_up) {
+    rows_part p = {.n = n};
+    bool long_rows = row_tiles(n) >= n->outer;
+    split s = {.e = e, .context = &p};
+    s.units = long_rows ? row_tiles(n) : n->outer;
+    s.share = long_rows ? leaves_share : trees_share;
+    undo_save(e, n->partials, n->outer * n->tree * type_bytes(n->row->type));
+    if (n->partial_index != NULL) undo_save(e, n->partial_index, n->outer * n->tree * 8);
+    if (!split_up) {
+        trees_share(e->workers, &p, 0, n->outer);
+    } else if (!long_rows) {
+        split_run(&s);
+    } else {
+        for (; p.first < n->outer; p.first++) {
+            split_run(&s);
+            row_join(n, p.first);
+        }
+    }
+    for (u64 row = 0; row < n->outer; row++) row_result(e, n, row);
 }
 
 void reduce_run(engine *e, node_state *n) {
     ASSERT(n->row->kind == NODE_REDUCE);
     if (e->work.whole) {
-        for (u64 outer = 0; outer < n->outer; outer++) {
-            if ((n->row->flags & NODE_PARTIALS) != 0)
-                row_stored(e, n, outer);
-            else
-                row_passing(e, n, outer);
-        }
+        bool split_up = !e->verify && split_is_worth(e, n->shape->lanes, n->row->tile_count + 1);
+        bool stored = (n->row->flags & NODE_PARTIALS) != 0;
+        (stored ? whole_stored : whole_passing)(e, n, split_up);
         return;
     }
     lane_set *s = &e->work;

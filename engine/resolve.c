@@ -150,6 +150,10 @@ static void node_resolve(engine *e, u32 row, step **steps, u32 *spreads) {
     for (u32 k = 0; k < r->uniform_count; k++) step_resolve(e, n, &n->uniform[k], &at[k], true);
     for (u32 k = 0; k < r->tile_count; k++)
         step_resolve(e, n, &n->tile[k], &at[r->uniform_count + k], false);
+    u32 stores = 0;
+    for (u32 k = 0; k < r->tile_count; k++)
+        if (n->tile[k].row->op == IN_STORE) n->tile[k].store = stores++;
+    e->store_most = stores > e->store_most ? stores : e->store_most;
     *steps += r->uniform_count + r->tile_count;
     *spreads += n->spread_count;
     if (r->kind == NODE_MAP || r->kind == NODE_KERNEL) return;
@@ -252,12 +256,11 @@ mmsb_status resolve_all(engine *e, message *m) {
     e->saved = ARENA_ARRAY(a, bool, 2u * i->page_count + 1u);
     e->fired = ARENA_ARRAY(a, u32, i->event_count + 1u),
     e->event_before = ARENA_ARRAY(a, u8, i->event_count + 1u);
-    e->slots = ARENA_ARRAY(a, void *, e->layout.tile_slots + 1u);
     e->kernels = ARENA_ARRAY(a, user_kernel, i->kernel_count + 1u);
     if (e->pages == NULL || e->nodes == NULL || e->affines == NULL || steps == NULL ||
         e->spread_slots == NULL || e->spread_types == NULL || e->touched == NULL ||
         e->sorted == NULL || e->saved == NULL || e->fired == NULL || e->event_before == NULL ||
-        e->slots == NULL || e->kernels == NULL)
+        e->kernels == NULL)
         return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the tables of %u pages",
                            i->page_count);
     pages_resolve(e);
@@ -273,12 +276,6 @@ mmsb_status resolve_all(engine *e, message *m) {
     ASSERT(e->sorted_count < i->page_count);
     if (e->sorted_count != 0)
         qsort_r(e->sorted, e->sorted_count, sizeof(u32), name_order, (void *)(uintptr_t)i);
-    for (u32 k = 0; k < AXES_MAX; k++)
-        e->coordinates[k] =
-            (i64 *)(e->memory + e->layout.coordinates_at + (u64)k * LAYOUT_SLOT_BYTES);
-    for (u32 k = 0; k < 4; k++)
-        e->buffer[k] = (u64 *)(e->memory + e->layout.buffers_at + (u64)k * LAYOUT_SLOT_BYTES);
-    e->lane_list = (u64 *)(e->memory + e->layout.buffers_at + 4u * LAYOUT_SLOT_BYTES);
     set_open(&e->work, e->memory + e->layout.work_at, e->layout.work_lanes);
     set_open(&e->pending, e->memory + e->layout.pending_at, i->later_count + 1u);
     if (e->layout.undo_at != 0)

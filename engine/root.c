@@ -6,11 +6,30 @@
 
 #include "state.h"
 
+#define DIGEST_STEPS 4u /* what a lane costs, in steps of a program */
+
+static void digest_share(worker *w, void *context, u64 from, u64 to) {
+    const page_state *p = context;
+    ASSERT(to <= p->lanes);
+    w->sum = kernel_digest(p->row->type, p->value, from, to - from, p->key);
+}
+
+/* A sum modulo 2^64: parts may be added in any order. */
+static u64 digest_sum(engine *e, page_state *p) {
+    split s = {.e = e, .units = p->lanes, .share = digest_share, .context = p};
+    if (!split_is_worth(e, p->lanes, DIGEST_STEPS))
+        return kernel_digest(p->row->type, p->value, 0, p->lanes, p->key);
+    split_run(&s);
+    u64 sum = 0;
+    for (u32 k = 0; k < e->worker_count; k++) sum += e->workers[k].sum;
+    return sum;
+}
+
 u64 engine_page_digest(engine *e, u32 page) {
     ASSERT(page > 0 && page < e->image->page_count);
     page_state *p = &e->pages[page];
     if ((p->row->flags & PAGE_ROOTED) == 0) return 0;
-    if (p->stale) p->digest = kernel_digest(p->row->type, p->value, 0, p->lanes, p->key);
+    if (p->stale) p->digest = digest_sum(e, p);
     p->stale = false;
     return p->digest;
 }

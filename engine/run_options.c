@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/number.h"
+#include "crew.h"
 #include "run.h"
 
 typedef enum { OPTION_TEXT, OPTION_COUNT, OPTION_FLAG, OPTION_LIST, OPTION_STATS } option_kind;
@@ -105,8 +106,7 @@ static int options_check(run *r) {
         return options_usage("--executor is vm or auto, not", e);
     if (r->threads.given && r->threads.value == 0)
         return options_usage("--threads takes a count from 1 on, not", "0");
-    if (r->threads.value > 1)
-        fprintf(stderr, "mmsb-run: this version runs on one thread; the bits are the same\n");
+    if (r->threads.value > CREW_MOST) return options_usage("--threads is at most", "64");
     if (r->durability != NULL) {
         u32 k = 0;
         while (k < 4 && strcmp(modes[k], r->durability) != 0) k++;

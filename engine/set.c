@@ -41,6 +41,16 @@ void set_add_range(lane_set *s, u64 first, u64 count) {
     }
 }
 
+void set_join(lane_set *s, u64 added) {
+    u64 words = (s->tiles + 63) / 64;
+    for (u32 k = 1; k < s->level_count; k++, words = (words + 63) / 64)
+        for (u64 w = 0; w < words; w++)
+            if (s->level[k - 1][w] != 0) s->level[k][w / 64] |= (u64)1 << (w & 63);
+    s->count += added;
+    ASSERT(s->count <= s->tiles * TILE_LANES);
+    ASSERT(!set_is_empty(s));
+}
+
 u64 set_next_tile(const lane_set *s, u64 from) {
     u64 at = from, limit = s->tiles;
     u32 k = 0;

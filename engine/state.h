@@ -4,6 +4,7 @@
 #ifndef MMSB_STATE_H
 #define MMSB_STATE_H
 #include "../kernels/kernels.h"
+#include "crew.h"
 #include "engine.h"
 #include "set.h"
 
@@ -15,6 +16,7 @@ typedef struct {
 } operand;
 typedef struct {
     const image_instruction *row;
+    u32 store;       /* IN_STORE: which of its node's */
     kernel_fn fn;    /* operators */
     operand a, b, c; /* as the kernel wants them; loads: c is the guard */
     void *page;      /* loads and stores: the page's lanes */
@@ -65,6 +67,29 @@ typedef struct {
     i64 flat_shift;
 } affine_state;
 
+/* What one thread needs to run tiles: scratch, and the tile that it is at. Uniform cells and spread
+ * slots are the engine's: made once a node, only read by tiles. */
+typedef struct worker {
+    struct engine *e;
+    void **slots;
+    u8 *slot_memory;
+    u64 *lane_list; /* 512 */
+    u64 *buffer[4]; /* a tile each */
+    i64 *coordinates[AXES_MAX];
+    u32 packed_count; /* lanes being collected */
+    u32 count;
+    u64 base;            /* dense: first lane */
+    const u64 *lanes_at; /* packed: the lanes; NULL: dense */
+    const step *feed;
+    const void *feed_at, *present_at;
+    u32 fault;
+    bool shared;         /* others run tiles of the same node */
+    u64 *changed;        /* shared: lanes newly changed, by the node's stores */
+    u64 sum;             /* of a digest's share */
+    engine_stats *stats; /* the engine's for the first worker */
+    engine_stats own;
+} worker;
+
 /* The first fault of a node, in order of page, lane, instruction. */
 typedef struct {
     bool found;
@@ -100,18 +125,12 @@ struct engine {
     u32 touched_count;
     u64 epoch;
     u32 epoch_page;
-    /* of the node that runs */
-    void **slots;
-    u64 *lane_list; /* 512 */
-    u64 *packed;    /* 512: lanes being collected */
-    u32 packed_count;
-    u64 *buffer[4]; /* a tile each */
-    i64 *coordinates[AXES_MAX];
-    u64 base;            /* dense: first lane */
-    const u64 *lanes_at; /* packed: the lanes; NULL: dense */
-    u32 count;
-    const step *feed;
-    const void *feed_at, *present_at;
+    worker *workers; /* worker_count; the first is the caller's thread */
+    u32 worker_count;
+    u32 store_most;  /* stores of any node */
+    crew *crew;      /* NULL: one thread */
+    u8 *more_memory; /* scratch of the other workers */
+    u64 more_bytes;
     u8 *spread_types; /* of the nodes' spread slots, one after the other */
     u16 *spread_slots;
     u32 fault;
@@ -137,8 +156,8 @@ static inline void *cell_at(const engine *e, u16 slot) {
 static inline void *spread_at(const engine *e, u16 slot) {
     return e->memory + e->layout.spread_at + (u64)(slot & ~SLOT_UNIFORM) * LAYOUT_SLOT_BYTES;
 }
-static inline void *slot_at(const engine *e, u16 slot) {
-    return e->memory + e->layout.slots_at + (u64)slot * LAYOUT_SLOT_BYTES;
+static inline void *slot_at(const worker *w, u16 slot) {
+    return w->slot_memory + (u64)slot * LAYOUT_SLOT_BYTES;
 }
 
 static inline void number_cell(void *cell, u64 bits) { memcpy(cell, &bits, 8); }
@@ -155,22 +174,28 @@ void undo_save_slow(engine *e, const void *at, u64 bytes);
 static inline void undo_save(engine *e, const void *at, u64 bytes) {
     if (e->undo_on) undo_save_slow(e, at, bytes);
 }
+/* One of several workers saves lines of its own tiles; then, once all are done, undo_join over what
+ * they may have saved. */
+void undo_save_shared(engine *e, const void *at, u64 bytes);
+void undo_join(engine *e, const void *at, u64 bytes);
 void undo_restore(engine *e);
 void undo_forget(engine *e);
 /* vm.c */
-void vm_uniform(engine *e, node_state *n);
-void vm_dense(engine *e, node_state *n, u64 base, u32 count);
-void vm_packed(engine *e, node_state *n, const u64 *lanes, u32 count);
+void vm_uniform(worker *w, node_state *n);
+void vm_dense(worker *w, node_state *n, u64 base, u32 count);
+void vm_packed(worker *w, node_state *n, const u64 *lanes, u32 count);
 /* vm_load.c */
-void load_affine(engine *e, node_state *n, const step *s, void *to, const u8 *guard);
-void load_coordinates(engine *e, const node_state *n);
-void load_axis(engine *e, const step *s, i64 *to, const i64 *sofar, const void *index,
+void load_affine(worker *w, node_state *n, const step *s, void *to, const u8 *guard);
+void load_coordinates(worker *w, const node_state *n);
+void load_axis(worker *w, const step *s, i64 *to, const i64 *sofar, const void *index,
                const u8 *guard);
-void load_group(engine *e, const step *s, i32 *to, const void *key, const u8 *guard);
+void load_group(worker *w, const step *s, i32 *to, const void *key, const u8 *guard);
 i64 edge_index(u8 edge, i64 index, u64 dim,
                u32 axis); /* inside, or -1 - axis (fill), or INT64_MIN (outside) */
 /* store.c */
-void store_lanes(engine *e, const step *s, const void *from);
+void store_lanes(worker *w, const step *s, const void *from);
+/* After workers ran a node's tiles: what only one may write. */
+void store_join(engine *e, const node_state *n);
 void page_changed_lane(engine *e, u32 page, u64 lane);
 void page_touch(engine *e, u32 page);
 void page_set_lane(engine *e, u32 page, u64 lane,
@@ -181,6 +206,18 @@ u64 work_unit(const node_state *n, u64 lane);
 /* inverse.c */
 void inverse_build(engine *e, u32 page);
 void inverse_move(engine *e, page_state *p, u64 lane, i64 from, i64 to);
+/* split.c: work of one node shared out among the workers, where it is worth it */
+bool split_is_worth(const engine *e, u64 lanes, u32 steps);
+/* Runs share for every worker with its part [from, to) of `units`. */
+typedef struct {
+    engine *e;
+    u64 units;
+    void (*share)(worker *w, void *context, u64 from, u64 to);
+    void *context;
+} split;
+void split_run(split *s);
+mmsb_status split_open(engine *e, message *m);
+void split_close(engine *e);
 /* reduce.c, group.c: run on e->work */
 void reduce_run(engine *e, node_state *n);
 void group_index(engine *e, node_state *n);
@@ -206,5 +243,5 @@ void readers_mark(engine *e, u32 page);
 /* fault.c */
 mmsb_status fault_word(engine *e, node_state *n, bool whole, message *m);
 mmsb_status assert_word(engine *e, const image_assert *a, message *m);
-void fault_note(engine *e, const step *s, u32 lane, u64 value0, u64 value1);
+void fault_note(worker *w, const step *s, u32 lane, u64 value0, u64 value1);
 #endif

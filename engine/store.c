@@ -39,33 +39,34 @@ void page_set_lane(engine *e, u32 page, u64 lane, const void *bits) {
 }
 
 /* Offsets that change move in the inverse lists before they are stored. */
-static void offsets_move(engine *e, page_state *p, const void *from) {
+static void offsets_move(worker *w, page_state *p, const void *from) {
     ASSERT(p->width == 4 || p->width == 8);
-    for (u32 k = 0; k < e->count; k++) {
-        u64 lane = e->lanes_at != NULL ? e->lanes_at[k] : e->base + k;
+    for (u32 k = 0; k < w->count; k++) {
+        u64 lane = w->lanes_at != NULL ? w->lanes_at[k] : w->base + k;
         i64 old = p->width == 4 ? ((const i32 *)p->value)[lane] : ((const i64 *)p->value)[lane];
         i64 now = p->width == 4 ? ((const i32 *)from)[k] : ((const i64 *)from)[k];
-        if (old != now) inverse_move(e, p, lane, old, now);
+        if (old != now) inverse_move(w->e, p, lane, old, now);
     }
 }
 
-static void changed_words(engine *e, u32 page, const u64 *changed, u32 count) {
+static void changed_words(worker *w, u32 page, const u64 *changed, u32 count) {
+    engine *e = w->e;
     page_state *p = &e->pages[page];
     u64 before = p->dirty.count;
-    if (e->lanes_at != NULL) {
-        for (u32 w = 0; w * 64 < count; w++)
-            for (u64 bits = changed[w]; bits != 0; bits &= bits - 1)
-                set_add(&p->dirty, e->lanes_at[w * 64 + (u32)__builtin_ctzll(bits)]);
+    if (w->lanes_at != NULL) {
+        for (u32 k = 0; k * 64 < count; k++)
+            for (u64 bits = changed[k]; bits != 0; bits &= bits - 1)
+                set_add(&p->dirty, w->lanes_at[k * 64 + (u32)__builtin_ctzll(bits)]);
     } else {
-        set_add_words(&p->dirty, e->base / TILE_LANES, changed, (count + 63) / 64);
+        set_add_words(&p->dirty, w->base / TILE_LANES, changed, (count + 63) / 64);
     }
-    e->stats.lanes_changed += p->dirty.count - before;
+    w->stats->lanes_changed += p->dirty.count - before;
     if (e->verify && !e->verify_failed) {
-        u32 w = 0;
-        while (changed[w] == 0) w++;
-        u32 k = w * 64 + (u32)__builtin_ctzll(changed[w]);
+        u32 word = 0;
+        while (changed[word] == 0) word++;
+        u32 k = word * 64 + (u32)__builtin_ctzll(changed[word]);
         e->verify_failed = true, e->verify_page = page;
-        e->verify_lane = e->lanes_at != NULL ? e->lanes_at[k] : e->base + k;
+        e->verify_lane = w->lanes_at != NULL ? w->lanes_at[k] : w->base + k;
     }
     page_touch(e, page);
 }
@@ -86,29 +87,63 @@ static bool store_streams(const engine *e, const page_state *p) {
            p->lanes * p->width >= STREAM_FROM_BYTES;
 }
 
-void store_lanes(engine *e, const step *s, const void *from) {
+/* The same of one of several workers: leaf words are its own, words above may be another's too;
+ * what stands higher, the count and the readers are the first worker's, in store_join. */
+static void changed_shared(worker *w, const step *s, const u64 *changed, u32 count) {
+    page_state *p = &w->e->pages[s->row->imm];
+    u64 tile = w->base / TILE_LANES, any = 0, *leaf = p->dirty.leaf + tile * SET_TILE_WORDS;
+    for (u32 k = 0; k * 64 < count; k++) {
+        w->changed[s->store] += (u64)__builtin_popcountll(changed[k] & ~leaf[k]);
+        leaf[k] |= changed[k];
+        any |= changed[k];
+    }
+    if (any != 0)
+        __atomic_fetch_or(&p->dirty.level[0][tile / 64], (u64)1 << (tile & 63), __ATOMIC_RELAXED);
+}
+
+void store_join(engine *e, const node_state *n) {
+    for (u32 k = 0; k < n->row->tile_count; k++) {
+        const step *s = &n->tile[k];
+        if (s->row->op != IN_STORE) continue;
+        page_state *p = &e->pages[s->row->imm];
+        u64 changed = 0;
+        for (u32 w = 0; w < e->worker_count; w++) changed += e->workers[w].changed[s->store];
+        if (e->undo_on) undo_join(e, p->value, p->lanes * p->width);
+        if (changed == 0) continue;
+        set_join(&p->dirty, changed);
+        e->stats.lanes_changed += changed;
+        page_touch(e, s->row->imm);
+    }
+}
+
+void store_lanes(worker *w, const step *s, const void *from) {
+    engine *e = w->e;
     u32 page = s->row->imm;
     page_state *p = &e->pages[page];
     u64 changed[8];
     u32 any;
-    if (p->head != NULL && !e->first_run) offsets_move(e, p, from);
-    if (e->lanes_at != NULL) {
-        for (u32 k = 0; k < e->count && e->undo_on; k++)
-            undo_save(e, p->value + e->lanes_at[k] * p->width, p->width);
-        any = kernel_scatter(p->row->type)(p->value, from, e->lanes_at, e->count, changed);
+    if (p->head != NULL && !e->first_run) offsets_move(w, p, from);
+    if (w->lanes_at != NULL) {
+        for (u32 k = 0; k < w->count && e->undo_on; k++)
+            undo_save(e, p->value + w->lanes_at[k] * p->width, p->width);
+        any = kernel_scatter(p->row->type)(p->value, from, w->lanes_at, w->count, changed);
     } else {
-        ASSERT(e->base % TILE_LANES == 0);
-        u8 *at = p->value + e->base * p->width;
-        undo_save(e, at, (u64)e->count * p->width);
+        ASSERT(w->base % TILE_LANES == 0);
+        u8 *at = p->value + w->base * p->width;
+        if (e->undo_on) (w->shared ? undo_save_shared : undo_save_slow)(e, at, w->count * p->width);
         if (store_streams(e, p)) {
-            kernel_stream(p->row->type)(at, from, e->count);
+            kernel_stream(p->row->type)(at, from, w->count);
             memset(changed, 0xff, sizeof changed);
-            if (e->count < TILE_LANES) lanes_cut(changed, e->count);
+            if (w->count < TILE_LANES) lanes_cut(changed, w->count);
             any = 1;
         } else {
-            any = kernel_store(p->row->type)(at, from, e->count, changed);
+            any = kernel_store(p->row->type)(at, from, w->count, changed);
         }
     }
-    e->stats.bytes_stored += (u64)e->count * p->width;
-    if (any) changed_words(e, page, changed, e->count);
+    w->stats->bytes_stored += (u64)w->count * p->width;
+    if (!any) return;
+    if (w->shared)
+        changed_shared(w, s, changed, w->count);
+    else
+        changed_words(w, page, changed, w->count);
 }

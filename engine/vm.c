@@ -4,18 +4,19 @@
  * were taken at open; here steps are walked. */
 #include "state.h"
 
-static const void *operand_at(const engine *e, operand o) {
+static const void *operand_at(const worker *w, operand o) {
     switch (o.place) {
-    case AT_TILE: return e->slots[o.slot];
-    case AT_CELL: return cell_at(e, o.slot);
-    case AT_SPREAD: return spread_at(e, o.slot);
+    case AT_TILE: return w->slots[o.slot];
+    case AT_CELL: return cell_at(w->e, o.slot);
+    case AT_SPREAD: return spread_at(w->e, o.slot);
     default: return NULL;
     }
 }
 
-void vm_uniform(engine *e, node_state *n) {
+void vm_uniform(worker *w, node_state *n) {
+    engine *e = w->e;
     ASSERT(n->row->uniform_slots <= e->layout.uniform_slots);
-    e->count = 1, e->base = 0, e->lanes_at = NULL;
+    w->count = 1, w->base = 0, w->lanes_at = NULL;
     for (u32 k = 0; k < n->row->uniform_count; k++) {
         const step *s = &n->uniform[k];
         const image_instruction *r = s->row;
@@ -25,9 +26,9 @@ void vm_uniform(engine *e, node_state *n) {
         } else if (r->op == IN_SCALAR) {
             memcpy(to, s->page, type_bytes(r->type));
         } else {
-            const void *a = operand_at(e, s->a), *b = operand_at(e, s->b), *c = operand_at(e, s->c);
+            const void *a = operand_at(w, s->a), *b = operand_at(w, s->b), *c = operand_at(w, s->c);
             if (s->fn(to, a, b, c, 1) != 0)
-                fault_note(e, s, 0, number_word(r->type, a), number_word(r->type, b));
+                fault_note(w, s, 0, number_word(r->type, a), number_word(r->type, b));
         }
     }
     for (u32 k = 0; k < n->spread_count; k++) {
@@ -62,85 +63,85 @@ static inline void fetch_some(fetch *f) {
     }
 }
 
-static void run_load(engine *e, node_state *n, const step *s, fetch *f) {
+static void run_load(worker *w, node_state *n, const step *s, fetch *f) {
     const image_instruction *r = s->row;
     u32 width = type_bytes(r->type);
-    void *to = slot_at(e, r->dst);
-    const u8 *guard = operand_at(e, s->c);
-    e->slots[r->dst] = to;
+    void *to = slot_at(w, r->dst);
+    const u8 *guard = operand_at(w, s->c);
+    w->slots[r->dst] = to;
     switch (r->op) {
     case IN_LANE:
-        if (e->lanes_at == NULL) {
-            e->slots[r->dst] = (u8 *)s->page + e->base * width;
-            if (e->work.whole) fetch_plan(f, e->slots[r->dst], e->count * width);
+        if (w->lanes_at == NULL) {
+            w->slots[r->dst] = (u8 *)s->page + w->base * width;
+            if (w->e->work.whole) fetch_plan(f, w->slots[r->dst], w->count * width);
         } else
-            kernel_gather(r->type)(to, s->page, e->lanes_at, e->count);
+            kernel_gather(r->type)(to, s->page, w->lanes_at, w->count);
         return;
-    case IN_AFFINE: load_affine(e, n, s, to, guard); return;
+    case IN_AFFINE: load_affine(w, n, s, to, guard); return;
     case IN_GATHER:
-        kernel_offsets(r->type, r->type2)(to, s->page, operand_at(e, s->a),
-                                          e->image->pages[r->imm].fill, e->count);
+        kernel_offsets(r->type, r->type2)(to, s->page, operand_at(w, s->a),
+                                          w->e->image->pages[r->imm].fill, w->count);
         return;
-    case IN_IOTA: memcpy(to, e->coordinates[r->imm], e->count * sizeof(i64)); return;
-    case IN_AXIS: load_axis(e, s, to, operand_at(e, s->a), operand_at(e, s->b), guard); return;
-    case IN_GROUP: load_group(e, s, to, operand_at(e, s->b), guard); return;
+    case IN_IOTA: memcpy(to, w->coordinates[r->imm], w->count * sizeof(i64)); return;
+    case IN_AXIS: load_axis(w, s, to, operand_at(w, s->a), operand_at(w, s->b), guard); return;
+    case IN_GROUP: load_group(w, s, to, operand_at(w, s->b), guard); return;
     default: ASSERT(r->op == IN_LANE);
     }
 }
 
-static void find_lane_fault(engine *e, const step *s, const void *a, const void *b,
+static void find_lane_fault(worker *w, const step *s, const void *a, const void *b,
                             const u8 *guard) {
-    ASSERT(e->probe != NULL);
+    ASSERT(w->e->probe != NULL);
     ASSERT(s->faults);
     u32 width = type_bytes(s->row->type);
-    for (u32 k = 0; k < e->count; k++) {
+    for (u32 k = 0; k < w->count; k++) {
         _Alignas(64) u8 out[64];
         const u8 *x = (const u8 *)a + (u64)k * width, *y = (const u8 *)b + (u64)k * width;
         if (s->fn(out, x, y, guard == NULL ? NULL : guard + k, 1) != 0)
-            fault_note(e, s, k, number_word(s->row->type, x), number_word(s->row->type, y));
+            fault_note(w, s, k, number_word(s->row->type, x), number_word(s->row->type, y));
     }
 }
 
-static void run_tile(engine *e, node_state *n) {
+static void run_tile(worker *w, node_state *n) {
     fetch f;
     f.first = f.count = 0;
-    e->feed = NULL;
-    if (n->iota || (n->coordinates && e->lanes_at != NULL)) load_coordinates(e, n);
+    w->feed = NULL;
+    if (n->iota || (n->coordinates && w->lanes_at != NULL)) load_coordinates(w, n);
     for (u32 k = 0; k < n->row->tile_count; k++) {
         const step *s = &n->tile[k];
         const image_instruction *r = s->row;
         if (r->op < INSTRUCTION_FIRST) {
-            void *to = slot_at(e, r->dst);
-            const void *a = operand_at(e, s->a), *b = operand_at(e, s->b), *c = operand_at(e, s->c);
-            if (s->faults && e->probe != NULL) find_lane_fault(e, s, a, b, c);
-            if (s->fn(to, a, b, c, e->count) != 0) e->fault = 1;
-            e->slots[r->dst] = to;
+            void *to = slot_at(w, r->dst);
+            const void *a = operand_at(w, s->a), *b = operand_at(w, s->b), *c = operand_at(w, s->c);
+            if (s->faults && w->e->probe != NULL) find_lane_fault(w, s, a, b, c);
+            if (s->fn(to, a, b, c, w->count) != 0) w->fault = 1;
+            w->slots[r->dst] = to;
         } else if (r->op == IN_STORE) {
-            if (e->probe == NULL) store_lanes(e, s, operand_at(e, s->a));
+            if (w->e->probe == NULL) store_lanes(w, s, operand_at(w, s->a));
         } else if (r->op == IN_FEED) {
-            e->feed = s;
-            e->feed_at = operand_at(e, s->a);
-            e->present_at = operand_at(e, s->b);
+            w->feed = s;
+            w->feed_at = operand_at(w, s->a);
+            w->present_at = operand_at(w, s->b);
         } else {
-            run_load(e, n, s, &f);
+            run_load(w, n, s, &f);
             continue;
         }
         fetch_some(&f);
     }
     while (f.first < f.count) fetch_some(&f);
-    e->stats.lanes_run += e->count;
+    w->stats->lanes_run += w->count;
 }
 
-void vm_dense(engine *e, node_state *n, u64 base, u32 count) {
+void vm_dense(worker *w, node_state *n, u64 base, u32 count) {
     ASSERT(count > 0 && count <= TILE_LANES);
-    e->base = base, e->count = count, e->lanes_at = NULL;
-    e->stats.tiles_dense++;
-    run_tile(e, n);
+    w->base = base, w->count = count, w->lanes_at = NULL;
+    w->stats->tiles_dense++;
+    run_tile(w, n);
 }
 
-void vm_packed(engine *e, node_state *n, const u64 *lanes, u32 count) {
+void vm_packed(worker *w, node_state *n, const u64 *lanes, u32 count) {
     ASSERT(count > 0 && count <= TILE_LANES);
-    e->base = 0, e->count = count, e->lanes_at = lanes;
-    e->stats.tiles_packed++;
-    run_tile(e, n);
+    w->base = 0, w->count = count, w->lanes_at = lanes;
+    w->stats->tiles_packed++;
+    run_tile(w, n);
 }

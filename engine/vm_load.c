@@ -24,21 +24,21 @@ i64 edge_index(u8 edge, i64 index, u64 dim, u32 axis) {
 }
 
 /* Coordinates of the tile's lanes on every axis of the domain. */
-void load_coordinates(engine *e, const node_state *n) {
-    ASSERT(e->count <= TILE_LANES);
+void load_coordinates(worker *w, const node_state *n) {
+    ASSERT(w->count <= TILE_LANES);
     ASSERT(n->shape->axis_count <= AXES_MAX);
     const image_shape *s = n->shape;
-    for (u32 k = 0; k < e->count; k++) {
-        u64 lane = e->lanes_at != NULL ? e->lanes_at[k] : e->base + k;
+    for (u32 k = 0; k < w->count; k++) {
+        u64 lane = w->lanes_at != NULL ? w->lanes_at[k] : w->base + k;
         for (u32 axis = s->axis_count; axis > 0; axis--) {
-            e->coordinates[axis - 1][k] = (i64)(lane % s->dims[axis - 1]);
+            w->coordinates[axis - 1][k] = (i64)(lane % s->dims[axis - 1]);
             lane /= s->dims[axis - 1];
         }
     }
 }
 
 /* One lane at coordinates c: its bits to `to`. */
-static void affine_lane(engine *e, const affine_state *f, const step *s, const i64 *c, u32 axes,
+static void affine_lane(worker *w, const affine_state *f, const step *s, const i64 *c, u32 axes,
                         u8 *to, u32 k, const u8 *guard) {
     u32 width = type_bytes(s->row->type);
     i64 flat = 0;
@@ -49,7 +49,7 @@ static void affine_lane(engine *e, const affine_state *f, const step *s, const i
             edge_index(a < PAGE_AXES_MAX ? f->page->edge[a] : EDGE_NONE, index, f->dims[a], a);
         if (inside == INT64_MIN) {
             memset(to + (u64)k * width, 0, width);
-            if (guard == NULL || guard[k] != 0) fault_note(e, s, k, (u64)index, f->dims[a]);
+            if (guard == NULL || guard[k] != 0) fault_note(w, s, k, (u64)index, f->dims[a]);
             return;
         }
         if (inside < 0) {
@@ -61,22 +61,22 @@ static void affine_lane(engine *e, const affine_state *f, const step *s, const i
     memcpy(to + (u64)k * width, (const u8 *)s->page + (u64)flat * width, width);
 }
 
-static void affine_packed(engine *e, node_state *n, const affine_state *f, const step *s, u8 *to,
+static void affine_packed(worker *w, node_state *n, const affine_state *f, const step *s, u8 *to,
                           const u8 *guard) {
-    ASSERT(e->lanes_at != NULL);
+    ASSERT(w->lanes_at != NULL);
     i64 c[AXES_MAX];
     u32 axes = n->shape->axis_count;
-    for (u32 k = 0; k < e->count; k++) {
-        for (u32 d = 0; d < axes; d++) c[d] = e->coordinates[d][k];
-        affine_lane(e, f, s, c, axes, to, k, guard);
+    for (u32 k = 0; k < w->count; k++) {
+        for (u32 d = 0; d < axes; d++) c[d] = w->coordinates[d][k];
+        affine_lane(w, f, s, c, axes, to, k, guard);
     }
 }
 
 /* A run of lanes that differ in the innermost coordinate only; lanes [k, k + count). */
-static void affine_run(engine *e, node_state *n, const affine_state *f, const step *s, u8 *to,
+static void affine_run(worker *w, node_state *n, const affine_state *f, const step *s, u8 *to,
                        u32 k, u32 count, i64 *c, const u8 *guard) {
     ASSERT(count > 0);
-    ASSERT(k + count <= e->count);
+    ASSERT(k + count <= w->count);
     u32 axes = n->shape->axis_count, last = axes - 1, width = type_bytes(s->row->type);
     i64 flat = 0, stride = 0;
     bool inside = true;
@@ -95,42 +95,42 @@ static void affine_run(engine *e, node_state *n, const affine_state *f, const st
         kernel_strided(s->row->type)(to + (u64)k * width, s->page, flat, stride, count);
     } else if (count > 2) {
         /* Only the ends are outside as a rule: try the middle as a run of its own. */
-        affine_lane(e, f, s, c, axes, to, k, guard);
+        affine_lane(w, f, s, c, axes, to, k, guard);
         c[last]++;
-        affine_run(e, n, f, s, to, k + 1, count - 2 > 8 ? count - 2 : 1, c, guard);
+        affine_run(w, n, f, s, to, k + 1, count - 2 > 8 ? count - 2 : 1, c, guard);
         u32 done = 1 + (count - 2 > 8 ? count - 2 : 1);
         c[last] += (i64)done - 1;
-        for (; done < count; done++, c[last]++) affine_lane(e, f, s, c, axes, to, k + done, guard);
+        for (; done < count; done++, c[last]++) affine_lane(w, f, s, c, axes, to, k + done, guard);
         c[last] -= (i64)count;
     } else {
-        for (u32 l = 0; l < count; l++, c[last]++) affine_lane(e, f, s, c, axes, to, k + l, guard);
+        for (u32 l = 0; l < count; l++, c[last]++) affine_lane(w, f, s, c, axes, to, k + l, guard);
         c[last] -= (i64)count;
     }
 }
 
-void load_affine(engine *e, node_state *n, const step *s, void *to, const u8 *guard) {
-    ASSERT(s->row->imm < e->image->affine_count);
-    const affine_state *f = &e->affines[s->row->imm];
+void load_affine(worker *w, node_state *n, const step *s, void *to, const u8 *guard) {
+    ASSERT(s->row->imm < w->e->image->affine_count);
+    const affine_state *f = &w->e->affines[s->row->imm];
     u32 axes = n->shape->axis_count;
-    if (e->lanes_at != NULL || axes == 0) {
+    if (w->lanes_at != NULL || axes == 0) {
         if (axes == 0) {
             i64 none[AXES_MAX] = {0};
-            for (u32 k = 0; k < e->count; k++) affine_lane(e, f, s, none, 0, to, k, guard);
+            for (u32 k = 0; k < w->count; k++) affine_lane(w, f, s, none, 0, to, k, guard);
             return;
         }
-        affine_packed(e, n, f, s, to, guard);
+        affine_packed(w, n, f, s, to, guard);
         return;
     }
     i64 c[AXES_MAX];
-    u64 lane = e->base;
+    u64 lane = w->base;
     for (u32 axis = axes; axis > 0; axis--) {
         c[axis - 1] = (i64)(lane % n->shape->dims[axis - 1]);
         lane /= n->shape->dims[axis - 1];
     }
-    for (u32 k = 0; k < e->count;) {
+    for (u32 k = 0; k < w->count;) {
         u64 room = n->shape->dims[axes - 1] - (u64)c[axes - 1];
-        u32 count = (u32)u64_min(room, e->count - k);
-        affine_run(e, n, f, s, to, k, count, c, guard);
+        u32 count = (u32)u64_min(room, w->count - k);
+        affine_run(w, n, f, s, to, k, count, c, guard);
         k += count;
         c[axes - 1] += count;
         for (u32 axis = axes; axis > 1 && c[axis - 1] == (i64)n->shape->dims[axis - 1]; axis--)
@@ -159,18 +159,18 @@ static i64 large_index(u64 index, u8 edge, u64 dim) {
     return INT64_MAX;
 }
 
-void load_axis(engine *e, const step *s, i64 *to, const i64 *sofar, const void *index,
+void load_axis(worker *w, const step *s, i64 *to, const i64 *sofar, const void *index,
                const u8 *guard) {
-    ASSERT(s->row->imm < e->image->check_count);
-    const image_check *check = &e->image->checks[s->row->imm];
-    for (u32 k = 0; k < e->count; k++) {
+    ASSERT(s->row->imm < w->e->image->check_count);
+    const image_check *check = &w->e->image->checks[s->row->imm];
+    for (u32 k = 0; k < w->count; k++) {
         i64 before = sofar != NULL ? sofar[k] : 0, value = index_value(s->row->type, index, k);
         if (s->row->type == TYPE_U64 && value < 0)
             value = large_index((u64)value, check->edge, check->dim);
         i64 inside = edge_index(check->edge, value, check->dim, check->axis);
         if (inside == INT64_MIN) {
             if (before >= 0 && (guard == NULL || guard[k] != 0))
-                fault_note(e, s, k, (u64)index_value(s->row->type, index, k), check->dim);
+                fault_note(w, s, k, (u64)index_value(s->row->type, index, k), check->dim);
             to[k] = before < 0 ? before : 0;
             continue;
         }
@@ -178,14 +178,14 @@ void load_axis(engine *e, const step *s, i64 *to, const i64 *sofar, const void *
     }
 }
 
-void load_group(engine *e, const step *s, i32 *to, const void *key, const u8 *guard) {
-    ASSERT(s->row->imm < e->image->check_count);
-    const image_check *check = &e->image->checks[s->row->imm];
-    for (u32 k = 0; k < e->count; k++) {
+void load_group(worker *w, const step *s, i32 *to, const void *key, const u8 *guard) {
+    ASSERT(s->row->imm < w->e->image->check_count);
+    const image_check *check = &w->e->image->checks[s->row->imm];
+    for (u32 k = 0; k < w->count; k++) {
         i64 value = index_value(s->row->type, key, k);
         bool inside = value >= 0 && (u64)value < check->dim;
         to[k] = inside ? (i32)value : -1;
         if (!inside && (guard == NULL || guard[k] != 0))
-            fault_note(e, s, k, (u64)value, check->dim);
+            fault_note(w, s, k, (u64)value, check->dim);
     }
 }

@@ -14,45 +14,68 @@ void readers_mark(engine *e, u32 page) {
     }
 }
 
-static void packed_flush(engine *e, node_state *n) {
-    ASSERT(e->packed_count <= TILE_LANES);
-    if (e->packed_count == 0) return;
-    u32 count = e->packed_count;
-    e->packed_count = 0;
-    vm_packed(e, n, e->lane_list, count);
+static void packed_flush(worker *w, node_state *n) {
+    ASSERT(w->packed_count <= TILE_LANES);
+    if (w->packed_count == 0) return;
+    u32 count = w->packed_count;
+    w->packed_count = 0;
+    vm_packed(w, n, w->lane_list, count);
 }
 
-static void tile_run(engine *e, node_state *n, u64 tile) {
-    ASSERT(tile * TILE_LANES < n->shape->lanes);
-    const u64 *w = e->work.leaf + tile * 8;
+static void tile_run(worker *w, node_state *n, u64 tile) {
+    const u64 *bits_at = w->e->work.leaf + tile * 8;
     u32 count = 0;
-    for (u32 k = 0; k < 8; k++) count += (u32)__builtin_popcountll(w[k]);
+    ASSERT(tile * TILE_LANES < n->shape->lanes);
+    for (u32 k = 0; k < 8; k++) count += (u32)__builtin_popcountll(bits_at[k]);
     u64 base = tile * TILE_LANES;
     if (count >= DENSE_LANES) {
-        vm_dense(e, n, base, (u32)u64_min(TILE_LANES, n->shape->lanes - base));
+        vm_dense(w, n, base, (u32)u64_min(TILE_LANES, n->shape->lanes - base));
         return;
     }
-    if (e->packed_count + count > TILE_LANES) packed_flush(e, n);
+    if (w->packed_count + count > TILE_LANES) packed_flush(w, n);
     for (u32 k = 0; k < 8; k++)
-        for (u64 bits = w[k]; bits != 0; bits &= bits - 1)
-            e->lane_list[e->packed_count++] = base + k * 64 + (u64)__builtin_ctzll(bits);
+        for (u64 bits = bits_at[k]; bits != 0; bits &= bits - 1)
+            w->lane_list[w->packed_count++] = base + k * 64 + (u64)__builtin_ctzll(bits);
+}
+
+/* Tiles [from, to) of a node that is run whole. */
+static void map_share(worker *w, void *context, u64 from, u64 to) {
+    node_state *n = context;
+    u64 lanes = n->shape->lanes;
+    for (u64 base = from * TILE_LANES; base < u64_min(lanes, to * TILE_LANES); base += TILE_LANES)
+        vm_dense(w, n, base, (u32)u64_min(TILE_LANES, lanes - base));
+    kernel_stream_end();
+}
+
+/* Whether only lanes of a worker's own tiles are written: lists of offsets are everybody's. */
+static bool map_can_split(const engine *e, const node_state *n) {
+    if (e->verify || !split_is_worth(e, n->shape->lanes, n->row->tile_count)) return false;
+    for (u32 k = 0; k < n->row->tile_count && !e->first_run; k++)
+        if (n->tile[k].row->op == IN_STORE && e->pages[n->tile[k].row->imm].head != NULL)
+            return false;
+    return true;
 }
 
 static void map_run(engine *e, node_state *n) {
     ASSERT(n->row->kind == NODE_MAP);
-    u64 lanes = n->shape->lanes;
-    vm_uniform(e, n);
+    worker *w = e->workers;
+    u64 lanes = n->shape->lanes, tiles = (lanes + TILE_LANES - 1) / TILE_LANES;
+    vm_uniform(w, n);
     if (e->work.whole || e->work.count * 2 >= lanes) {
         e->work.whole = true;
-        for (u64 base = 0; base < lanes; base += TILE_LANES)
-            vm_dense(e, n, base, (u32)u64_min(TILE_LANES, lanes - base));
-        kernel_stream_end();
+        if (!map_can_split(e, n)) {
+            map_share(w, n, 0, tiles);
+            return;
+        }
+        split s = {.e = e, .units = tiles, .share = map_share, .context = n};
+        split_run(&s);
+        store_join(e, n);
         return;
     }
     for (u64 tile = set_next_tile(&e->work, 0); tile != SET_NONE;
          tile = set_next_tile(&e->work, tile + 1))
-        tile_run(e, n, tile);
-    packed_flush(e, n);
+        tile_run(w, n, tile);
+    packed_flush(w, n);
 }
 
 static mmsb_status asserts_check(engine *e, const node_state *n, message *m) {
@@ -80,11 +103,11 @@ mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
     e->work.whole = e->work.whole || groups;
     if (set_is_empty(&e->work)) return MMSB_OK;
     e->stats.nodes_run++;
-    e->fault = 0;
+    e->fault = e->workers[0].fault = 0;
     if (n->row->kind == NODE_MAP) {
         map_run(e, n);
     } else if (n->row->kind == NODE_REDUCE) {
-        vm_uniform(e, n);
+        vm_uniform(e->workers, n);
         reduce_run(e, n);
     } else if (n->row->kind == NODE_WHOLE) {
         rows_run(e, n);
@@ -93,6 +116,7 @@ mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
     } else {
         group_run(e, n, groups);
     }
+    e->fault |= e->workers[0].fault;
     mmsb_status s = e->fault != 0 ? fault_word(e, n, e->work.whole, m) : MMSB_OK;
     set_clear(&e->work);
     return s != MMSB_OK ? s : asserts_check(e, n, m);

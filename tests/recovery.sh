@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Kills mmsb-run at random instants and, where strace is there, at each of its system calls that
-# changes files; resumes it; the last root and
-# the replay's must be those of an undisturbed run. usage: recovery.sh BIN [KILLS]
+# changes files; resumes it; the last root and the replay's must be those of an undisturbed run.
+# usage: recovery.sh BIN [KILLS [random]]     random: only the instants
 set -eu
 bin=$(cd "$1" && pwd)
 kills=${2:-40}
@@ -44,6 +44,9 @@ while [ $k -lt "$kills" ]; do
     k=$((k + 1))
 done
 echo "$k runs killed three times each: one root"
+if [ "${3:-}" = random ]; then
+    exit 0
+fi
 if command -v strace >/dev/null 2>&1 && strace -o trace true 2>/dev/null; then
     export ASAN_OPTIONS=detect_leaks=0 # LeakSanitizer does not run under a tracer
     head -n 40 ticks.txt >few.txt

@@ -274,14 +274,19 @@ static u64 layout_scratch(const image *i, layout *l, cursor *c) {
     ASSERT(l->work_lanes >= 1);
     if (l->work_lanes > LAYOUT_BYTES_MAX) c->over = true;
     l->slots_at = l->scratch_at = cursor_take(c, l->tile_slots * tile, 64);
-    l->spread_at = cursor_take(c, l->uniform_slots * tile, 64);
     l->coordinates_at = cursor_take(c, AXES_MAX * tile, 64);
     l->buffers_at = cursor_take(c, LAYOUT_TILE_BUFFERS * tile, 64);
+    l->spread_at = cursor_take(c, l->uniform_slots * tile, 64);
     l->cells_at = cursor_take(c, (u64)l->uniform_slots * LAYOUT_CELL_BYTES + tile, 64);
     l->whole_at = cursor_take(c, whole, 64);
     if (!c->over) l->work_at = cursor_take(c, layout_set_bytes(l->work_lanes), 64);
     cursor_take(c, 0, LAYOUT_PART_ALIGN);
     return c->at - before;
+}
+
+u64 layout_worker_bytes(const layout *l) {
+    ASSERT(l->tile_slots <= SLOTS_MAX);
+    return ((u64)l->tile_slots + AXES_MAX + LAYOUT_TILE_BUFFERS) * LAYOUT_SLOT_BYTES;
 }
 
 /* Parts stand one behind the other, aligned, and add up to the whole. */

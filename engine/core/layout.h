@@ -43,9 +43,9 @@ typedef struct {
     u64 undo_lines_at;  /* set of its lines: layout_set_bytes(mutable_bytes / LAYOUT_LINE_BYTES) */
     u64 scratch_at;     /* = slots_at */
     u64 slots_at;       /* tile slots of the largest program */
-    u64 spread_at;      /* its uniform slots, spread to tiles */
-    u64 coordinates_at; /* a tile of i64 per domain axis */
-    u64 buffers_at;     /* LAYOUT_TILE_BUFFERS tiles */
+    u64 coordinates_at; /* a tile of i64 per domain axis; behind the slots */
+    u64 buffers_at;     /* LAYOUT_TILE_BUFFERS tiles; behind the coordinates */
+    u64 spread_at;      /* uniform slots of the largest program, spread to tiles */
     u64 cells_at;       /* uniform slots, a cell each */
     u64 whole_at;       /* of the largest WHOLE node: its output, then what its kernel needs */
     u64 work_at;        /* set of work_lanes */
@@ -76,6 +76,8 @@ u64 layout_keyed_groups(const image *i, u32 node);
 u64 layout_scan_blocks(u64 inner);
 /* Bytes that a WHOLE node's output takes in scratch. */
 u64 layout_whole_output(const image *i, u32 node);
+/* Tile slots, coordinates and buffers: what each further thread has of its own, beside the plan. */
+u64 layout_worker_bytes(const layout *l);
 /* Lanes of a node's leading outer_axes. */
 u64 layout_outer_lanes(const image *i, u32 node);
 #endif

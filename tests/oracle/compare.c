@@ -3,7 +3,7 @@
  * for bit; incremental, from scratch, killed and recovered, and replayed.
  *
  *     compare [--seed S] [--count N] [--jobs J] [--epochs N] [--keep DIR] [--print] [--plant]
- *             [--file GRAPH]
+ *             [--threads T] [--file GRAPH]
  *
  * On a difference: the seed, the graph, the changes, page, lane and both bits, and the shortest
  * command that shows it again; the graph goes to DIR/oracle-SEED.mmsbg. --print only writes the
@@ -195,6 +195,8 @@ static bool changes_make(trial *t) {
 }
 
 /* ---- one trial ---- */
+static u32 threads = 1; /* of each engine; with more than one even the smallest node is split */
+
 static mmsb_status engine_step(trial *t, engine *e, bool check, message *m) {
     for (u32 k = 0; k < t->made_count; k++) engine_apply(e, &t->deltas[k]);
     mmsb_status s = engine_run(e, m);
@@ -250,7 +252,7 @@ static bool epoch(trial *t, tally *s, bool check) {
 }
 
 static bool engine_start(trial *t, engine **e, bool whole, mmsb_status *s, message *m) {
-    engine_options options = {.recompute_all = whole};
+    engine_options options = {.recompute_all = whole, .threads = threads, .split_from = 1};
     if (engine_open(&t->i, &options, e, m) != MMSB_OK)
         return differs(t, "engine_open: %s", m->text);
     *s = engine_first(*e, NULL, m);
@@ -507,13 +509,15 @@ static void options_read(int count, char **a, choices *o) {
             o->jobs = number_of(a[++k]);
         else if (more && strcmp(a[k], "--epochs") == 0)
             o->epochs_most = (u32)number_of(a[++k]);
+        else if (more && strcmp(a[k], "--threads") == 0)
+            threads = (u32)number_of(a[++k]);
         else if (more && strcmp(a[k], "--keep") == 0)
             o->keep = a[++k];
         else if (more && strcmp(a[k], "--file") == 0)
             o->file = a[++k];
         else {
             fprintf(stderr, "usage: compare [--seed S] [--count N] [--jobs J] [--epochs N] "
-                            "[--keep DIR] [--print] [--plant] [--file GRAPH]\n");
+                            "[--keep DIR] [--print] [--plant] [--threads T] [--file GRAPH]\n");
             exit(2);
         }
     }
