@@ -223,7 +223,9 @@ static bool put_keyed(maker *m) {
                                          : "%s < 3",
                 xx.name);
     }
-    put(m, ")\n");
+    put(m, ")");
+    if (type != TYPE_BOOL && percent(m, 25)) put(m, percent(m, 50) ? " * 3" : " + 1");
+    put(m, "\n");
     m->count++;
     return true;
 }
@@ -234,15 +236,16 @@ void put_later(maker *m, u32 row) {
     around a = inside(m, p, whole);
     put(m, "page %s", p->name);
     if (!whole) put_axes(m, p);
-    put(m, ": ");
-    if (whole)
+    bool stated = (whole && p->rank > 0) || percent(m, 60);
+    if (stated) put(m, ": ");
+    if (stated && whole)
         put_shape(m, p);
-    else
+    else if (stated)
         put(m, "%s", type_text(p->type));
     if (p->edge) put(m, " edge %s", percent(m, 50) ? "wrap" : "clamp");
     put(m, " = init ");
     m->only_sources = true;
-    expression(m, p->type, &a, 1, true);
+    expression(m, p->type, &a, 1, stated);
     m->only_sources = false;
     put(m, " then prev(%s)", p->name);
     for (u32 k = 0; !whole && k < p->rank; k++)
@@ -312,6 +315,28 @@ static void put_graph(maker *m, const char *module) {
     put_checks(m);
 }
 
+/* Items may come in any order. An item starts a line with a letter; a node ends with its brace. */
+static void shuffle_items(maker *m) {
+    static char text[GRAPH_TEXT_MAX];
+    u32 start[1024], count = 0;
+    bool inside = false;
+    memcpy(text, m->to, m->used + 1);
+    for (u32 k = 0; k < m->used && count + 1 < ARRAY_COUNT(start); k++) {
+        bool line = k == 0 || text[k - 1] == '\n';
+        if (line && !inside && text[k] != '}') start[count++] = k;
+        if (line) inside = text[k] == '}' ? false : inside || strncmp(text + k, "node ", 5) == 0;
+    }
+    start[count] = m->used;
+    m->used = 0;
+    bool taken[1024] = {false};
+    for (u32 k = 0; k < count; k++) {
+        u32 at = below(m, count);
+        while (taken[at]) at = (at + 1) % count;
+        taken[at] = true;
+        put(m, "%.*s", (int)(start[at + 1] - start[at]), text + start[at]);
+    }
+}
+
 u32 generate_graph(u64 seed, char to[GRAPH_TEXT_MAX], char library[GRAPH_TEXT_MAX]) {
     maker m = {.c = {seed * 0xD1342543DE82EF95u + 1}, .to = to, .node_shape = 255};
     to[0] = library[0] = 0;
@@ -327,5 +352,6 @@ u32 generate_graph(u64 seed, char to[GRAPH_TEXT_MAX], char library[GRAPH_TEXT_MA
     }
     put_constants(&m);
     put_graph(&m, nodes && !imported ? "" : NULL);
+    if (percent(&m, 30)) shuffle_items(&m);
     return m.used;
 }

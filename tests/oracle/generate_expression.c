@@ -355,6 +355,14 @@ void expression(maker *m, u8 type, around *a, u32 depth, bool free) {
     u32 way = below(m, 100);
     if (way >= 94 && whole_function(m, type, a)) return;
     if (way >= 92 && random_number(m, type, a)) return;
+    if (depth > 0 && way == 91 && !m->only_sources) {
+        put(m, "(init ");
+        expression(m, type, a, depth - 1, free);
+        put(m, " then ");
+        expression(m, type, a, depth - 1, true);
+        put(m, ")");
+        return;
+    }
     if (depth == 0 || way < 12) {
         leaf(m, type, a, free);
     } else if (way < 20) {

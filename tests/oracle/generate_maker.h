@@ -51,6 +51,7 @@ typedef struct {
         u64 dims[4], lanes;
     } shapes[SHAPES_MAX];
     u32 functions, shape_count, lets, uses;
+    bool loud;         /* arguments of whole-page functions may fault */
     bool only_sources; /* initial values: derived pages may not be read */
 } maker;
 

@@ -35,7 +35,7 @@ static u8 made_type(u8 kind, u8 of) {
 
 /* A whole page: by name, or in an expression. */
 static void argument(maker *m, const known *p) {
-    around a = {.whole = true, .shape = p->shape, .quiet = true, .depth = 3};
+    around a = {.whole = true, .shape = p->shape, .quiet = !m->loud, .depth = 3};
     bool alone = p->shape == 255 || percent(m, 65);
     known copy = *p;
     if (!alone) put(m, "(");
@@ -138,7 +138,9 @@ bool put_whole(maker *m) {
     u32 used = m->used;
     known r;
     put(m, "page w%u = ", m->count + 1);
+    m->loud = true;
     u8 shape = !whole_text(m, TYPE_NONE, &r) ? 255 : shape_row(m, r.rank, r.dims);
+    m->loud = false;
     if (shape == 255) {
         m->used = used, m->to[used] = 0;
         return false;

@@ -3,6 +3,7 @@
  * a kill every call that would change one fails. */
 #include "logged.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,8 @@ static session_options options_of(logged *l) {
 const char *logged_open(logged *l, const image *i, message *m) {
     l->i = i;
     dead = false;
-    snprintf(l->folder, sizeof l->folder, "/tmp/mmsb-oracle-XXXXXX");
+    bool memory = access("/dev/shm", W_OK) == 0; /* no disk: a killed process needs none */
+    snprintf(l->folder, sizeof l->folder, "%s/mmsb-oracle-XXXXXX", memory ? "/dev/shm" : "/tmp");
     if (mkdtemp(l->folder) == NULL) return "no temporary folder";
     session_options o = options_of(l);
     return session_open(i, &o, &l->s, m) == MMSB_OK ? NULL : "the session does not open";
@@ -76,9 +78,11 @@ const char *logged_replay(logged *l, engine **e, message *m) {
 }
 
 void logged_free(logged *l) {
-    char command[128];
     session_close(l->s, NULL);
-    if (l->folder[0] == 0) return;
-    snprintf(command, sizeof command, "rm -rf %s", l->folder);
-    if (system(command) != 0) fprintf(stderr, "cannot remove %s\n", l->folder);
+    DIR *folder = l->folder[0] != 0 ? opendir(l->folder) : NULL;
+    if (folder == NULL) return;
+    for (struct dirent *row = readdir(folder); row != NULL; row = readdir(folder))
+        if (row->d_name[0] != '.') unlinkat(dirfd(folder), row->d_name, 0);
+    closedir(folder);
+    if (rmdir(l->folder) != 0) fprintf(stderr, "cannot remove %s\n", l->folder);
 }
