@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # A line a purpose: building, sanitizers, checking, what the scripts call.
 packages="gcc libc6-dev cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev
     clang libclang-rt-14-dev
-    clang-format clang-tidy strace
+    clang-format clang-tidy strace mandoc zsh fish vim
     libmpfr-dev
     python3 git ca-certificates"
 sh tests/need.sh $packages || echo "going on without them; what needs them fails or is skipped by name"
@@ -93,6 +93,8 @@ check "the same, sanitized" python3 tests/user_kernels.py build-asan/bin
 check "graphs that hold their own expectation" python3 tests/golden.py build/bin tests/golden
 check "the same, sanitized" python3 tests/golden.py build-asan/bin tests/golden
 check "the files of a state directory are as docs/SerializationSpec.md says" python3 tests/format_spec.py build/bin
+check "man pages and completions: every option" python3 tests/shell.py build/bin
+check "the editor files: colours, scopes, indents" python3 tests/editors.py build
 check "every code block of the docs" python3 tests/docs_blocks.py build/bin
 check "every code is explained; its examples are right and wrong" python3 tests/golden/explain.py build/bin
 check "golden files: every rule of the language" python3 tests/golden/run.py build/bin
