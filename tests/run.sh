@@ -96,6 +96,8 @@ check "the files of a state directory are as docs/SerializationSpec.md says" pyt
 check "man pages and completions: every option" python3 tests/shell.py build/bin
 check "the editor files: colours, scopes, indents" python3 tests/editors.py build
 check "every code block of the docs" python3 tests/docs_blocks.py build/bin
+check "the corpus of the fuzzers" sh tests/fuzz/replay.sh build
+check "the same, sanitized" sh tests/fuzz/replay.sh build-asan
 check "every code is explained; its examples are right and wrong" python3 tests/golden/explain.py build/bin
 check "golden files: every rule of the language" python3 tests/golden/run.py build/bin
 echo "$passed passed, $failed failed"

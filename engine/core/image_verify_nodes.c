@@ -168,7 +168,8 @@ static mmsb_status verify_node_fields(verify *v, u32 node) {
     if (n->kind == NODE_WHOLE || n->kind == NODE_KERNEL) return MMSB_OK;
     NEED(n->kind == NODE_MAP || (n->type < TYPE_COUNT && reduce_takes(n->reduce, n->type)), "node",
          node, "its reduction does not take its type");
-    bool others = n->element == 0 && n->present == 0 && n->group == 0 && n->output == 0;
+    bool others =
+        n->outer_axes == 0 && n->element == 0 && n->present == 0 && n->group == 0 && n->output == 0;
     NEED(n->kind != NODE_MAP || (others && (n->flags & NODE_PARTIALS) == 0), "node", node,
          "it has fields of a reduction");
     return MMSB_OK;

@@ -16,6 +16,9 @@ size_t LLVMFuzzerMutate(u8 *data, size_t bytes, size_t most); /* libFuzzer's own
 #define MUST(c) ((c) ? (void)0 : fuzz_found(__FILE__, __LINE__, #c, ""))
 _Noreturn void fuzz_found(const char *file, int line, const char *what, const char *words);
 
+/* Stands for assert_failed (linked with --wrap), which ends too quietly for a fuzzer. */
+_Noreturn void __wrap_assert_failed(const char *file, int line, const char *condition);
+
 /* Whether a run of the image stays under some milliseconds and megabytes. */
 bool small_image(const image *i);
 /* Epoch 0 and two ticks of a small image, each compared with full evaluation; MMSB_BUG is a

@@ -17,6 +17,10 @@ _Noreturn void fuzz_found(const char *file, int line, const char *what, const ch
     abort();
 }
 
+_Noreturn void __wrap_assert_failed(const char *file, int line, const char *condition) {
+    fuzz_found(file, line, condition, "(assertion)");
+}
+
 bool small_image(const image *i) {
     u64 work = 0;
     if (i->plan->arena_bytes > BYTES_SMALL) return false;
