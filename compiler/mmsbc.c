@@ -13,7 +13,7 @@ static const char help[] =
     "mmsbc FILE.mmsbg [options]   compiles a graph to STEM.mmsbx in the current directory\n"
     "  -o FILE                    the image's path\n"
     "  -D NAME=INTEGER            overrides a param\n"
-    "  -I FOLDER                  searched for imports\n"
+    "  -I FOLDER                  searched for imports, before the installed graphs\n"
     "  --check                    reports errors, writes nothing\n"
     "  --emit image|plan|dot      what to give; plan and dot go to stdout\n"
     "  --error-format human|short|json\n"
@@ -24,7 +24,7 @@ static const char help[] =
 typedef struct {
     mmsbc_options o;
     const char *file, *out, *emit;
-    const char *defines[256], *folders[64];
+    const char *defines[256], *folders[65]; /* the last: the installed graphs */
     bool check;
     int colour; /* 0 auto, 1 always, 2 never */
 } command;
@@ -67,6 +67,25 @@ static int option(command *c, int count, char **a, int *k) {
         return usage("unknown option, or one without its value:", a[*k]);
     }
     return 0;
+}
+
+/* The library of graphs: PREFIX/share/mmsb/graphs of PREFIX/bin/mmsbc where it is installed, the
+ * source's graphs/ of build/bin/mmsbc where it was built. */
+static bool graphs_find(char *to, size_t bytes) {
+    char cache[4300];
+    ssize_t used = readlink("/proc/self/exe", to, bytes - 64);
+    if (used <= 0) return false;
+    to[used] = 0;
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(to, '/');
+        if (slash == NULL) return false;
+        *slash = 0;
+    }
+    snprintf(cache, sizeof cache, "%s/CMakeCache.txt", to);
+    char *folder = strrchr(to, '/'), *end = to + strlen(to);
+    bool built = folder != NULL && access(cache, R_OK) == 0;
+    snprintf(built ? folder : end, 64, built ? "/graphs" : "/share/mmsb/graphs");
+    return access(to, X_OK) == 0;
 }
 
 static int explain(const char *code) {
@@ -114,6 +133,8 @@ int main(int count, char **a) {
         fprintf(stderr, "mmsbc: %s\n", m.text);
         return 3;
     }
+    static char graphs[4200];
+    if (graphs_find(graphs, sizeof graphs)) c.folders[c.o.folder_count++] = graphs;
     const char *plain = getenv("NO_COLOR");
     c.o.name = c.file, c.o.text = text, c.o.bytes = bytes, c.o.defines = c.defines,
     c.o.folders = c.folders, c.o.messages = stderr;
