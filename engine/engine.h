@@ -19,9 +19,15 @@ typedef struct {
     bool recompute_all; /* every epoch recomputes every lane of every node (tests; same bits) */
 } engine_options;
 
-/* What an epoch did. Counters are since engine_open. */
+/* What was done since engine_open, rejected epochs and checks included. */
 typedef struct {
-    u64 epochs, nodes_run, lanes_run, lanes_changed, tiles_dense, tiles_packed, bytes_stored;
+    u64 epochs;        /* accepted */
+    u64 nodes_run;     /* nodes with something to do */
+    u64 lanes_run;     /* lanes that a program, a reduction or a whole-row function went over */
+    u64 lanes_changed; /* stored lanes that got other bits, by nodes and by deltas */
+    u64 tiles_dense, tiles_packed;
+    u64 bytes_loaded; /* of pages, by nodes: lanes times their reads, whether or not in a cache */
+    u64 bytes_stored; /* to pages, by nodes, equal bits included */
 } engine_stats;
 
 /* image must outlive the engine. MMSB_OUT_OF_SPACE names the plan's figure. */

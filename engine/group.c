@@ -66,6 +66,7 @@ static void leaf_compute(worker *w, node_state *n, u64 group, u64 r, u64 leaf) {
     n->leaves_of(w->buffer[0], present, count, 0, partials + leaf * width, &at);
     if (index != NULL) index[leaf] = at < 0 ? -1 : (i64)n->order[first + (u64)at];
     w->stats->lanes_run += count;
+    w->stats->bytes_loaded += (u64)count * (width + (present != NULL));
 }
 
 static void path_save(engine *e, const node_state *n, u8 *partials, i64 *index, u64 leaves,

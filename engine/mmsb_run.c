@@ -69,6 +69,7 @@ static void stats_print(const run *r) {
         {"lanes_changed", "lanes changed", s->lanes_changed},
         {"tiles_dense", "tiles dense", s->tiles_dense},
         {"tiles_packed", "tiles packed", s->tiles_packed},
+        {"bytes_loaded", "bytes loaded", s->bytes_loaded},
         {"bytes_stored", "bytes stored", s->bytes_stored},
     };
     bool json = strcmp(r->stats, "json") == 0;

@@ -103,6 +103,7 @@ void result_store(engine *e, node_state *n, u64 lane, const void *value, const i
     ASSERT(lane < e->pages[n->row->output].lanes);
     ASSERT(index != NULL || n->row->reduce < REDUCE_ARGMIN);
     bool arg = n->row->reduce >= REDUCE_ARGMIN;
+    e->stats.bytes_stored += e->pages[n->row->output].width;
     page_set_lane(e, n->row->output, lane, arg ? (const void *)index : value);
 }
 
@@ -115,6 +116,8 @@ static const void *elements_at(worker *w, node_state *n, u64 outer, u64 first, u
     if (n->row->element != 0) {
         const page_state *p = &w->e->pages[n->row->element];
         *present = n->row->present != 0 ? w->e->pages[n->row->present].value + lane : NULL;
+        w->stats->lanes_run += count;
+        w->stats->bytes_loaded += (u64)count * (p->width + (*present != NULL));
         return p->value + lane * p->width;
     }
     vm_dense(w, n, lane, count);

@@ -138,6 +138,15 @@ static void whole_resolve(engine *e, node_state *n, u32 row) {
         n->partials = e->memory + e->layout.nodes[row].partials_at;
 }
 
+/* Numbers a store; adds up what a lane reads from pages. */
+static void step_count(node_state *n, step *s, u32 *stores) {
+    u16 op = s->row->op;
+    ASSERT(*stores < n->row->tile_count);
+    if (op == IN_STORE) s->store = (*stores)++;
+    if (op == IN_LANE || op == IN_AFFINE || op == IN_GATHER)
+        n->load_bytes += type_bytes(s->row->type);
+}
+
 static void node_resolve(engine *e, u32 row, step **steps, u32 *spreads) {
     ASSERT(row < e->image->node_count);
     node_state *n = &e->nodes[row];
@@ -151,8 +160,7 @@ static void node_resolve(engine *e, u32 row, step **steps, u32 *spreads) {
     for (u32 k = 0; k < r->tile_count; k++)
         step_resolve(e, n, &n->tile[k], &at[r->uniform_count + k], false);
     u32 stores = 0;
-    for (u32 k = 0; k < r->tile_count; k++)
-        if (n->tile[k].row->op == IN_STORE) n->tile[k].store = stores++;
+    for (u32 k = 0; k < r->tile_count; k++) step_count(n, &n->tile[k], &stores);
     e->store_most = stores > e->store_most ? stores : e->store_most;
     *steps += r->uniform_count + r->tile_count;
     *spreads += n->spread_count;

@@ -26,6 +26,7 @@ void result_put(engine *e, u32 page, u64 first, const u8 *from, u64 count) {
     ASSERT(first <= p->lanes);
     ASSERT(count <= p->lanes - first);
     u8 *at = p->value + first * p->width;
+    e->stats.bytes_stored += count * p->width;
     for (u64 k = 0; k < count; k += 64) {
         u64 some = u64_min(64, count - k);
         if (memcmp(at + k * p->width, from + k * p->width, some * p->width) == 0) continue;
@@ -33,6 +34,12 @@ void result_put(engine *e, u32 page, u64 first, const u8 *from, u64 count) {
             if (memcmp(at + l * p->width, from + l * p->width, p->width) != 0)
                 page_set_lane(e, page, first + l, from + l * p->width);
     }
+}
+
+/* `lanes` of operands or results, for which `bytes` of pages were read. */
+static void went_over(engine *e, u64 lanes, u64 bytes) {
+    ASSERT(lanes > 0);
+    e->stats.lanes_run += lanes, e->stats.bytes_loaded += bytes;
 }
 
 static u8 *output_at(engine *e) {
@@ -58,7 +65,7 @@ static void scan_row(engine *e, node_state *n, u64 row, u64 first) {
     whole_scan(n->row->reduce, n->row->type, row_at(e, n->row->element, row * n->inner), n->inner,
                first, carry, out);
     result_put(e, n->row->output, row * n->inner + first, out + first * width, n->inner - first);
-    e->stats.lanes_run += n->inner - first;
+    went_over(e, n->inner - first, (n->inner - first) * width);
 }
 
 /* The quantile's q; false where it is outside 0 to 1. */
@@ -80,7 +87,7 @@ static void order_row(engine *e, node_state *n, u64 row) {
     const u8 *from = row_at(e, n->row->element, row * n->inner);
     u64 kept = e->pages[n->row->output].lanes / n->outer, bits;
     void *scratch = scratch_of(e, n);
-    e->stats.lanes_run += n->inner;
+    went_over(e, n->inner, n->inner * type_bytes(type));
     switch (n->row->reduce) {
     case WHOLE_SORT: whole_sort(type, from, n->inner, out, scratch); break;
     case WHOLE_ARGSORT: whole_argsort(type, from, n->inner, (i64 *)out, scratch); break;
@@ -108,7 +115,8 @@ static void product_part(engine *e, node_state *n, u64 row, u64 row_end, u64 col
     for (u64 r = row; r < row_end; r++)
         result_put(e, n->row->output, r * columns + column, out + (r * columns + column) * width,
                    column_end - column);
-    e->stats.lanes_run += (row_end - row) * (column_end - column);
+    went_over(e, (row_end - row) * (column_end - column),
+              n->inner * (row_end - row + column_end - column) * width);
 }
 
 static void product_run(engine *e, node_state *n) {
@@ -140,7 +148,8 @@ static void dot_run(engine *e, node_state *n) {
         whole_dot_leaves(type, row_at(e, n->row->element, first), row_at(e, n->row->present, first),
                          (u32)u64_min(TILE_LANES, n->inner - first),
                          out + first / LEAF_LANES * width);
-    e->stats.lanes_run += n->inner;
+    went_over(e, n->inner, 2 * n->inner * width);
+    e->stats.bytes_stored += width;
     if (!type_is_float(type)) {
         for (u64 k = 0; k < leaves; k++) sum += number_word(type, out + k * width);
         page_set_lane(e, n->row->output, 0, &sum);

@@ -106,7 +106,8 @@ mmsb_status folder_graph_check(session *s, message *m) {
             status = message_set(
                 m, MMSB_WRONG,
                 "%s was made with another image (its graph.mmsbx has digest "
-                "0x%016llx, this one 0x%016llx): run that one, use a new directory, or carry its state over with --migrate",
+                "0x%016llx, this one 0x%016llx): run that one, use a new directory, or carry its "
+                "state over with --migrate",
                 s->o.state, (unsigned long long)other.head->digest,
                 (unsigned long long)s->i->head->digest);
     }

@@ -39,6 +39,7 @@ void split_run(split *s) {
         if (k == 0) continue;
         e->stats.lanes_run += w->own.lanes_run, e->stats.tiles_dense += w->own.tiles_dense;
         e->stats.bytes_stored += w->own.bytes_stored;
+        e->stats.bytes_loaded += w->own.bytes_loaded;
         ASSERT(w->own.tiles_packed == 0 && w->own.lanes_changed == 0);
     }
 }

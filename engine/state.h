@@ -35,6 +35,7 @@ typedef struct node_state {
     u64 leaves;       /* per outer lane; WHOLE scans: blocks */
     u64 tree;         /* partials per outer lane */
     u32 place;        /* in LATER */
+    u32 load_bytes;   /* of pages, for a lane of its program */
     u32 first_assert, assert_count;
     u8 *partials;
     i64 *partial_index;

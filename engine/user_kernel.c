@@ -29,6 +29,7 @@ void kernel_run(engine *e, node_state *n) {
     ASSERT(e->kernels[n->row->group] != NULL);
     for (u32 a = 0; a < k->page_count; a++) {
         in[a] = e->pages[pages[a]].value;
+        e->stats.bytes_loaded += e->pages[pages[a]].lanes * e->pages[pages[a]].width;
         used = dims_add(e, pages[a], dims, used);
     }
     memset(out, 0, e->pages[output].lanes * e->pages[output].width);

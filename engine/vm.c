@@ -130,6 +130,7 @@ static void run_tile(worker *w, node_state *n) {
     }
     while (f.first < f.count) fetch_some(&f);
     w->stats->lanes_run += w->count;
+    w->stats->bytes_loaded += (u64)w->count * n->load_bytes;
 }
 
 void vm_dense(worker *w, node_state *n, u64 base, u32 count) {

@@ -70,14 +70,26 @@ for graph in tests/oracle/*.mmsbg; do
         build/tests/oracle_compare --file "$graph" --seed 1 --count 10 --jobs 2 --keep build
 done
 check "300 more, sanitized" build-asan/tests/oracle_compare --seed 50000 --count 300 --jobs 2 --keep build-asan
-check "every preset configures" sh -c 'd=$(mktemp -d) && for p in dev release asan tsan fuzz coverage cuda; do cmake --preset $p -B "$d/$p" || exit 1; done; rm -r "$d"'
+presets() {
+    d=$(mktemp -d)
+    for p in dev release asan tsan fuzz coverage cuda; do cmake --preset $p -B "$d/$p" || return 1; done
+    rm -r "$d"
+}
+check "every preset configures" presets
 check "installed, moved, used from elsewhere" sh tests/install.sh build
 check "one root from 1, 2, 4 and 7 threads" sh tests/threads.sh build/bin
-check "200 random graphs on 3 threads, every node shared out" build/tests/oracle_compare --seed 90000 --count 200 --jobs 1 --threads 3 --keep build
-check "build, gcc, thread sanitizer" sh -c 'cmake -S . -B build-tsan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMMSB_SANITIZE=thread && cmake --build build-tsan -j 2 --target mmsbc mmsb-run mmsb oracle_compare'
+check "200 random graphs on 3 threads, every node shared out" \
+    build/tests/oracle_compare --seed 90000 --count 200 --jobs 1 --threads 3 --keep build
+build_tsan() {
+    cmake -S . -B build-tsan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMMSB_SANITIZE=thread &&
+        cmake --build build-tsan -j 2 --target mmsbc mmsb-run mmsb oracle_compare
+}
+check "build, gcc, thread sanitizer" build_tsan
 check "no races: 3 threads" env TSAN_OPTIONS=halt_on_error=1 sh tests/threads.sh build-tsan/bin 3
-check "no races: 30 random graphs on 3 threads" env TSAN_OPTIONS=halt_on_error=1 build-tsan/tests/oracle_compare --seed 91000 --count 30 --jobs 1 --threads 3 --keep build-tsan
-check "no races: log thread, kills, recovery" env TSAN_OPTIONS=halt_on_error=1 sh tests/recovery.sh build-tsan/bin 4 random
+check "no races: 30 random graphs on 3 threads" env TSAN_OPTIONS=halt_on_error=1 \
+    build-tsan/tests/oracle_compare --seed 91000 --count 30 --jobs 1 --threads 3 --keep build-tsan
+check "no races: log thread, kills, recovery" env TSAN_OPTIONS=halt_on_error=1 \
+    sh tests/recovery.sh build-tsan/bin 4 random
 check "killed, resumed and replayed: one root" sh tests/recovery.sh build/bin 40
 check "the same, sanitized" sh tests/recovery.sh build-asan/bin 4
 if command -v clang-format >/dev/null 2>&1 && [ -d .git ]; then
