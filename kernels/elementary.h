@@ -44,33 +44,34 @@ ELEMENTARY mm_pair mm_product(f64 a, f64 b) {
 }
 /* 2^k as a float, k in [-1022, 1023]. */
 ELEMENTARY f64 mm_power_of_two(i64 k) { return from_f64(((u64)k + 1023) << 52); }
-/* y 2^k in two steps, so that the last one rounds once into the subnormals. k in [-2200, 2200]; a
- * lane whose result is not used may hold any k, so the sums are unsigned. */
+/* y 2^k in two steps, so that only the last one rounds, into the subnormals or to infinity. k in
+ * [-2046, 2046]; a lane whose result is not used may hold any k, so the sums are unsigned, and
+ * only the low 12 bits of an exponent count. */
 ELEMENTARY f64 mm_scale(f64 y, i64 k) {
-    i64 k1 = (i64)(((u64)k + 4096) >> 1) - 2048;
-    k1 = k1 < -1022 ? -1022 : k1;
-    i64 k2 = (i64)((u64)k - (u64)k1);
-    return (y * mm_power_of_two(k1)) * mm_power_of_two(k2);
+    u64 both = (u64)k + 2046, half = both >> 1;
+    return (y * from_f64(half << 52)) * from_f64((both - half) << 52);
 }
 
-/* e^r - 1 - r for |r| <= 0.35, as a double: Taylor to r^13. */
+/* e^r - 1 - r for |r| <= 0.35 (tests/math/fit.c): even and odd powers, so that two chains of fma
+ * run beside each other. */
 ELEMENTARY f64 mm_exp_tail(f64 r) {
-    f64 p = 0x1.6124613a86d09p-33;
-    p = MM_FMA(p, r, 0x1.1eed8eff8d898p-29);
-    p = MM_FMA(p, r, 0x1.ae64567f544e4p-26);
-    p = MM_FMA(p, r, 0x1.27e4fb7789f5cp-22);
-    p = MM_FMA(p, r, 0x1.71de3a556c734p-19);
-    p = MM_FMA(p, r, 0x1.a01a01a01a01ap-16);
-    p = MM_FMA(p, r, 0x1.a01a01a01a01ap-13);
-    p = MM_FMA(p, r, 0x1.6c16c16c16c17p-10);
-    p = MM_FMA(p, r, 0x1.1111111111111p-7);
-    p = MM_FMA(p, r, 0x1.5555555555555p-5);
-    p = MM_FMA(p, r, 0x1.5555555555555p-3);
-    p = MM_FMA(p, r, 0.5);
-    return p * (r * r);
+    f64 z = r * r;
+    f64 even = 0x1.1f734e678c023p-29;
+    even = MM_FMA(even, z, 0x1.27e4db3b8a3f9p-22);
+    even = MM_FMA(even, z, 0x1.a01a01a6e7f15p-16);
+    even = MM_FMA(even, z, 0x1.6c16c16c162afp-10);
+    even = MM_FMA(even, z, 0x1.5555555555556p-5);
+    even = MM_FMA(even, z, 0.5);
+    f64 odd = 0x1.af4de1802019fp-26;
+    odd = MM_FMA(odd, z, 0x1.71de02356c762p-19);
+    odd = MM_FMA(odd, z, 0x1.a01a01abe6c84p-13);
+    odd = MM_FMA(odd, z, 0x1.11111111100dep-7);
+    odd = MM_FMA(odd, z, 0x1.5555555555557p-3);
+    return MM_FMA(odd, r, even) * z;
 }
 
-/* e^(c + low) = (high + low) 2^k; c in [-746, 710], |low| small. Cody-Waite reduction. */
+/* e^(c + low) = (high + low) 2^k; c in [-746, 710], |low| small. Cody-Waite reduction. Any other c
+ * gives a number without meaning. */
 ELEMENTARY mm_pair mm_exp_pair(f64 c, f64 low, i64 *k) {
     f64 t = MM_FMA(c, 0x1.71547652b82fep+0, MM_MAGIC);
     f64 n = t - MM_MAGIC;
@@ -80,54 +81,55 @@ ELEMENTARY mm_pair mm_exp_pair(f64 c, f64 low, i64 *k) {
     f64 e = ((r - rr) - rl) + low;
     mm_pair a = mm_fast_sum(1.0, rr);
     f64 tail = mm_exp_tail(rr);
-    f64 rest = e * (a.high + tail) + tail + a.low;
+    f64 rest = MM_FMA(e, a.high + tail, tail) + a.low;
     return mm_fast_sum(a.high, rest);
 }
 
+/* Selects stand at the end, on results: on arguments they would be carried through what follows. */
+ELEMENTARY f64 mm_exp_ends(f64 x, f64 r) {
+    r = x > 710.0 ? MM_INFINITY : r;
+    return x < -746.0 ? 0.0 : r;
+}
 ELEMENTARY f64 mm_exp(f64 x) {
-    f64 c = x > 710.0 ? 710.0 : x;
-    c = c < -746.0 ? -746.0 : c;
     i64 k;
-    mm_pair y = mm_exp_pair(c, 0.0, &k);
-    f64 r = mm_scale(y.high, k);
-    return x == x ? r : MM_NAN;
+    mm_pair y = mm_exp_pair(x, 0.0, &k);
+    return mm_exp_ends(x, mm_scale(y.high, k));
 }
 
 ELEMENTARY f64 mm_exp2(f64 x) {
-    f64 c = x > 1025.0 ? 1025.0 : x;
-    c = c < -1080.0 ? -1080.0 : c;
-    f64 t = c + MM_MAGIC, n = t - MM_MAGIC, f = c - n;
+    f64 t = x + MM_MAGIC, n = t - MM_MAGIC, f = x - n;
     i64 k = (i64)(bits_f64(t) - bits_f64(MM_MAGIC));
     mm_pair r = mm_product(f, MM_LN2H);
     f64 e = MM_FMA(f, MM_LN2L, r.low);
-    f64 y = 1.0 + (r.high + (e + r.high * e + mm_exp_tail(r.high)));
+    f64 y = 1.0 + (r.high + (MM_FMA(r.high, e, e) + mm_exp_tail(r.high)));
     f64 out = mm_scale(y, k);
-    return x == x ? out : MM_NAN;
+    out = x > 1025.0 ? MM_INFINITY : out;
+    return x < -1080.0 ? 0.0 : out;
 }
 
-/* e^x - 1 as a pair, for |x| <= 40. */
-ELEMENTARY mm_pair mm_expm1_pair(f64 x) {
+/* e^x - 1 as a pair, for |x| <= 40; *above: e^x, for x in [-40, 710]. */
+ELEMENTARY mm_pair mm_expm1_pair(f64 x, f64 *above) {
     f64 t = MM_FMA(x, 0x1.71547652b82fep+0, MM_MAGIC), n = t - MM_MAGIC;
     i64 k = (i64)(bits_f64(t) - bits_f64(MM_MAGIC));
     f64 r = MM_FMA(-n, MM_LN2_SHORT, x), rl = n * MM_LN2_REST; /* r is exact */
     mm_pair a = mm_fast_sum(r, -rl);
-    f64 tail = mm_exp_tail(a.high) + (a.low + a.high * a.low);
+    f64 tail = mm_exp_tail(a.high) + MM_FMA(a.high, a.low, a.low);
     mm_pair q = mm_fast_sum(a.high, tail); /* e^r - 1 */
-    f64 s = mm_power_of_two(k);
-    mm_pair h = mm_sum(
-        s - 1.0, s * q.high); /* s - 1 is exact for |k| <= 53, and beside it q is small beyond */
-    f64 lost = k > 52 || k < -52 ? -1.0 - ((s - 1.0) - s) : 0.0;
-    return mm_fast_sum(h.high, h.low + s * q.low + lost);
+    mm_pair one = mm_fast_sum(1.0, q.high);
+    *above = mm_scale(one.high + (one.low + q.low), k);
+    /* s - 1 is exact for |k| <= 53, and beyond one of the two does not count. */
+    f64 s = mm_power_of_two(k), down = s - 1.0;
+    mm_pair h = mm_sum(down, s * q.high);
+    f64 lost = (s - down) - 1.0;
+    return mm_fast_sum(h.high, MM_FMA(s, q.low, h.low) + lost);
 }
 
 ELEMENTARY f64 mm_expm1(f64 x) {
-    f64 c = x > 40.0 ? 40.0 : x;
-    c = c < -40.0 ? -40.0 : c;
-    mm_pair y = mm_expm1_pair(c);
-    f64 r = x > 40.0 ? mm_exp(x) : y.high;
+    f64 above, r = mm_expm1_pair(x, &above).high;
+    r = x > 40.0 ? above : r;
+    r = x > 710.0 ? MM_INFINITY : r;
     r = x < -40.0 ? -1.0 : r;
-    r = x == 0.0 ? x : r;
-    return x == x ? r : MM_NAN;
+    return x == 0.0 ? x : r;
 }
 
 /* x = 2^k m, m in [sqrt(1/2), sqrt(2)), for positive x; k as an exact float. */
@@ -139,16 +141,14 @@ ELEMENTARY f64 mm_split(f64 x, f64 *k) {
     return from_f64(ix - ((ku - 2048) << 52));
 }
 /* fdlibm's remainder of log: log(1 + f) = f - hf + s (hf + R), s = f / (2 + f), hf = f^2 / 2. */
-ELEMENTARY f64 mm_log_rest(f64 f, f64 s) {
+ELEMENTARY f64 mm_log_rest(f64 hf, f64 s) {
     f64 z = s * s, w = z * z;
     f64 t1 =
         w * MM_FMA(w, MM_FMA(w, 0x1.39a09d078c69fp-3, 0x1.c71c51d8e78afp-3), 0x1.999999997fa04p-2);
-    f64 t2 = z * MM_FMA(w,
-                        MM_FMA(w, MM_FMA(w, 0x1.2f112df3e5244p-3, 0x1.7466496cb03dep-3),
-                               0x1.2492494229359p-2),
-                        0x1.5555555555593p-1);
-    f64 hf = 0.5 * f * f;
-    return s * (hf + (t1 + t2));
+    f64 t2 = MM_FMA(
+        w, MM_FMA(w, MM_FMA(w, 0x1.2f112df3e5244p-3, 0x1.7466496cb03dep-3), 0x1.2492494229359p-2),
+        0x1.5555555555593p-1);
+    return s * (hf + MM_FMA(z, t2, t1));
 }
 ELEMENTARY f64 mm_log_special(f64 x, f64 r) {
     r = x == 0.0 ? -MM_INFINITY : r;
@@ -158,8 +158,8 @@ ELEMENTARY f64 mm_log_special(f64 x, f64 r) {
 
 ELEMENTARY f64 mm_log(f64 x) {
     f64 k, m = mm_split(x, &k), f = m - 1.0, s = f / (2.0 + f), hf = 0.5 * f * f;
-    f64 r = mm_log_rest(f, s);
-    f64 y = k * MM_LN2_SHORT - ((hf - (r + k * MM_LN2_REST)) - f);
+    f64 r = mm_log_rest(hf, s);
+    f64 y = MM_FMA(k, MM_LN2_SHORT, f - (hf - MM_FMA(k, MM_LN2_REST, r)));
     return mm_log_special(x, y);
 }
 
@@ -168,8 +168,8 @@ ELEMENTARY f64 mm_log1p(f64 x) {
     f64 c = (x > 1.0 ? 1.0 - (u - x) : x - (u - 1.0)) / u;
     c = u > 0x1p60 ? 0.0 : c;
     f64 m = mm_split(u, &k), f = m - 1.0, s = f / (2.0 + f), hf = 0.5 * f * f;
-    f64 r = mm_log_rest(f, s);
-    f64 y = k * MM_LN2_SHORT - ((hf - (r + (k * MM_LN2_REST + c))) - f);
+    f64 r = mm_log_rest(hf, s);
+    f64 y = MM_FMA(k, MM_LN2_SHORT, f - (hf - (r + MM_FMA(k, MM_LN2_REST, c))));
     y = x == -1.0 ? -MM_INFINITY : y;
     y = x == MM_INFINITY ? x : y;
     y = x == 0.0 ? x : y;
@@ -178,7 +178,7 @@ ELEMENTARY f64 mm_log1p(f64 x) {
 
 /* log(m) as a high part of 32 bits and the rest, after fdlibm's e_log2.c. */
 ELEMENTARY mm_pair mm_log_halves(f64 m) {
-    f64 f = m - 1.0, s = f / (2.0 + f), hf = 0.5 * f * f, r = mm_log_rest(f, s);
+    f64 f = m - 1.0, s = f / (2.0 + f), hf = 0.5 * f * f, r = mm_log_rest(hf, s);
     f64 high = from_f64(bits_f64(f - hf) & 0xffffffff00000000u);
     return (mm_pair){high, ((f - high) - hf) + r};
 }
@@ -204,61 +204,47 @@ ELEMENTARY f64 mm_log10(f64 x) {
 ELEMENTARY mm_pair mm_log_pair(f64 x) {
     f64 k, m = mm_split(x, &k), f = m - 1.0;
     mm_pair d = mm_sum(m, 1.0);
-    f64 sh = f / d.high, sl = (MM_FMA(-sh, d.high, f) - sh * d.low) / d.high;
+    f64 inverse = 1.0 / d.high, sh = f * inverse;
+    f64 sl = MM_FMA(-sh, d.low, MM_FMA(-sh, d.high, f)) * inverse;
     mm_pair z = mm_product(sh, sh);
     z.low += 2.0 * sh * sl;
     mm_pair p = mm_product(z.high, 0x1.5555555555555p-1); /* 2/3 z */
-    p.low += z.high * 0x1.5555555555555p-55 + z.low * 0x1.5555555555555p-1;
-    f64 w = z.high, q = 2.0 / 27.0;
-    q = MM_FMA(q, w, 2.0 / 25.0);
-    q = MM_FMA(q, w, 2.0 / 23.0);
-    q = MM_FMA(q, w, 2.0 / 21.0);
-    q = MM_FMA(q, w, 2.0 / 19.0);
-    q = MM_FMA(q, w, 2.0 / 17.0);
-    q = MM_FMA(q, w, 2.0 / 15.0);
-    q = MM_FMA(q, w, 2.0 / 13.0);
-    q = MM_FMA(q, w, 2.0 / 11.0);
-    q = MM_FMA(q, w, 2.0 / 9.0);
-    q = MM_FMA(q, w, 2.0 / 7.0);
-    q = MM_FMA(q, w, 2.0 / 5.0);
-    mm_pair t = mm_fast_sum(p.high, q * w * w);
+    p.low += MM_FMA(z.high, 0x1.5555555555555p-55, z.low * 0x1.5555555555555p-1);
+    f64 w = z.high, v = w * w;
+    f64 even = 0x1.df7ce152e7058p-4;
+    even = MM_FMA(even, v, 0x1.3b1395d43e912p-3);
+    even = MM_FMA(even, v, 0x1.c71c71c6eaa6dp-3);
+    even = MM_FMA(even, v, 0x1.999999999999ap-2);
+    f64 odd = 0x1.e02d70926101ap-4;
+    odd = MM_FMA(odd, v, 0x1.1118c76ff0dd2p-3);
+    odd = MM_FMA(odd, v, 0x1.745d177a90e0dp-3);
+    odd = MM_FMA(odd, v, 0x1.2492492492521p-2);
+    f64 q = MM_FMA(odd, w, even);
+    mm_pair t = mm_fast_sum(p.high, q * v);
     mm_pair u = mm_fast_sum(2.0, t.high);
     f64 ul = u.low + (t.low + p.low);
     mm_pair l = mm_product(sh, u.high);
-    l.low += sh * ul + sl * u.high;
+    l.low += MM_FMA(sh, ul, sl * u.high);
     mm_pair r = mm_sum(k * MM_LN2_SHORT, l.high);
-    return mm_fast_sum(r.high, r.low + (l.low + k * MM_LN2_REST));
-}
-
-/* e^(high + low) rounded once: used where the exponent is known to more than a double. */
-ELEMENTARY f64 mm_exp_sum(f64 high, f64 low) {
-    bool over = high > 710.0, under = high < -746.0;
-    f64 c = over ? 710.0 : under ? -746.0 : high;
-    i64 k;
-    mm_pair y = mm_exp_pair(c, over || under ? 0.0 : low, &k);
-    return mm_scale(y.high, k);
+    return mm_fast_sum(r.high, r.low + MM_FMA(k, MM_LN2_REST, l.low));
 }
 
 /* Special values as C99's pow. */
 ELEMENTARY f64 mm_pow(f64 x, f64 y) {
-    f64 a = mm_abs(x), ay = mm_abs(y);
-    bool finite = a > 0.0 && a < MM_INFINITY;
-    mm_pair l = mm_log_pair(finite ? a : 1.0);
-    f64 yc = ay > 0x1p80 ? mm_sign_of(0x1p80, y)
-                         : y; /* beyond, the result is 0, 1 or infinite all the same */
-    f64 high = yc * l.high, low = MM_FMA(yc, l.high, -high) + yc * l.low;
-    f64 r = mm_exp_sum(high, low);
-    r = a == 0.0 ? (y < 0.0 ? MM_INFINITY : 0.0) : r;
-    r = a == MM_INFINITY ? (y < 0.0 ? 0.0 : MM_INFINITY) : r;
-    bool whole = ay >= 0x1p53 || __builtin_rint(ay) == ay;
-    bool odd = whole && ay < 0x1p53 && __builtin_rint(ay * 0.5) != ay * 0.5;
-    bool negative = bits_f64(x) >> 63 != 0;
-    r = negative && odd ? -r : r;
-    r = x < 0.0 && a != MM_INFINITY && !whole ? MM_NAN : r;
-    r = a == 1.0 && ay == MM_INFINITY ? 1.0 : r;
+    f64 a = mm_abs(x);
+    mm_pair l = mm_log_pair(a);
+    l.high = a == 0.0 ? -MM_INFINITY : l.high;
+    l.high = a == MM_INFINITY ? a : l.high;
+    f64 high = y * l.high, low = MM_FMA(y, l.low, MM_FMA(y, l.high, -high));
+    i64 k;
+    mm_pair e = mm_exp_pair(high, low, &k);
+    f64 r = mm_exp_ends(high, mm_scale(e.high, k));
+    r = a == 1.0 ? 1.0 : r;
+    bool whole = __builtin_rint(y) == y, odd = whole && __builtin_rint(y * 0.5) != y * 0.5;
+    r = odd ? mm_sign_of(r, x) : r;
+    r = x < 0.0 && !whole && a != MM_INFINITY ? MM_NAN : r;
     r = x != x || y != y ? MM_NAN : r;
-    r = y == 0.0 || x == 1.0 ? 1.0 : r;
-    return r;
+    return y == 0.0 || x == 1.0 ? 1.0 : r;
 }
 
 /* Above it the angle is reduced in integers: 2^19 quarter turns keep the three-part reduction
@@ -386,13 +372,18 @@ ELEMENTARY f64 mm_tan_of(mm_pair r, i64 quarter, f64 x) {
     v = x == 0.0 ? x : v;
     return mm_abs(x) < MM_INFINITY ? v : MM_NAN;
 }
-/* Whole functions; the tile loops take the fast reduction first and redo lanes with large angles.
- */
+/* Whole functions; the tile loops take the near ones first and redo lanes with large angles. */
 #define MM_ANGLE_FUNCTION(name)                                                  \
     ELEMENTARY f64 mm_##name(f64 x) {                                            \
         i64 quarter;                                                             \
         bool large = mm_abs(x) > MM_ANGLE_MAX && mm_abs(x) < MM_INFINITY;        \
         mm_pair r = large ? mm_angle_large(x, &quarter) : mm_angle(x, &quarter); \
+        return mm_##name##_of(r, quarter, x);                                    \
+    }                                                                            \
+    /* The same for angles up to MM_ANGLE_MAX, infinities and NaN. */            \
+    ELEMENTARY f64 mm_##name##_near(f64 x) {                                     \
+        i64 quarter;                                                             \
+        mm_pair r = mm_angle(x, &quarter);                                       \
         return mm_##name##_of(r, quarter, x);                                    \
     }
 MM_ANGLE_FUNCTION(sin)

@@ -113,15 +113,16 @@ ELEMENTARY f64 mm_atan2(f64 y, f64 x) {
     return x != x || y != y ? MM_NAN : r;
 }
 
-/* e^a / 2 and e^-a / 2 as one pair: (e^a + sign e^-a) / 2 for a in [0, 711]. */
+/* (e^a + sign e^-a) / 2 for a >= 0. From 20 on e^-a does not count, so its exponent stays small. */
 ELEMENTARY f64 mm_hyperbolic(f64 a, f64 sign) {
-    f64 c = a > 711.0 ? 711.0 : a;
     i64 k;
-    mm_pair y = mm_exp_pair(c, 0.0, &k);
-    f64 inverse = 1.0 / y.high, down = mm_scale(sign, k > 60 ? -120 : -2 * k);
+    mm_pair y = mm_exp_pair(a, 0.0, &k);
+    f64 inverse = 1.0 / y.high, down = sign * mm_power_of_two((i64)(0 - 2 * (u64)k));
     f64 low = MM_FMA(-inverse, y.high, 1.0) * inverse - y.low * inverse * inverse;
     mm_pair s = mm_sum(y.high, down * inverse);
-    return mm_scale(s.high + (s.low + (y.low + down * low)), k - 1);
+    f64 sum = s.high + (s.low + MM_FMA(down, low, y.low));
+    f64 r = mm_scale(a > 20.0 ? y.high : sum, (i64)((u64)k - 1));
+    return a > 711.0 ? MM_INFINITY : r;
 }
 ELEMENTARY f64 mm_sinh(f64 x) {
     f64 a = mm_abs(x), z = x * x;
@@ -135,23 +136,16 @@ ELEMENTARY f64 mm_sinh(f64 x) {
     p = MM_FMA(z, p, 0x1.5555555555555p-3);
     f64 small = x + x * (z * p);
     f64 r = a < 0.6 ? small : mm_sign_of(mm_hyperbolic(a, -1.0), x);
-    r = a == MM_INFINITY || x == 0.0 ? x : r;
-    return x == x ? r : MM_NAN;
+    return x == 0.0 ? x : r;
 }
-ELEMENTARY f64 mm_cosh(f64 x) {
-    f64 a = mm_abs(x), r = mm_hyperbolic(a, 1.0);
-    r = a == MM_INFINITY ? a : r;
-    return x == x ? r : MM_NAN;
-}
+ELEMENTARY f64 mm_cosh(f64 x) { return mm_hyperbolic(mm_abs(x), 1.0); }
 ELEMENTARY f64 mm_tanh(f64 x) {
-    f64 a = mm_abs(x);
-    mm_pair e = mm_expm1_pair(a > 19.5 ? 39.0 : 2.0 * a);
+    f64 a = mm_abs(x), above;
+    mm_pair e = mm_expm1_pair(2.0 * a, &above);
     mm_pair d = mm_sum(e.high, 2.0);
-    f64 q = e.high / d.high;
-    q += ((MM_FMA(-q, d.high, e.high) + e.low) - q * (d.low + e.low)) / d.high;
+    f64 inverse = 1.0 / d.high, q = e.high * inverse;
+    q += (MM_FMA(-q, d.high, e.high) + MM_FMA(-q, d.low + e.low, e.low)) * inverse;
     f64 r = mm_sign_of(a > 19.5 ? 1.0 : q, x);
-    r = x == 0.0 ? x : r;
-    return x == x ? r : MM_NAN;
+    return x == 0.0 ? x : r;
 }
-
 #endif

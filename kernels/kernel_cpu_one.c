@@ -4,7 +4,39 @@
 #include "level.h"
 #include "meaning.h"
 
-#define UNARY(op, t, T, class, result)                                                     \
+/* sin, cos and tan of a tile whose angles are all within MM_ANGLE_MAX need no table of 2/pi, and
+ * vectorise; other tiles redo their large lanes one by one, with the same bits as mm_sin's. */
+#define ANGLE(op, name, t)                                                                   \
+    static u32 op##_##t(void *to, const void *from, const void *b, const void *c, u32 n) {   \
+        t *d = __builtin_assume_aligned(to, 64);                                             \
+        const t *a = from;                                                                   \
+        t kept[TILE_MOST];                                                                   \
+        u32 large = 0;                                                                       \
+        (void)b, (void)c;                                                                    \
+        for (u32 k = 0; k < n; k++) large |= FLOAT_ABS_##t(a[k]) > (t)MM_ANGLE_MAX;          \
+        if (large != 0) memcpy(kept, a, n * sizeof(t));                                      \
+        LANES d[k] = (t)mm_##name##_near((f64)a[k]);                                         \
+        for (u32 k = 0; large != 0 && k < n; k++)                                            \
+            if (FLOAT_ABS_##t(kept[k]) > (t)MM_ANGLE_MAX) d[k] = (t)mm_##name((f64)kept[k]); \
+        return 0;                                                                            \
+    }
+ANGLE(SIN, sin, f64)
+ANGLE(COS, cos, f64)
+ANGLE(TAN, tan, f64)
+ANGLE(SIN, sin, f32)
+ANGLE(COS, cos, f32)
+ANGLE(TAN, tan, f32)
+
+/* 1 for the three above: ANGLES_SIN is two arguments, any other ANGLES_op is one. */
+#define ANGLES_SIN _, 1
+#define ANGLES_COS _, 1
+#define ANGLES_TAN _, 1
+#define SECOND_(a, b, ...) b
+#define SECOND(...) SECOND_(__VA_ARGS__)
+#define UNARY(op, t, T, class, result) \
+    LEVEL_PASTE(UNARY, SECOND(ANGLES_##op, 0, _))(op, t, T, class, result)
+#define UNARY_1(op, t, T, class, result)
+#define UNARY_0(op, t, T, class, result)                                                   \
     static u32 op##_##t(void *to, const void *from, const void *b, const void *c, u32 n) { \
         result *d = __builtin_assume_aligned(to, 64);                                      \
         const t *a = from;                                                                 \

@@ -37,9 +37,27 @@
 #define JOIN_EIGHT(T, J, x) \
     J(T, J(T, J(T, x[0], x[4]), J(T, x[2], x[6])), J(T, J(T, x[1], x[5]), J(T, x[3], x[7])))
 
+/* The eight lanes of a whole leaf. gcc leaves the loop scalar for sums, 11 GB/s in L1: they are
+ * written as a vector, 130 GB/s. */
+#define LEAF_LOOP(T, J, q, x)                \
+    for (u32 l = 0; l < 8; l++) x[l] = q[l]; \
+    for (u32 r = 1; r < 8; r++)              \
+        for (u32 l = 0; l < 8; l++) x[l] = J(T, x[l], q[8 * r + l]);
+typedef u64 eight_u64 __attribute__((vector_size(64)));
+typedef f64 eight_f64 __attribute__((vector_size(64)));
+typedef f32 eight_f32 __attribute__((vector_size(32)));
+#define LEAF_VECTOR(T, J, q, x)              \
+    eight_##T fold, row;                     \
+    memcpy(&fold, q, sizeof fold);           \
+    for (u32 r = 1; r < 8; r++) {            \
+        memcpy(&row, q + 8 * r, sizeof row); \
+        fold = J(eight_##T, fold, row);      \
+    }                                        \
+    memcpy(x, &fold, sizeof fold);
+
 /* A lane folds positions l, l + 8, ... A position past the end is absent: the neutral element
  * leaves the other unchanged. */
-#define REDUCTION(name, T, J, neutral)                                                        \
+#define REDUCTION(name, T, J, neutral, LEAF)                                                  \
     static void leaves_##name(const void *s, const void *present, u32 n, i64 base, void *out, \
                               i64 *index) {                                                   \
         const T *p = s;                                                                       \
@@ -49,9 +67,7 @@
         for (u32 leaf = 0; leaf < whole; leaf++) {                                            \
             T x[8];                                                                           \
             const T *q = p + 64 * leaf;                                                       \
-            for (u32 l = 0; l < 8; l++) x[l] = q[l];                                          \
-            for (u32 r = 1; r < 8; r++)                                                       \
-                for (u32 l = 0; l < 8; l++) x[l] = J(T, x[l], q[8 * r + l]);                  \
+            LEAF(T, J, q, x)                                                                  \
             to[leaf] = JOIN_EIGHT(T, J, x);                                                   \
         }                                                                                     \
         if ((n & 63) == 0) return;                                                            \
@@ -65,6 +81,10 @@
         const T *p = in;                                                                      \
         T x[8];                                                                               \
         (void)in_index, (void)index;                                                          \
+        if (count == 8) {                                                                     \
+            *(T *)out = JOIN_EIGHT(T, J, p);                                                  \
+            return;                                                                           \
+        }                                                                                     \
         for (u32 l = 0; l < 8; l++) x[l] = l < count ? p[l] : (T)(neutral);                   \
         *(T *)out = JOIN_EIGHT(T, J, x);                                                      \
     }
@@ -90,20 +110,20 @@
 #define LEAST_u64 0
 #define MOST_u64 UINT64_MAX
 
-REDUCTION(sum_u64, u64, JOIN_ADD, 0)
-REDUCTION(prod_u64, u64, JOIN_MUL, 1)
-REDUCTION(sum_f32, f32, JOIN_ADD, -0.0f)
-REDUCTION(prod_f32, f32, JOIN_MUL, 1.0f)
-REDUCTION(sum_f64, f64, JOIN_ADD, -0.0)
-REDUCTION(prod_f64, f64, JOIN_MUL, 1.0)
-#define ORDERED(T, N)                         \
-    REDUCTION(min_##T, T, JOIN_MIN, MOST_##T) \
-    REDUCTION(max_##T, T, JOIN_MAX, LEAST_##T)
+REDUCTION(sum_u64, u64, JOIN_ADD, 0, LEAF_VECTOR)
+REDUCTION(prod_u64, u64, JOIN_MUL, 1, LEAF_VECTOR)
+REDUCTION(sum_f32, f32, JOIN_ADD, -0.0f, LEAF_VECTOR)
+REDUCTION(prod_f32, f32, JOIN_MUL, 1.0f, LEAF_VECTOR)
+REDUCTION(sum_f64, f64, JOIN_ADD, -0.0, LEAF_VECTOR)
+REDUCTION(prod_f64, f64, JOIN_MUL, 1.0, LEAF_VECTOR)
+#define ORDERED(T, N)                                    \
+    REDUCTION(min_##T, T, JOIN_MIN, MOST_##T, LEAF_LOOP) \
+    REDUCTION(max_##T, T, JOIN_MAX, LEAST_##T, LEAF_LOOP)
 NUMBER_TYPES(ORDERED)
 #define BOOL_AND(T, a, b) ((T)((a) & (b)))
 #define BOOL_OR(T, a, b) ((T)((a) | (b)))
-REDUCTION(min_bool, u8, BOOL_AND, 1)
-REDUCTION(max_bool, u8, BOOL_OR, 0)
+REDUCTION(min_bool, u8, BOOL_AND, 1, LEAF_LOOP)
+REDUCTION(max_bool, u8, BOOL_OR, 0, LEAF_LOOP)
 
 /* Whether a comes before b for argmin (argmax): NaN before all, then the order in which -0 is below
  * +0. */

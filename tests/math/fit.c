@@ -2,9 +2,11 @@
  * fit: prints the polynomial coefficients of kernels/elementary_inverse.h that no book gives:
  * interpolation at Chebyshev points in 400 bits, then the largest error over a dense grid with the
  * coefficients rounded to f64.
- * usage: fit erfc|erf [DEGREE]
- *   erfc  (1 + 2x) e^(x^2) erfc(x), x in [0.5, 27.5], in w = (x - 2.5) / (x + 3)
- *   erf   erf(x) / x - 1, x in [0, 0.5], in z = x^2 */
+ * usage: math_fit erfc|erf|exp|log [DEGREE]
+ *   erfc  (1 + 2x) e^(x^2) erfc(x), x in [0.5, 27.5], in w = (x - 2.5) / (x + 2)
+ *   erf   erf(x) / x - 1, x in [0, 0.5], in z = x^2
+ *   exp   (e^r - 1 - r) / r^2, |r| <= ln(2) / 2
+ *   log   (2 atanh(s) - 2s - 2/3 s^3) / s^5, s up to (sqrt 2 - 1) / (sqrt 2 + 1), in z = s^2 */
 #include <math.h>
 #include <mpfr.h>
 #include <stdio.h>
@@ -18,7 +20,7 @@
 static void erfc_scaled(mpfr_t to, const mpfr_t w) {
     mpfr_t x, t;
     mpfr_inits2(BITS, x, t, NULL);
-    mpfr_mul_ui(x, w, 3, NEAR); /* x = (2.5 + 3w) / (1 - w) */
+    mpfr_mul_ui(x, w, 2, NEAR); /* x = (2.5 + 2w) / (1 - w) */
     mpfr_add_d(x, x, 2.5, NEAR);
     mpfr_ui_sub(t, 1, w, NEAR);
     mpfr_div(x, x, t, NEAR);
@@ -40,6 +42,29 @@ static void erf_ratio(mpfr_t to, const mpfr_t z) {
     mpfr_div(to, to, x, NEAR);
     mpfr_sub_ui(to, to, 1, NEAR);
     mpfr_clear(x);
+}
+
+static void exp_rest(mpfr_t to, const mpfr_t r) {
+    mpfr_exp(to, r, NEAR);
+    mpfr_sub_ui(to, to, 1, NEAR);
+    mpfr_sub(to, to, r, NEAR);
+    mpfr_div(to, to, r, NEAR);
+    mpfr_div(to, to, r, NEAR);
+}
+
+static void log_rest(mpfr_t to, const mpfr_t z) {
+    mpfr_t s, t;
+    mpfr_inits2(BITS, s, t, NULL);
+    mpfr_sqrt(s, z, NEAR);
+    mpfr_atanh(to, s, NEAR);
+    mpfr_div(to, to, s, NEAR);
+    mpfr_sub_ui(to, to, 1, NEAR);
+    mpfr_div_ui(t, z, 3, NEAR);
+    mpfr_sub(to, to, t, NEAR);
+    mpfr_sqr(t, z, NEAR);
+    mpfr_div(to, to, t, NEAR);
+    mpfr_mul_ui(to, to, 2, NEAR);
+    mpfr_clears(s, t, NULL);
 }
 
 typedef void (*function)(mpfr_t to, const mpfr_t at);
@@ -71,12 +96,25 @@ static void fit(function f, double low, double high, int degree, mpfr_t *c) {
         }
 }
 
+static const struct {
+    const char *name;
+    function f;
+    int degree;
+    double low, high;
+} rows[] = {
+    {"erfc", erfc_scaled, 23, -2.0 / 2.5, 25.0 / 29.5},
+    {"erf", erf_ratio, 10, 1e-30, 0.2500001},
+    {"exp", exp_rest, 10, -0.34658, 0.34659},
+    {"log", log_rest, 7, 1e-30, 0.029438},
+};
+
 int main(int argc, char **argv) {
-    int erf = argc > 1 && strcmp(argv[1], "erf") == 0;
-    if (argc < 2 || (!erf && strcmp(argv[1], "erfc") != 0)) return 2;
-    int degree = argc > 2 ? atoi(argv[2]) : erf ? 10 : 21;
-    double low = erf ? 1e-30 : -2.0 / 3.5, high = erf ? 0.2500001 : 25.0 / 30.5, worst = 0;
-    function f = erf ? erf_ratio : erfc_scaled;
+    unsigned row = 0;
+    while (argc > 1 && row < 4 && strcmp(argv[1], rows[row].name) != 0) row++;
+    if (argc < 2 || row == 4) return 2;
+    int degree = argc > 2 ? atoi(argv[2]) : rows[row].degree;
+    double low = rows[row].low, high = rows[row].high, worst = 0;
+    function f = rows[row].f;
     if (degree < 1 || degree > DEGREE_MOST) return 2;
     mpfr_t c[DEGREE_MOST + 1], x, want, got, rest;
     mpfr_inits2(BITS, x, want, got, rest, NULL);

@@ -51,7 +51,7 @@ const function functions[] = {
      .ranges = {BITS, {-746, 710}, {-1, 1}, {-20, 20}, {-745.2, -708}}, NEAR(about_zero)},
     {ONE("exp2", EXP2, 0.9, mpfr_exp2, any),
      .ranges = {BITS, {-1075, 1024}, {-1, 1}, {-20, 20}, {-1075, -1020}}, NEAR(halves)},
-    {ONE("expm1", EXPM1, 0.9, mpfr_expm1, any),
+    {ONE("expm1", EXPM1, 0.95, mpfr_expm1, any),
      .ranges = {BITS, {-40, 710}, {-1, 1}, {-0.1, 0.1}, {-5, 5}}, NEAR(about_zero)},
     {ONE("log", LOG, 0.9, mpfr_log, positive),
      .ranges = {BITS, {0, 1e3}, {0.5, 2}, {0.99, 1.01}, {0, 1e300}}, NEAR(about_one)},

@@ -6,7 +6,7 @@
 
 #include "kernels.h"
 
-#define REFERENCE_BITS 200
+#define REFERENCE_BITS 128
 #define RANGES_MOST 6u
 
 typedef int (*reference_one)(mpfr_t to, const mpfr_t x, mpfr_rnd_t mode);
