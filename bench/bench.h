@@ -61,6 +61,27 @@ static inline f64 bench_row(const char *section, const char *name, f64 *ns, u32 
     return median;
 }
 
+static inline f64 bench_least(const f64 *ns, u32 n) {
+    f64 least = ns[0];
+    for (u32 k = 1; k < n; k++) least = ns[k] < least ? ns[k] : least;
+    return least;
+}
+
+/* A row whose one figure is the best of many rounds, in turn with the floor's: for short loops on a
+ * machine that others use. floor 0: this is a floor. bar: as bench_row's. */
+static inline void bench_best(const char *section, const char *name, const char *side, f64 best,
+                              const char *unit, f64 floor, f64 bar) {
+    printf("%s\t%s, %s\t\t%.4g\t\t%s\t", section, name, side, best, unit);
+    if (floor > 0) printf("%.3g", best / floor);
+    printf("\t");
+    if (bar > 0)
+        printf("%.3g\t%s", bar, best <= bar * floor ? "ok" : "MISSED");
+    else
+        printf("\t");
+    printf("\t\n");
+    fflush(stdout);
+}
+
 static inline void *bench_memory(u64 bytes) {
     u64 align = 2u << 20;
     void *p = aligned_alloc(align, ALIGN_UP(bytes, align));
