@@ -137,17 +137,16 @@ u32 *writers(const back *b, u8 mode) {
 static bool modes_spread(back *b) {
     ASSERT(b->passes_done == BACK_NODES);
     u32 *w = writers(b, 0);
-    if (w == NULL) return false;
+    bool *named = ARENA_ARRAY(b->memory, bool, b->pages_count + 1u);
+    if (w == NULL || named == NULL) return false;
+    for (u32 p = 1; p < b->g->page_count; p++) named[b->page_of[p]] = true;
     for (u32 k = b->nodes_count; k > 0; k--) {
         const image_node *n = &b->nodes[k - 1];
         u8 modes = n->flags & (NODE_IN_FIRST | NODE_IN_EPOCH0 | NODE_IN_LATER);
         for (u32 r = 0; r < n->read_count; r++) {
             u32 page = b->reads[n->read_at + r].page;
             if ((b->pages[page].flags & PAGE_HIDDEN) == 0 || w[page] == 0) continue;
-            bool named = false;
-            for (u32 p = 1; p < b->g->page_count && b->pages[page].position != 0 && !named; p++)
-                named = b->page_of[p] == page;
-            if (!named) b->nodes[w[page] - 1].flags |= modes;
+            if (!named[page]) b->nodes[w[page] - 1].flags |= modes;
         }
     }
     return true;

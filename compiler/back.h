@@ -14,14 +14,23 @@ typedef struct {
     bool uniform;
     u32 last; /* last instruction that uses it */
 } back_value;
+/* What a hidden page holds; equal ones are one page. */
 typedef struct {
-    u32 expr, guard, extra; /* what the hidden page holds */
-    u8 kind;
+    u32 kind; /* 0: offsets of a gather; 1 + ir_reduction: of a reduction */
+    u32 expr, guard, present;
+    u32 shape, outer;
     u32 page;
 } back_hidden;
 typedef struct {
     u32 expr, guard, value, stamp;
 } back_memo;
+typedef struct back_slots back_slots;
+/* What a nested node must give back: the node in hand. */
+typedef struct {
+    back_value *values;
+    u32 value_count, value_capacity, stamp, axes;
+    u64 dims[AXES_MAX];
+} back_kept;
 /* Pages that fusion made needless: nothing reads them but their own node, nobody outside may. */
 typedef struct {
     plan_fused *fused;
@@ -53,6 +62,13 @@ typedef struct back {
     const source_file *last_file;
     back_hidden *hidden;
     u32 hidden_count, hidden_capacity;
+    u32 *hidden_table, hidden_table_capacity; /* hash table of rows + 1 */
+    u32 *shape_table, shape_table_capacity;
+    back_slots *slots;                      /* of the node that ends */
+    u32 *read_last, read_last_capacity;     /* of each page: its last row of reads, + 1 */
+    u32 *read_before, read_before_capacity; /* of each read: the one of that page before, + 1 */
+    back_value *spare;                      /* room for the values of the next node */
+    u32 spare_capacity;
     /* the node in hand */
     back_value *values;
     u32 value_count, value_capacity;
@@ -123,6 +139,12 @@ u32 back_position(back *b, u32 place);
 u32 map_node(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, u32 page, u8 flags);
 void node_begin(back *b, const u64 *dims, u32 axes);
 u32 node_end(back *b, image_node n);
+/* Puts the node in hand aside, so that another can be built; node_resume goes on with it. */
+back_kept node_suspend(back *b);
+void node_resume(back *b, const back_kept *k);
+/* The page of an equal row, or 0. */
+u32 hidden_find(const back *b, const back_hidden *h);
+void hidden_add(back *b, back_hidden h);
 u32 substitute(back *b, u32 expr, const u32 *map, const u64 *extents);
 /* back_lower.c */
 u32 lower_value(back *b, u32 expr, u32 guard);

@@ -123,28 +123,22 @@ static u32 gather_read(back *b, u32 expr, u32 guard) {
     u64 lanes = 1;
     for (u32 a = 0; a < p->rank; a++) lanes *= p->dims[a];
     u8 type = lanes < (u64)1 << 31 ? TYPE_I32 : TYPE_I64;
-    u32 page = 0, dims_shape = back_shape(b, b->dims, b->axes);
-    for (u32 k = 0; k < b->hidden_count && page == 0; k++) {
-        const back_hidden *h = &b->hidden[k];
-        if (h->kind == 1 && h->expr == expr && h->guard == guard && h->extra == dims_shape)
-            page = h->page;
-    }
+    u32 page, dims_shape = back_shape(b, b->dims, b->axes);
+    back_hidden same = {.expr = expr, .guard = guard, .shape = dims_shape};
+    page = hidden_find(b, &same);
     if (page == 0) {
-        back_value *values = b->values;
         page = back_page(b, "offsets", type, b->dims, b->axes, PAGE_HIDDEN | PAGE_OFFSETS,
                          back_position(b, e.position));
         b->pages[page].of = read_page(b, &e);
-        u32 was_value_count = b->value_count, was_capacity = b->value_capacity,
-            was_stamp = b->stamp;
-        b->values = NULL, b->value_count = b->value_capacity = 0;
-        b->stamp = ++b->stamp_last;
+        back_kept kept = node_suspend(b);
+        node_begin(b, kept.dims, kept.axes);
         u32 v = offset_value(b, &e, guard, type == TYPE_I32);
         value_add(b, (image_instruction){.op = IN_STORE, .type = type, .imm = page}, v, VALUE_NONE,
                   VALUE_NONE, false);
         node_end(b, (image_node){.kind = NODE_MAP, .shape = dims_shape});
-        b->values = values, b->value_count = was_value_count, b->value_capacity = was_capacity,
-        b->stamp = was_stamp;
-        BACK_ADD(b, hidden, (back_hidden){expr, guard, dims_shape, 1, page});
+        node_resume(b, &kept);
+        same.page = page;
+        hidden_add(b, same);
     }
     u32 offset = b->axes == 0
                      ? value_add(b, (image_instruction){.op = IN_LANE, .type = type, .imm = page},

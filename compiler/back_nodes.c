@@ -26,13 +26,83 @@ u32 back_string(back *b, const char *text, size_t bytes) {
     return at;
 }
 
+static u64 mix(u64 h, u64 x) {
+    h = (h ^ x) * 0x9E3779B97F4A7C15u;
+    return h ^ h >> 29;
+}
+
+/* Room in a hash table of rows for one more; false where memory is short. Grown tables are empty:
+ * *fresh says so. */
+static bool table_room(back *b, u32 **table, u32 *capacity, u32 rows, bool *fresh) {
+    ASSERT((*capacity & (*capacity - 1)) == 0);
+    *fresh = (rows + 1) * 2 > *capacity;
+    if (!*fresh) return true;
+    u32 more = *capacity == 0 ? 64 : *capacity * 2;
+    u32 *grown = ARENA_ARRAY(b->memory, u32, more);
+    if (grown == NULL) {
+        b->out_of_memory = true;
+        return false;
+    }
+    *table = grown, *capacity = more;
+    return true;
+}
+
+static void table_put(u32 *table, u32 capacity, u64 hash, u32 row) {
+    u64 at = hash & (capacity - 1);
+    while (table[at] != 0) at = (at + 1) & (capacity - 1);
+    table[at] = row + 1;
+}
+
+static u64 shape_hash(const image_shape *s) {
+    u64 h = s->axis_count;
+    for (u32 d = 0; d < AXES_MAX; d++) h = mix(h, s->dims[d]);
+    return h;
+}
+
 u32 back_shape(back *b, const u64 *dims, u32 axes) {
     ASSERT(axes <= AXES_MAX);
     image_shape s = {.axis_count = axes, .lanes = 1};
+    bool fresh;
     for (u32 d = 0; d < AXES_MAX; d++) s.dims[d] = d < axes ? dims[d] : 1, s.lanes *= s.dims[d];
-    for (u32 k = 0; k < b->shapes_count; k++)
-        if (memcmp(&b->shapes[k], &s, sizeof s) == 0) return k;
+    if (!table_room(b, &b->shape_table, &b->shape_table_capacity, b->shapes_count, &fresh))
+        return 0;
+    u32 mask = b->shape_table_capacity - 1;
+    for (u32 k = 0; fresh && k < b->shapes_count; k++)
+        table_put(b->shape_table, mask + 1, shape_hash(&b->shapes[k]), k);
+    for (u64 at = shape_hash(&s) & mask; b->shape_table[at] != 0; at = (at + 1) & mask)
+        if (memcmp(&b->shapes[b->shape_table[at] - 1], &s, sizeof s) == 0)
+            return b->shape_table[at] - 1;
+    table_put(b->shape_table, mask + 1, shape_hash(&s), b->shapes_count);
     return BACK_ADD(b, shapes, s);
+}
+
+static u64 hidden_hash(const back_hidden *h) {
+    return mix(mix(mix(h->kind, h->expr | (u64)h->guard << 32), h->present | (u64)h->shape << 32),
+               h->outer);
+}
+
+u32 hidden_find(const back *b, const back_hidden *h) {
+    u32 mask = b->hidden_table_capacity - 1;
+    ASSERT(h->expr < b->g->expr_count);
+    if (b->hidden_table_capacity == 0) return 0;
+    for (u64 at = hidden_hash(h) & mask; b->hidden_table[at] != 0; at = (at + 1) & mask) {
+        const back_hidden *k = &b->hidden[b->hidden_table[at] - 1];
+        bool same = k->kind == h->kind && k->expr == h->expr && k->guard == h->guard &&
+                    k->present == h->present && k->shape == h->shape && k->outer == h->outer;
+        if (same) return k->page;
+    }
+    return 0;
+}
+
+void hidden_add(back *b, back_hidden h) {
+    bool fresh;
+    ASSERT(h.page != 0 || b->out_of_memory || b->too_many_axes);
+    if (!table_room(b, &b->hidden_table, &b->hidden_table_capacity, b->hidden_count, &fresh))
+        return;
+    for (u32 k = 0; fresh && k < b->hidden_count; k++)
+        table_put(b->hidden_table, b->hidden_table_capacity, hidden_hash(&b->hidden[k]), k);
+    table_put(b->hidden_table, b->hidden_table_capacity, hidden_hash(&h), b->hidden_count);
+    BACK_ADD(b, hidden, h);
 }
 
 u32 back_position(back *b, u32 place) {
@@ -158,15 +228,27 @@ void node_begin(back *b, const u64 *dims, u32 axes) {
     memcpy(kept, dims, axes * sizeof(u64));
     memcpy(b->dims, kept, sizeof kept);
     b->axes = axes;
-    b->values = NULL, b->value_count = b->value_capacity = 0;
+    b->values = b->spare, b->value_count = 0, b->value_capacity = b->spare_capacity;
+    b->spare = NULL, b->spare_capacity = 0;
     b->stamp = ++b->stamp_last;
 }
 
+/* A footprint of the node that ends, once. Every affine row is read by one value. */
 static void read_add(back *b, u32 first, u32 node, u32 page, u32 kind, u32 arg) {
     ASSERT(first <= b->reads_count && kind < READ_KIND_COUNT);
     ASSERT(b->out_of_memory || (page != 0 && page < b->pages_count));
-    for (u32 k = first; k < b->reads_count; k++)
-        if (b->reads[k].page == page && b->reads[k].kind == kind && b->reads[k].arg == arg) return;
+    if (!arena_grow(b->memory, (void **)&b->read_last, &b->read_last_capacity, page + 1, 4) ||
+        !arena_grow(b->memory, (void **)&b->read_before, &b->read_before_capacity,
+                    b->reads_count + 1, 4)) {
+        b->out_of_memory = true;
+        return;
+    }
+    u32 last = b->read_last[page];
+    if (last > b->reads_count || last <= first || b->reads[last - 1].page != page) last = 0;
+    for (u32 at = last; at != 0 && kind != READ_AFFINE; at = b->read_before[at - 1])
+        if (b->reads[at - 1].kind == kind && b->reads[at - 1].arg == arg) return;
+    b->read_before[b->reads_count] = last;
+    b->read_last[page] = b->reads_count + 1;
     BACK_ADD(b, reads, (image_read){node, page, kind, arg});
 }
 
@@ -182,13 +264,14 @@ static void read_of(back *b, u32 first, u32 node, const back_value *v) {
     }
 }
 
-typedef struct {
+struct back_slots {
     u16 free_slots[SLOTS_MAX];
     u32 free_count, tile_slots, uniform_slots;
     u16 *slot; /* of each value */
-} slot_state;
+    u32 slot_capacity;
+};
 
-static u16 slot_take(slot_state *s, bool uniform) {
+static u16 slot_take(back_slots *s, bool uniform) {
     ASSERT(s->free_count <= SLOTS_MAX && s->tile_slots < SLOTS_MAX && s->uniform_slots < SLOTS_MAX);
     if (uniform) return (u16)(SLOT_UNIFORM | s->uniform_slots++);
     if (s->free_count != 0) return s->free_slots[--s->free_count];
@@ -200,7 +283,7 @@ static bool has_result(const image_instruction *r) {
     return r->op != IN_STORE && r->op != IN_FEED;
 }
 
-static void emit_value(back *b, slot_state *s, u32 v) {
+static void emit_value(back *b, back_slots *s, u32 v) {
     ASSERT(v < b->value_count);
     back_value *x = &b->values[v];
     image_instruction r = x->row;
@@ -219,14 +302,24 @@ static void emit_value(back *b, slot_state *s, u32 v) {
     if (has_result(&r) && !x->uniform && x->last == v) s->free_slots[s->free_count++] = r.dst;
 }
 
+static back_slots *slots_empty(back *b) {
+    if (b->slots == NULL) b->slots = arena_take(b->memory, sizeof *b->slots, 8);
+    back_slots *s = b->slots;
+    if (s == NULL || !arena_grow(b->memory, (void **)&s->slot, &s->slot_capacity,
+                                 b->value_count + 1u, sizeof(u16))) {
+        b->out_of_memory = true;
+        return NULL;
+    }
+    s->free_count = s->tile_slots = s->uniform_slots = 0;
+    ASSERT(s->slot_capacity > b->value_count);
+    return s;
+}
+
 u32 node_end(back *b, image_node n) {
     ASSERT(n.kind < NODE_KIND_COUNT && n.shape < b->shapes_count);
-    slot_state *s = arena_take(b->memory, sizeof *s, 8);
     u32 first = b->reads_count, node = b->nodes_count;
-    if (s == NULL || (s->slot = ARENA_ARRAY(b->memory, u16, b->value_count + 1u)) == NULL) {
-        b->out_of_memory = true;
-        return 0;
-    }
+    back_slots *s = slots_empty(b);
+    if (s == NULL) return 0;
     for (u32 v = 0; v < b->value_count; v++) {
         u32 in[3] = {b->values[v].a, b->values[v].b, b->values[v].c};
         b->values[v].last = v;
@@ -254,17 +347,31 @@ u32 node_end(back *b, image_node n) {
     if (n.kind != NODE_MAP && n.present != 0) read_add(b, first, node, n.present, READ_ELEMENT, 0);
     if (n.kind == NODE_KEYED) read_add(b, first, node, n.group, READ_GROUP, 0);
     n.read_at = first, n.read_count = b->reads_count - first;
+    if (b->value_capacity > b->spare_capacity)
+        b->spare = b->values, b->spare_capacity = b->value_capacity;
+    b->values = NULL, b->value_count = b->value_capacity = 0;
     BACK_ADD(b, definitions, b->node_definition);
     return BACK_ADD(b, nodes, n);
 }
 
+back_kept node_suspend(back *b) {
+    back_kept k = {b->values, b->value_count, b->value_capacity, b->stamp, b->axes, {0}};
+    ASSERT(b->axes <= AXES_MAX);
+    memcpy(k.dims, b->dims, sizeof k.dims);
+    b->values = NULL, b->value_count = b->value_capacity = 0;
+    return k;
+}
+
+void node_resume(back *b, const back_kept *k) {
+    ASSERT(b->value_count == 0 || b->out_of_memory);
+    b->values = k->values, b->value_count = k->value_count, b->value_capacity = k->value_capacity;
+    b->stamp = k->stamp, b->axes = k->axes;
+    memcpy(b->dims, k->dims, sizeof b->dims);
+}
+
 u32 map_node(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, u32 page, u8 flags) {
     ASSERT(b->out_of_memory || (page != 0 && page < b->pages_count));
-    back_value *values = b->values;
-    u32 was_count = b->value_count, was_capacity = b->value_capacity, was_stamp = b->stamp,
-        was_axes = b->axes;
-    u64 was_dims[AXES_MAX];
-    memcpy(was_dims, b->dims, sizeof was_dims);
+    back_kept kept = node_suspend(b);
     node_begin(b, dims, axes);
     u32 v = lower_value(b, expr, guard);
     value_add(b, (image_instruction){.op = IN_STORE, .type = b->pages[page].type, .imm = page}, v,
@@ -273,8 +380,6 @@ u32 map_node(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, u32 page, 
                                         .flags = flags,
                                         .shape = back_shape(b, b->dims, axes),
                                         .position = b->pages[page].position});
-    memcpy(b->dims, was_dims, sizeof was_dims);
-    b->values = values, b->value_count = was_count, b->value_capacity = was_capacity,
-    b->stamp = was_stamp, b->axes = was_axes;
+    node_resume(b, &kept);
     return node;
 }

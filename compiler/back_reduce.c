@@ -201,13 +201,18 @@ static u32 split(back *b, u8 reduction, u32 element, u32 present, u32 guard, con
                  u32 count) {
     ASSERT(b->g->exprs[element].type < TYPE_COUNT && count >= 1);
     u32 mask = b->g->exprs[element].vars | (present != 0 ? b->g->exprs[present].vars : 0),
-        map[32] = {0}, axes = 0, page = 0;
+        map[32] = {0}, axes = 0;
     for (u32 k = 0; k < count; k++) mask &= ~(1u << loops[k].var);
     if (!b->g->exprs[element].can_fault) guard = 0;
     if (guard != 0 && (b->g->exprs[guard].vars & ~((b->axes == 32 ? 0 : 1u << b->axes) - 1u)) != 0)
         guard = 0;
     if (guard != 0) mask |= b->g->exprs[guard].vars;
     u64 dims[AXES_MAX + 32], extents[32] = {0};
+    if ((u32)__builtin_popcount(mask) + count > AXES_MAX) {
+        b->too_many_axes = true;
+        return value_add(b, (image_instruction){.op = IN_CONST, .type = TYPE_BOOL}, VALUE_NONE,
+                         VALUE_NONE, VALUE_NONE, true);
+    }
     for (u32 d = 0; d < b->axes; d++) {
         if ((mask >> d & 1) == 0) continue;
         map[d] = ir_index(b->g, axes);
@@ -221,35 +226,20 @@ static u32 split(back *b, u8 reduction, u32 element, u32 present, u32 guard, con
         extents[axes] = dims[axes] = loops[k].extent;
         axes++;
     }
-    if (axes > AXES_MAX) {
-        b->too_many_axes = true;
-        axes = AXES_MAX;
-    }
+    ASSERT(axes <= AXES_MAX);
     u32 e = substitute(b, element, map, extents),
         p = present != 0 ? substitute(b, present, map, extents) : 0;
     u32 g = guard != 0 ? substitute(b, guard, guard_map, extents) : 0,
         shape = back_shape(b, dims, axes);
-    for (u32 k = 0; k < b->hidden_count && page == 0; k++) {
-        const back_hidden *h = &b->hidden[k];
-        if (h->kind == 10 + reduction && h->expr == e && h->guard == g &&
-            h->extra == (p ^ shape << 12 ^ outer << 28))
-            page = h->page;
+    back_hidden same = {1u + reduction, e, g, p, shape, outer, 0};
+    same.page = hidden_find(b, &same);
+    if (same.page == 0) {
+        back_kept kept = node_suspend(b);
+        same.page = reduce_node(b, reduction, e, p, g, dims, outer, axes);
+        node_resume(b, &kept);
+        hidden_add(b, same);
     }
-    if (page == 0) {
-        back_value *values = b->values;
-        u32 was_count = b->value_count, was_capacity = b->value_capacity, was_stamp = b->stamp,
-            was_axes = b->axes;
-        u64 was_dims[AXES_MAX];
-        memcpy(was_dims, b->dims, sizeof was_dims);
-        b->values = NULL, b->value_count = b->value_capacity = 0;
-        page = reduce_node(b, reduction, e, p, g, dims, outer, axes);
-        memcpy(b->dims, was_dims, sizeof was_dims);
-        b->values = values, b->value_count = was_count, b->value_capacity = was_capacity,
-        b->stamp = was_stamp, b->axes = was_axes;
-        BACK_ADD(b, hidden,
-                 (back_hidden){e, g, p ^ shape << 12 ^ outer << 28, (u8)(10 + reduction), page});
-    }
-    return value_page(b, page, mask, dims, outer);
+    return value_page(b, same.page, mask, dims, outer);
 }
 
 u32 lower_reduction(back *b, u32 expr, u32 guard) {

@@ -153,12 +153,7 @@ static void bind_shape(front *f, u32 inside, const ast_parameter *p, u32 page) {
         u32 expr = f->tree->lists[p->shape_at + k];
         if (f->tree->kind[expr] != AST_NAME) continue;
         u32 name = f->tree->a[expr];
-        bool known = false;
-        for (u32 row = f->symbol_count; row > 1 && !known; row--) {
-            if (f->symbols[row - 1].scope != inside) continue;
-            known = f->symbols[row - 1].name == name && !f->symbols[row - 1].of_function;
-        }
-        if (known) continue;
+        if (names_here(f, inside, name, false) != 0) continue;
         symbol_add(f, (symbol){.kind = SYMBOL_PARAM,
                                .name = name,
                                .scope = inside,

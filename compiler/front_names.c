@@ -26,7 +26,7 @@ static bool table_grow(front *f) {
     return true;
 }
 
-static u32 find_here(const front *f, u32 scope_row, u32 name, bool of_function) {
+u32 names_here(const front *f, u32 scope_row, u32 name, bool of_function) {
     ASSERT((f->symbol_table_capacity & (f->symbol_table_capacity - 1)) == 0);
     ASSERT(f->symbol_count * 2 <= f->symbol_table_capacity + 2);
     if (f->symbol_table_capacity == 0) return 0;
@@ -43,7 +43,7 @@ static u32 find_here(const front *f, u32 scope_row, u32 name, bool of_function) 
 symbol *symbol_add(front *f, symbol s) {
     ASSERT(s.kind != SYMBOL_NONE && s.scope != 0 && s.scope < f->scope_count);
     static _Thread_local symbol none;
-    u32 other = find_here(f, s.scope, s.name, s.of_function);
+    u32 other = names_here(f, s.scope, s.name, s.of_function);
     none = s;
     if (other != 0) {
         diag_row *d = diag_add(f->diags, DIAG_DUPLICATE, s.place, "`%s` is defined twice",
@@ -86,12 +86,12 @@ u32 names_find(front *f, u32 scope_row, u32 name, bool of_function) {
     bool inside = false;
     for (u32 at = scope_row; at != 0; at = f->scopes[at].parent) {
         const scope *s = &f->scopes[at];
-        u32 row = find_here(f, at, name, of_function);
+        u32 row = names_here(f, at, name, of_function);
         bool hidden = inside && row != 0 &&
                       (f->symbols[row].kind == SYMBOL_PAGE || f->symbols[row].kind == SYMBOL_USE);
         if (row != 0 && !hidden) return row;
         for (u32 k = 0; k < s->import_count && row == 0; k++) {
-            row = find_here(f, f->imports[s->import_at + k], name, of_function);
+            row = names_here(f, f->imports[s->import_at + k], name, of_function);
             if (row != 0 && f->symbols[row].kind != SYMBOL_PAGE) return row;
             row = 0;
         }
@@ -113,6 +113,8 @@ static const char *nearest(front *f, u32 scope_row, u32 name, bool of_function) 
         "topk",   "quantile",  "median",   "rand_u32", "uniform", "normal"};
     const char *best = NULL;
     const char *wanted = ast_text(f->tree, name);
+    u32 kept = f->diags->error_max == 0 ? 20 : f->diags->error_max;
+    if (f->diags->error_count >= kept) return NULL; /* nobody will read it */
     if (of_function) best = diag_nearest(wanted, functions, ARRAY_COUNT(functions));
     for (u32 k = f->local_count; best == NULL && !of_function && k > f->local_base; k--) {
         const char *known = ast_text(f->tree, f->locals[k - 1].name);
@@ -134,7 +136,7 @@ static const char *nearest(front *f, u32 scope_row, u32 name, bool of_function) 
 static bool page_outside(const front *f, u32 scope_row, u32 name) {
     ASSERT(scope_row < f->scope_count);
     for (u32 k = scope_row; k != 0; k = f->scopes[k].parent) {
-        u32 row = find_here(f, k, name, false);
+        u32 row = names_here(f, k, name, false);
         if (row != 0 && f->symbols[row].kind == SYMBOL_PAGE) return true;
     }
     return false;
@@ -193,7 +195,7 @@ u32 names_member(front *f, u32 scope_row, u32 left, u32 right, bool of_function,
     }
     if (f->scopes[s->target].failed) return 0;
     if (s->kind == SYMBOL_USE && f->fn_depth != 0) return not_visible(f, left, place, "a function");
-    u32 member = find_here(f, s->target, right, of_function);
+    u32 member = names_here(f, s->target, right, of_function);
     if (member != 0 && !(s->kind == SYMBOL_MODULE && f->symbols[member].kind == SYMBOL_PAGE))
         return member;
     diag_row *d =

@@ -182,6 +182,8 @@ typedef struct {
 /* front_names.c */
 bool names_collect(front *f);
 u32 names_find(front *f, u32 scope_row, u32 name, bool of_function);
+/* In that scope alone. */
+u32 names_here(const front *f, u32 scope_row, u32 name, bool of_function);
 /* The symbol, or 0 after an error that proposes a near name. */
 u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place);
 /* o.y or m.x: the symbol behind a member, or 0 after an error. */
