@@ -7,6 +7,15 @@
 
 #include <stdlib.h>
 
+/* Its loops stand in a frame of their own: the callers recurse. */
+static __attribute__((noinline)) u32 reduce_again(back *b, const ir_expr *e, u32 element,
+                                                  u32 filter) {
+    ir_loop loops[32];
+    ASSERT(e->kind == IR_REDUCE && e->count <= 32);
+    memcpy(loops, b->g->loops + e->at, e->count * sizeof(ir_loop));
+    return ir_reduce(b->g, (u8)e->op, element, filter, loops, e->count, e->position);
+}
+
 /* expr as epoch 0 or a later epoch sees it: init takes one side. */
 static u32 resolve(back *b, u32 expr, bool later, u32 *memo) {
     ASSERT(expr < b->front_rows);
@@ -30,9 +39,7 @@ static u32 resolve(back *b, u32 expr, bool later, u32 *memo) {
             u8 type = e.op == OP_CONVERT ? e.type : b->g->exprs[e.op == OP_SELECT ? y : x].type;
             to = ir_op(b->g, e.op, type, x, y, z, e.position);
         } else if (!same && e.kind == IR_REDUCE) {
-            ir_loop loops[32];
-            memcpy(loops, b->g->loops + e.at, e.count * sizeof(ir_loop));
-            to = ir_reduce(b->g, (u8)e.op, x, y, loops, e.count, e.position);
+            to = reduce_again(b, &e, x, y);
         } else if (!same) {
             to = e.kind == IR_ANDAND ? ir_andand(b->g, x, y) : ir_oror(b->g, x, y);
         }
@@ -311,6 +318,19 @@ static void others_add(back *b) {
     for (u32 k = 0; k < g->export_count; k++) BACK_ADD(b, exports, b->page_of[g->exports[k]]);
 }
 
+/* The first page that needs more than a program or a domain may have. */
+static mmsb_status limit_tell(back *b) {
+    const ir_page *p = &b->g->pages[b->limit_page];
+    ASSERT(b->too_large || b->too_many_axes);
+    diag_row *d = diag_add(b->g->diags, DIAG_LIMIT, b->g->places[p->place].at,
+                           b->too_large ? "the expression of `%s` is too large"
+                                        : "a reduction in `%s` spans more than %u indices with "
+                                          "those around it",
+                           p->name, AXES_MAX);
+    diag_help(b->g->diags, d, "name parts of it as pages of their own");
+    return MMSB_WRONG;
+}
+
 mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, back_report *report,
                        message *m) {
     ASSERT(g->diags->error_count == 0);
@@ -319,10 +339,12 @@ mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, bac
     if (b == NULL) return MMSB_OUT_OF_SPACE;
     *report = (back_report){0};
     *b = (back){.g = g, .memory = memory, .report = report, .memo_mask = 0xffff, .stamp_last = 1};
+    while (b->memo_mask < g->expr_count && b->memo_mask < 0x3fffff)
+        b->memo_mask = b->memo_mask * 2 + 1;
     b->page_of = ARENA_ARRAY(memory, u32, 3u * room),
     b->prev_of = ARENA_ARRAY(memory, u32, 3u * room);
     b->position_of = ARENA_ARRAY(memory, u32, g->place_count + 1u),
-    b->memo = ARENA_ARRAY(memory, back_memo, 65536);
+    b->memo = ARENA_ARRAY(memory, back_memo, b->memo_mask + 1u);
     if (b->page_of == NULL || b->prev_of == NULL || b->position_of == NULL || b->memo == NULL ||
         !keyed_prepare(b))
         return MMSB_OUT_OF_SPACE;
@@ -335,14 +357,11 @@ mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, bac
     b->passes_done = BACK_PAGES, b->front_rows = g->expr_count;
     u32 *memo0 = ARENA_ARRAY(memory, u32, exprs), *memo1 = ARENA_ARRAY(memory, u32, exprs);
     if (memo0 == NULL || memo1 == NULL) return MMSB_OUT_OF_SPACE;
-    for (u32 k = 1; k < g->page_count && !b->out_of_memory; k++) page_nodes(b, k, memo0, memo1);
-    if (b->too_many_axes || b->too_large)
-        return message_set(m, MMSB_WRONG,
-                           b->too_large
-                               ? "a page's expression is too large: name parts of it as pages"
-                               : "a reduction inside reductions spans more than %u indices: "
-                                 "name the inner one as a page",
-                           AXES_MAX);
+    for (u32 k = 1; k < g->page_count && !b->out_of_memory && b->limit_page == 0; k++) {
+        page_nodes(b, k, memo0, memo1);
+        if (b->too_many_axes || b->too_large) b->limit_page = k;
+    }
+    if (b->limit_page != 0) return limit_tell(b);
     b->passes_done = BACK_NODES;
     if (b->out_of_memory || !modes_spread(b)) return MMSB_OUT_OF_SPACE;
     b->passes_done = BACK_MODES;

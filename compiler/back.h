@@ -57,11 +57,13 @@ typedef struct back {
     back_report *report;
     u32 epoch_page, node_definition;
     bool too_many_axes, too_large;
+    u32 limit_page; /* the ir page that set one of them, 0: none */
     u32 stamp_last, sub_last;
     const char *last_page;
     const source_file *last_file;
     back_hidden *hidden;
     u32 hidden_count, hidden_capacity;
+    u32 *walk, walk_capacity, *walk_seen, walk_seen_capacity, walk_last;
     u32 *hidden_table, hidden_table_capacity; /* hash table of rows + 1 */
     u32 *shape_table, shape_table_capacity;
     back_slots *slots;                      /* of the node that ends */

@@ -57,7 +57,8 @@ static u32 read_page(back *b, const ir_expr *e) {
 }
 
 /* Every index affine: one row, or the same lane. */
-static u32 affine_read(back *b, const ir_expr *e, const ir_affine *f, u32 guard) {
+static __attribute__((noinline)) u32 affine_read(back *b, const ir_expr *e, const ir_affine *f,
+                                                 u32 guard) {
     ASSERT(e->kind == IR_READ && e->count == b->g->pages[e->page].rank);
     const ir_page *p = &b->g->pages[e->page];
     bool same = p->rank == b->axes, checked = false;
@@ -116,7 +117,7 @@ static u32 offset_value(back *b, const ir_expr *e, u32 guard, bool narrow) {
 }
 
 /* A read through indices: a hidden page of offsets over this domain, then a gather. */
-static u32 gather_read(back *b, u32 expr, u32 guard) {
+static __attribute__((noinline)) u32 gather_read(back *b, u32 expr, u32 guard) {
     ASSERT(b->g->exprs[expr].kind == IR_READ);
     ir_expr e = b->g->exprs[expr];
     const ir_page *p = &b->g->pages[e.page];
@@ -150,7 +151,7 @@ static u32 gather_read(back *b, u32 expr, u32 guard) {
                      offset, VALUE_NONE, VALUE_NONE, false);
 }
 
-static u32 lower_read(back *b, u32 expr, u32 guard) {
+static __attribute__((noinline)) u32 lower_read(back *b, u32 expr, u32 guard) {
     ASSERT(b->g->exprs[expr].kind == IR_READ);
     ir_expr e = b->g->exprs[expr];
     ir_affine f[PAGE_AXES_MAX];

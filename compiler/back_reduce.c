@@ -98,20 +98,34 @@ static u32 unrolled(back *b, u8 kind, u32 element, const ir_loop *loops, u32 cou
     return join_op(b, kind, type, left, right);
 }
 
-static u64 largest_read(const back *b, u32 expr) {
-    ASSERT(expr < b->g->expr_count);
-    const ir_expr *e = &b->g->exprs[expr];
+/* Lanes of the largest page that an expression reads. Equal parts are visited once. */
+static u64 largest_read(back *b, u32 expr) {
     u64 most = 1;
-    if (expr == 0) return 1;
-    if (e->kind == IR_READ) {
-        const ir_page *p = &b->g->pages[e->page];
-        u64 lanes = 1;
-        for (u32 a = 0; a < p->rank; a++) lanes *= p->dims[a];
-        return lanes;
+    u32 count = 0, now = ++b->walk_last;
+    ASSERT(expr < b->g->expr_count);
+    if (!arena_grow(b->memory, (void **)&b->walk_seen, &b->walk_seen_capacity, b->g->expr_count,
+                    sizeof(u32)) ||
+        !arena_grow(b->memory, (void **)&b->walk, &b->walk_capacity, 4, sizeof(u32))) {
+        b->out_of_memory = true;
+        return most;
     }
-    u32 below[3] = {e->a, e->b, e->c};
-    for (u32 k = 0; k < 3 && e->kind != IR_CONST; k++)
-        most = u64_max(most, largest_read(b, below[k]));
+    b->walk[count++] = expr;
+    while (count > 0) {
+        u32 row = b->walk[--count];
+        const ir_expr *e = &b->g->exprs[row];
+        if (row == 0 || b->walk_seen[row] == now) continue;
+        b->walk_seen[row] = now;
+        u64 lanes = 1;
+        const ir_page *p = &b->g->pages[e->page];
+        for (u32 a = 0; e->kind == IR_READ && a < p->rank; a++) lanes *= p->dims[a];
+        most = u64_max(most, lanes);
+        if (e->kind == IR_READ || e->kind == IR_CONST) continue;
+        if (!arena_grow(b->memory, (void **)&b->walk, &b->walk_capacity, count + 3, sizeof(u32))) {
+            b->out_of_memory = true;
+            return most;
+        }
+        b->walk[count++] = e->a, b->walk[count++] = e->b, b->walk[count++] = e->c;
+    }
     return most;
 }
 

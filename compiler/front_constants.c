@@ -155,6 +155,7 @@ bool constant_element(front *f, u32 scope_row, u32 expr, u8 *type, u64 *bits) {
     u32 was_scope = f->scope, was_page = f->page, was_depth = f->depth, was_base = f->local_base;
     bool was_whole = f->whole, was_start = f->source_start, was_keyed = f->keyed_allowed;
     u32 first_class = f->class_count, first_term = f->term_count, errors = f->diags->error_count;
+    f->term_first = f->term_count, f->limit_hit = false;
     f->scope = scope_row, f->page = 0, f->depth = 0, f->local_base = f->local_count;
     f->whole = true, f->source_start = true, f->keyed_allowed = false;
     u32 row = elaborate(f, expr);
@@ -195,7 +196,7 @@ static bool define_value(front *f, const symbol *s, i64 *v) {
 }
 
 static bool cycle_told(front *f, const symbol *s) {
-    ASSERT(s->progress == BUSY);
+    ASSERT(s->kind == SYMBOL_PARAM || s->kind == SYMBOL_CONST);
     diag_row *d = diag_add(f->diags, DIAG_CONSTANT_CYCLE, s->place, "`%s` needs itself",
                            ast_text(f->tree, s->name));
     diag_help(f->diags, d, "params and consts may only need ones that do not need them back");
@@ -319,11 +320,66 @@ static void defines_check(front *f) {
     }
 }
 
+/* Constants on the way to one that is wanted, the latest last, so that a long chain of them costs
+ * no C stack. seen: FRESH, BUSY while it is on the way, DONE. */
+typedef struct {
+    u32 *rows;
+    u8 *seen;
+    u32 count, capacity;
+} constant_path;
+
+static void constant_visit(front *f, u32 row, void *context) {
+    constant_path *p = context;
+    const symbol *s = &f->symbols[row];
+    bool wanted = s->kind == SYMBOL_CONST || s->kind == SYMBOL_FN ||
+                  (s->kind == SYMBOL_PARAM && s->target == 0 && s->page == 0);
+    ASSERT(row < f->symbol_count);
+    if (!wanted || s->item == 0 || p->seen[row] == DONE) return;
+    if (p->seen[row] == BUSY) {
+        if (s->kind == SYMBOL_FN || s->progress == DONE) return;
+        cycle_told(f, s);
+        f->symbols[row].progress = DONE, p->seen[row] = DONE;
+        f->symbols[row].type = TYPE_F64;
+        return;
+    }
+    if (!arena_grow(f->memory, (void **)&p->rows, &p->capacity, p->count + 1, sizeof(u32))) {
+        f->out_of_memory = true;
+        return;
+    }
+    p->rows[p->count++] = row;
+}
+
+/* What a constant needs is computed before it. A row is visited twice: on the way down it is BUSY
+ * and pushes its needs; when it comes up again they are done. */
+static void constants_from(front *f, constant_path *p, u32 start) {
+    ASSERT(p->count == 0);
+    constant_visit(f, start, p);
+    while (p->count > 0 && !f->out_of_memory) {
+        u32 row = p->rows[p->count - 1];
+        const symbol *s = &f->symbols[row];
+        if (p->seen[row] != FRESH) {
+            p->count--;
+            if (p->seen[row] == BUSY && s->kind != SYMBOL_FN) constant_symbol(f, row);
+            p->seen[row] = DONE;
+            continue;
+        }
+        p->seen[row] = BUSY;
+        if (s->progress != DONE)
+            names_visit(f, s->scope, f->tree->items[s->item].expr, constant_visit, p);
+    }
+    p->count = 0;
+}
+
 bool constants_all(front *f) {
     ASSERT(f->passes_done == PASS_NAMES);
     defines_check(f);
+    constant_path path = {.seen = ARENA_ARRAY(f->memory, u8, f->symbol_count + 1u)};
+    if (path.seen == NULL) return false;
     for (u32 row = 1; row < f->symbol_count && !f->out_of_memory; row++)
-        if (f->symbols[row].page == 0) constant_symbol(f, row);
+        if (f->symbols[row].kind != SYMBOL_FN) {
+            constants_from(f, &path, row);
+            if (f->symbols[row].page == 0) constant_symbol(f, row);
+        }
     f->waits = false;
     return !f->out_of_memory;
 }

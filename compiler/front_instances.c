@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define INSTANCE_DEPTH_MAX 64u
+#define INSTANCES_MAX 400000u
 
 static bool read_text(front *f, const char *path, const char *shown, u32 *file) {
     ASSERT(path[0] != 0 && file != NULL);
@@ -232,6 +233,16 @@ void instances_check(front *f) {
     }
 }
 
+static bool instances_many(front *f, const symbol *use) {
+    ASSERT(use->kind == SYMBOL_USE);
+    if (f->instances_told) return false;
+    diag_row *d = diag_add(f->diags, DIAG_LIMIT, use->place,
+                           "nodes expand to more than %u instances", INSTANCES_MAX);
+    diag_help(f->diags, d, "a node that uses two of another doubles at each level");
+    f->instances_told = true;
+    return false;
+}
+
 bool instances_use(front *f, u32 symbol_row) {
     ASSERT(f->symbols[symbol_row].kind == SYMBOL_USE);
     ASSERT(f->passes_done == PASS_NONE);
@@ -242,6 +253,7 @@ bool instances_use(front *f, u32 symbol_row) {
     u32 row = copy.qualifier != 0 ? names_member(f, use.scope, copy.qualifier, copy.name, true,
                                                  f->tree->place[item.expr])
                                   : names_need(f, use.scope, copy.name, true, copy.name_span);
+    if (f->scope_count > INSTANCES_MAX) return instances_many(f, &use);
     u32 blank = names_scope(f, f->scopes[use.scope].parent, f->scopes[use.scope].file, true, "");
     if (blank == 0) return false;
     f->symbols[symbol_row].target = blank;

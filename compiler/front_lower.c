@@ -42,7 +42,8 @@ static context context_guarded(front *f, const context *from) {
     return c;
 }
 
-static u64 literal_bits(front *f, const term *t, u8 type) {
+/* Its buffer stands in a frame of its own: the callers recurse. */
+static __attribute__((noinline)) u64 literal_bits(front *f, const term *t, u8 type) {
     ASSERT(type < TYPE_COUNT && (t->kind == TERM_INTEGER || t->kind == TERM_FLOAT));
     char text[1100];
     u64 bits = 0, value = t->op == 1 ? 0 - t->bits : t->bits;
@@ -142,7 +143,7 @@ static void check_inside(front *f, const term *t, u32 page, const u32 *index, co
     }
 }
 
-static u32 lower_read(front *f, const term *t, const context *c) {
+static __attribute__((noinline)) u32 lower_read(front *f, const term *t, const context *c) {
     ASSERT(t->kind == TERM_READ && t->count == f->ir->pages[t->page].rank);
     u32 index[PAGE_AXES_MAX], page = t->page, count = t->count, at = t->at;
     term copy = *t;
@@ -187,14 +188,20 @@ static u32 widen_element(front *f, u8 reduction, u32 element) {
     return ir_op(f->ir, OP_CONVERT, type_is_unsigned(type) ? TYPE_U64 : TYPE_I64, element, 0, 0, 0);
 }
 
-static u32 lower_reduce(front *f, const term *t, const context *c) {
-    ASSERT(t->kind == TERM_REDUCE && t->count <= 32 && c->depth + t->count <= 32);
+static __attribute__((noinline)) u32 lower_reduce(front *f, const term *t, const context *c) {
+    ASSERT(t->kind == TERM_REDUCE && t->count >= 1 && t->count <= 32);
     ir_loop loops[32];
     context inner = context_new(f, c);
     u32 base = t->vars == 0 ? 0 : c->depth, count = t->count, element_row = t->a, filter_row = t->b,
         expr = t->expr;
     u8 reduction = (u8)t->op;
     u64 was[32];
+    if (base + count > 32) {
+        diag_row *d = diag_add(f->diags, DIAG_LIMIT, f->tree->place[expr],
+                               "more than 32 indices are in scope here");
+        diag_help(f->diags, d, "name the inner reduction as a page");
+        return 0;
+    }
     memcpy(was, f->ir->extents, sizeof was);
     for (u32 k = 0; k < count; k++) {
         const ir_loop *l = &f->loops[t->at + k];
@@ -215,7 +222,7 @@ static u32 lower_reduce(front *f, const term *t, const context *c) {
     return row;
 }
 
-static u32 lower_whole(front *f, const term *t, const context *c) {
+static __attribute__((noinline)) u32 lower_whole(front *f, const term *t, const context *c) {
     ASSERT(t->kind == TERM_WHOLE && f->terms[t->a].vars == 0);
     const front_shape *s = &f->shapes[f->terms[t->a].shape];
     u32 axes = f->terms[t->a].shape == 0 ? 0 : s->axis_count, element_row = t->a, expr = t->expr;

@@ -269,6 +269,11 @@ static void collect_item(front *f, u32 scope_row, u32 row) {
     case ITEM_PAGE:
     case ITEM_EVENT: s.kind = SYMBOL_PAGE; break;
     case ITEM_GRAPH:
+        if (scope_row == 1 && f->ir->name[0] != 0) {
+            diag_row *d = diag_add(f->diags, DIAG_DUPLICATE, item->name_span,
+                                   "the graph is named twice: `%s` before", f->ir->name);
+            diag_help(f->diags, d, "keep one of them");
+        }
         if (scope_row == 1) f->ir->name = ast_text(f->tree, item->name);
         return;
     default: return;

@@ -9,6 +9,7 @@
 /* Edges of the graph of names: page -> pages that its definition may mention. */
 typedef struct {
     u32 *first, *to; /* CSR by page */
+    u32 *seen, page; /* of each symbol: the last page that named it */
     u32 count, capacity;
 } name_edges;
 
@@ -22,69 +23,31 @@ static void edge_add(front *f, name_edges *e, u32 page) {
 }
 
 static void mentions(front *f, name_edges *e, u32 scope_row, u32 expr);
-static void mention(front *f, name_edges *e, u32 scope_row, u32 name) {
-    ASSERT(scope_row != 0 && scope_row < f->scope_count);
-    u32 row = names_find(f, scope_row, name, false);
-    /* A node's param that is bound by an argument's shape needs that argument. */
-    if (row != 0 && f->symbols[row].page != 0) edge_add(f, e, f->symbols[row].page);
-    if (row != 0) mentions(f, e, f->symbols[row].expr_scope, f->symbols[row].expr);
+
+/* A node's param that is bound by an argument's shape needs that argument; one that is given needs
+ * what its expression names. Each symbol counts once a page. */
+static void mention(front *f, u32 row, void *context) {
+    name_edges *e = context;
+    ASSERT(row != 0 && row < f->symbol_count);
+    if (e->seen[row] == e->page) return;
+    e->seen[row] = e->page;
+    if (f->symbols[row].page != 0) edge_add(f, e, f->symbols[row].page);
+    if (f->symbols[row].expr != 0) mentions(f, e, f->symbols[row].expr_scope, f->symbols[row].expr);
 }
 
-static void mention_member(front *f, name_edges *e, u32 scope_row, u32 left, u32 right) {
-    ASSERT(scope_row != 0 && scope_row < f->scope_count);
-    u32 row = names_find(f, scope_row, left, false);
-    if (row == 0 || f->symbols[row].kind != SYMBOL_USE) return;
-    row = names_find(f, f->symbols[row].target, right, false);
-    if (row != 0 && f->symbols[row].kind == SYMBOL_PAGE) edge_add(f, e, f->symbols[row].page);
-}
-
-/* Every page that an expression names; recursion is bounded by EXPR_HEIGHT_MAX. */
+/* Every page that an expression names. */
 static void mentions(front *f, name_edges *e, u32 scope_row, u32 expr) {
     ASSERT(expr < f->tree->expr_count && (expr == 0 || scope_row != 0));
-    const ast *t = f->tree;
-    if (expr == 0) return;
-    switch (t->kind[expr]) {
-    case AST_NAME: mention(f, e, scope_row, t->a[expr]); return;
-    case AST_MEMBER: mention_member(f, e, scope_row, t->a[expr], t->b[expr]); return;
-    case AST_UNARY: mentions(f, e, scope_row, t->a[expr]); return;
-    case AST_BINARY:
-    case AST_INIT:
-        mentions(f, e, scope_row, t->a[expr]);
-        mentions(f, e, scope_row, t->b[expr]);
-        return;
-    case AST_LET:
-        mentions(f, e, scope_row, t->b[expr]);
-        mentions(f, e, scope_row, t->c[expr]);
-        return;
-    case AST_IF:
-        mentions(f, e, scope_row, t->a[expr]);
-        mentions(f, e, scope_row, t->b[expr]);
-        mentions(f, e, scope_row, t->c[expr]);
-        return;
-    case AST_INDEX:
-        mentions(f, e, scope_row, t->a[expr]);
-        for (u32 k = 0; k < t->c[expr]; k++) mentions(f, e, scope_row, t->lists[t->b[expr] + k]);
-        return;
-    case AST_CALL: {
-        const ast_call *call = &t->calls[t->a[expr]];
-        for (u32 k = 0; k < call->arg_count; k++)
-            mentions(f, e, scope_row, t->lists[call->arg_at + k]);
-        for (u32 k = 0; k < call->loop_count; k++)
-            mentions(f, e, scope_row, t->axes[call->loop_at + k].extent);
-        mentions(f, e, scope_row, call->key);
-        mentions(f, e, scope_row, call->filter);
-        return;
-    }
-    default: return;
-    }
+    if (expr != 0) names_visit(f, scope_row, expr, mention, e);
 }
 
 static bool edges_build(front *f, name_edges *e, u32 pages) {
     ASSERT(e->count == 0 && pages == f->ir->page_count);
     e->first = ARENA_ARRAY(f->memory, u32, pages + 1);
-    if (e->first == NULL) return false;
+    e->seen = ARENA_ARRAY(f->memory, u32, f->symbol_count + 1u);
+    if (e->first == NULL || e->seen == NULL) return false;
     for (u32 page = 1; page < pages; page++) {
-        e->first[page] = e->count;
+        e->first[page] = e->count, e->page = page;
         u32 row = f->pages[page].item, in = f->pages[page].scope;
         const ast_item *item = &f->tree->items[row];
         if (row == 0) mentions(f, e, in, f->pages[page].argument);
@@ -270,6 +233,16 @@ static void stated_check(front *f, u32 page, u32 row) {
         class_join(f, p->class, f->terms[row].class, f->terms[row].expr);
 }
 
+/* Takes back the hidden pages from row `pages` on. */
+static void pages_forget(front *f, u32 pages) {
+    ASSERT(pages <= f->ir->page_count);
+    for (u32 k = pages; k < f->ir->page_count; k++) {
+        u32 of = f->pages[k].prev_of;
+        if (of != 0 && of < pages && f->pages[of].prev_page == k) f->pages[of].prev_page = 0;
+    }
+    f->ir->page_count = pages;
+}
+
 /* Elaborates one definition; false where a shape that it needs is not known yet. */
 static bool define(front *f, u32 page) {
     ASSERT(f->pages[page].progress != DONE);
@@ -279,6 +252,7 @@ static bool define(front *f, u32 page) {
     p = &f->pages[page];
     f->page = page, f->scope = p->scope, f->depth = 0, f->local_count = f->local_base = 0;
     f->whole = !item->indexed, f->unknown = f->waits = false;
+    f->term_first = f->term_count, f->limit_hit = false;
     f->source_start = item->kind == ITEM_SOURCE;
     u32 errors = f->diags->error_count, pages = f->ir->page_count;
     u32 expr = p->item != 0 ? item->expr : p->argument;
@@ -294,17 +268,16 @@ static bool define(front *f, u32 page) {
     f->local_count = 0;
     if ((f->unknown || f->waits) && f->diags->error_count == errors) {
         /* Hidden pages of the attempt are dropped; it is made again when more shapes are known. */
-        for (u32 k = 1; k < pages; k++)
-            if (f->pages[k].prev_page >= pages) f->pages[k].prev_page = 0;
-        f->ir->page_count = pages;
+        pages_forget(f, pages);
         return false;
     }
     f->pages[page].progress = DONE;
     f->pages[page].term = row;
-    if (!term_bad(f, row))
+    if (!term_bad(f, row)) {
         stated_check(f, page, row);
-    else
-        f->pages[page].shape_known = true, f->pages[page].wrong = !stated;
+        return true;
+    }
+    f->pages[page].shape_known = true, f->pages[page].wrong = !stated;
     return true;
 }
 
@@ -320,9 +293,7 @@ static bool shape_from_init(front *f, u32 page) {
     u32 errors = f->diags->error_count, pages = f->ir->page_count;
     u32 row = elaborate(f, f->tree->a[expr]);
     bool known = !f->unknown && !term_bad(f, row);
-    f->ir->page_count = pages;
-    for (u32 k = 1; k < pages; k++)
-        if (f->pages[k].prev_page >= pages) f->pages[k].prev_page = 0;
+    pages_forget(f, pages);
     if (f->diags->error_count != errors)
         f->pages[page].shape_known = true;
     else if (known)
@@ -390,8 +361,14 @@ static void group_elaborate(front *f, const name_edges *e, const u32 *members, u
     u32 first_class = f->class_count == 0 ? 1 : f->class_count,
         first_term = f->term_count == 0 ? 1 : f->term_count;
     f->rule_first = f->rule_count;
-    for (u32 k = 0; k < count; k++) header_read(f, members[k]);
     u32 left = count;
+    for (u32 k = 0; k < count; k++) {
+        front_page *p = &f->pages[members[k]];
+        if (header_read(f, members[k]) || f->pages[members[k]].header_waits) continue;
+        f->pages[members[k]].wrong = true, f->pages[members[k]].progress = DONE;
+        ASSERT(p->item != 0);
+        left--;
+    }
     while (left > 0 && !f->out_of_memory) {
         u32 before = left;
         for (u32 k = 0; k < count; k++) {
@@ -407,8 +384,8 @@ static void group_elaborate(front *f, const name_edges *e, const u32 *members, u
         }
         if (left < before || left == 0) continue;
         bool any = false;
-        for (u32 k = 0; k < count && !any; k++)
-            any = f->pages[members[k]].progress != DONE && shape_from_init(f, members[k]);
+        for (u32 k = 0; k < count; k++)
+            any |= f->pages[members[k]].progress != DONE && shape_from_init(f, members[k]);
         if (any) continue;
         bool told = false;
         for (u32 k = 0; k < count; k++) {

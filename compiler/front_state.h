@@ -93,6 +93,7 @@ typedef struct {
     u32 expr;     /* where it stands */
     i64 exponent; /* POWER by a constant */
     u64 bits;
+    u32 height;             /* of the expression that it becomes: passes may recurse */
     u32 memo_context, memo; /* lowering: last context and its ir row */
 } term;
 typedef struct {
@@ -176,6 +177,9 @@ typedef struct {
     u32 fn_stack[64];
     u32 context; /* lowering */
     u32 hidden_count;
+    u32 term_first; /* of the definition in hand */
+    bool limit_hit; /* it has passed a limit, which has been told */
+    bool instances_told;
     u32 join_left, join_right; /* operands of the operator in hand, for messages */
 } front;
 
@@ -184,6 +188,9 @@ bool names_collect(front *f);
 u32 names_find(front *f, u32 scope_row, u32 name, bool of_function);
 /* In that scope alone. */
 u32 names_here(const front *f, u32 scope_row, u32 name, bool of_function);
+/* front_visit.c: calls back for each symbol that an expression may name. */
+void names_visit(front *f, u32 scope_row, u32 expr, void (*each)(front *, u32, void *),
+                 void *context);
 /* The symbol, or 0 after an error that proposes a near name. */
 u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place);
 /* o.y or m.x: the symbol behind a member, or 0 after an error. */

@@ -6,17 +6,35 @@
 #include <stdio.h>
 
 #define TERMS_MAX 16000000u
+#define DEFINITION_TERMS_MAX 1000000u
+#define TERM_HEIGHT_MAX 6000u
+
+/* Sets how deep the term's expression is; false past what the passes may recurse into. A power
+ * becomes at most 13 operators, a small reduction 12. */
+static bool height_set(const front *f, term *t) {
+    u32 below[3] = {t->a, t->b, t->c}, most = 0;
+    for (u32 k = 0; k < 3; k++)
+        if (below[k] != 0 && f->terms[below[k]].height > most) most = f->terms[below[k]].height;
+    for (u32 k = 0; t->kind == TERM_READ && k < t->count; k++)
+        if (f->terms[f->lists[t->at + k]].height > most)
+            most = f->terms[f->lists[t->at + k]].height;
+    bool many = t->kind == TERM_POWER || t->kind == TERM_REDUCE || t->kind == TERM_WHOLE;
+    t->height = most + (many ? 13 : 1);
+    ASSERT(t->height > most);
+    return t->height <= TERM_HEIGHT_MAX;
+}
 
 u32 term_add(front *f, term t) {
     ASSERT(t.kind != TERM_NONE && t.kind <= TERM_WHOLE);
     ASSERT(t.a <= f->term_count && t.b <= f->term_count && t.c <= f->term_count);
     if (f->term_count == 0) f->term_count = 1;
-    if (f->term_count > TERMS_MAX) {
-        if (f->term_count++ == TERMS_MAX + 1) {
-            diag_row *d = diag_add(f->diags, DIAG_LIMIT, f->tree->place[t.expr],
-                                   "inlining functions makes the graph too large");
-            diag_help(f->diags, d, "name repeated parts as pages");
-        }
+    bool many = f->term_count > TERMS_MAX || f->term_count - f->term_first > DEFINITION_TERMS_MAX;
+    if (f->limit_hit) return 0;
+    if (many || !height_set(f, &t)) {
+        diag_row *d = diag_add(f->diags, DIAG_LIMIT, f->tree->place[t.expr],
+                               "inlining functions makes this expression too large");
+        diag_help(f->diags, d, "name repeated parts as pages");
+        f->limit_hit = true;
         return 0;
     }
     if (!arena_grow(f->memory, (void **)&f->terms, &f->term_capacity, f->term_count + 1,
@@ -311,10 +329,13 @@ static u32 shortcut(front *f, u8 kind, u32 expr) {
                               .class = class_new(f, TYPE_BOOL, expr)});
 }
 
-/* A constant integer without a point, such as 3 or -n: its value, for x ** c. */
-static bool literal_exponent(front *f, u32 row, i64 *value) {
-    ASSERT(row != 0 && row < f->term_count);
+/* A constant integer without a point, such as 3 or -n: its value, for x ** c. `steps` bounds how
+ * many terms are looked at. */
+static bool literal_exponent(front *f, u32 row, i64 *value, u32 *steps) {
     const term *t = &f->terms[row];
+    ASSERT(row != 0 && row < f->term_count);
+    if (*steps == 0) return false;
+    --*steps;
     if (t->kind == TERM_INTEGER) {
         *value = t->op == 1 ? (i64)(0 - t->bits) : (i64)t->bits;
         return true;
@@ -327,14 +348,15 @@ static bool literal_exponent(front *f, u32 row, i64 *value) {
         *value = type_is_signed(type) ? (i64)(t->bits << unused) >> unused : (i64)t->bits;
         return true;
     }
-    if (t->kind != TERM_OP || !literal_exponent(f, t->a, &a)) return false;
-    if (t->op == OP_NEG) {
-        *value = -a;
-        return true;
+    if (t->kind != TERM_OP || !literal_exponent(f, t->a, &a, steps)) return false;
+    if (t->op == OP_NEG) return !__builtin_sub_overflow(0, a, value);
+    if (op_info(t->op)->arity != 2 || !literal_exponent(f, t->b, &b, steps)) return false;
+    switch (t->op) {
+    case OP_ADD: return !__builtin_add_overflow(a, b, value);
+    case OP_SUB: return !__builtin_sub_overflow(a, b, value);
+    case OP_MUL: return !__builtin_mul_overflow(a, b, value);
+    default: return false;
     }
-    if (op_info(t->op)->arity != 2 || !literal_exponent(f, t->b, &b)) return false;
-    *value = t->op == OP_ADD ? a + b : t->op == OP_SUB ? a - b : t->op == OP_MUL ? a * b : 0;
-    return t->op == OP_ADD || t->op == OP_SUB || t->op == OP_MUL;
 }
 
 static u32 power(front *f, u32 expr) {
@@ -343,7 +365,8 @@ static u32 power(front *f, u32 expr) {
     i64 exponent = 0;
     for (u32 k = 0; k < 2; k++)
         if (term_bad(f, in[k])) return in[k];
-    if (literal_exponent(f, in[1], &exponent) && exponent >= -64 && exponent <= 64) {
+    u32 steps = 256;
+    if (literal_exponent(f, in[1], &exponent, &steps) && exponent >= -64 && exponent <= 64) {
         const term *x = &f->terms[in[0]];
         return term_add(f, (term){.kind = TERM_POWER,
                                   .a = in[0],
@@ -433,7 +456,7 @@ static u32 member_term(front *f, u32 expr) {
 u32 elaborate(front *f, u32 expr) {
     ASSERT(expr < f->tree->expr_count && f->local_base <= f->local_count);
     const ast *t = f->tree;
-    if (f->out_of_memory) return 0;
+    if (f->out_of_memory || f->limit_hit) return 0;
     switch (t->kind[expr]) {
     case AST_INTEGER: return leaf(f, TERM_INTEGER, (u8)t->b[expr], t->integers[t->a[expr]], expr);
     case AST_FLOAT:

@@ -45,20 +45,27 @@ static bool fits(const ir_affine *f, const u64 extents[32], u8 type) {
     return width == 64 || (low >= -((i64)1 << (width - 1)) && high < (i64)1 << (width - 1));
 }
 
-static bool combine(const ir *g, const ir_expr *e, const u64 extents[32], ir_affine *out) {
+/* Steps that one question may take: an expression that names itself twice at every level would
+ * otherwise take 2^levels. Beyond them it counts as not affine. */
+#define STEPS_MAX 4096u
+static bool affine(const ir *g, u32 expr, const u64 extents[32], ir_affine *out, u32 *steps);
+
+static bool combine(const ir *g, const ir_expr *e, const u64 extents[32], ir_affine *out,
+                    u32 *steps) {
     ASSERT(e->op == OP_ADD || e->op == OP_SUB);
     ir_affine a, b;
-    if (!ir_affine_of(g, e->a, extents, &a) || !ir_affine_of(g, e->b, extents, &b)) return false;
+    if (!affine(g, e->a, extents, &a, steps) || !affine(g, e->b, extents, &b, steps)) return false;
     i64 sign = e->op == OP_SUB ? -1 : 1;
     out->constant = a.constant + sign * b.constant;
     for (u32 v = 0; v < 32; v++) out->coefficient[v] = a.coefficient[v] + sign * b.coefficient[v];
     return true;
 }
 
-static bool scale(const ir *g, const ir_expr *e, const u64 extents[32], ir_affine *out) {
+static bool scale(const ir *g, const ir_expr *e, const u64 extents[32], ir_affine *out,
+                  u32 *steps) {
     ASSERT(e->op == OP_MUL);
     ir_affine a, b;
-    if (!ir_affine_of(g, e->a, extents, &a) || !ir_affine_of(g, e->b, extents, &b)) return false;
+    if (!affine(g, e->a, extents, &a, steps) || !affine(g, e->b, extents, &b, steps)) return false;
     bool a_constant = g->exprs[e->a].kind == IR_CONST, b_constant = g->exprs[e->b].kind == IR_CONST;
     if (!a_constant && !b_constant) return false;
     i64 factor = a_constant ? a.constant : b.constant;
@@ -69,10 +76,12 @@ static bool scale(const ir *g, const ir_expr *e, const u64 extents[32], ir_affin
     return true;
 }
 
-bool ir_affine_of(const ir *g, u32 expr, const u64 extents[32], ir_affine *out) {
+static bool affine(const ir *g, u32 expr, const u64 extents[32], ir_affine *out, u32 *steps) {
     ASSERT(expr != 0 && expr < g->expr_count);
     const ir_expr *e = &g->exprs[expr];
     memset(out, 0, sizeof *out);
+    if (*steps == 0) return false;
+    --*steps;
     if (e->kind == IR_CONST) {
         if (!type_is_integer(e->type)) return false;
         out->constant = signed_value(e->type, e->bits);
@@ -87,12 +96,12 @@ bool ir_affine_of(const ir *g, u32 expr, const u64 extents[32], ir_affine *out) 
     bool ok = false;
     switch (e->op) {
     case OP_ADD:
-    case OP_SUB: ok = combine(g, e, extents, out); break;
-    case OP_MUL: ok = scale(g, e, extents, out); break;
-    case OP_CONVERT: ok = ir_affine_of(g, e->a, extents, out); break;
+    case OP_SUB: ok = combine(g, e, extents, out, steps); break;
+    case OP_MUL: ok = scale(g, e, extents, out, steps); break;
+    case OP_CONVERT: ok = affine(g, e->a, extents, out, steps); break;
     case OP_NEG: {
         ir_affine a;
-        ok = ir_affine_of(g, e->a, extents, &a);
+        ok = affine(g, e->a, extents, &a, steps);
         out->constant = -a.constant;
         for (u32 v = 0; v < 32; v++) out->coefficient[v] = -a.coefficient[v];
         break;
@@ -100,4 +109,10 @@ bool ir_affine_of(const ir *g, u32 expr, const u64 extents[32], ir_affine *out) 
     default: return false;
     }
     return ok && in_reach(out, extents) && fits(out, extents, e->type);
+}
+
+bool ir_affine_of(const ir *g, u32 expr, const u64 extents[32], ir_affine *out) {
+    u32 steps = STEPS_MAX;
+    ASSERT(expr != 0 && expr < g->expr_count);
+    return affine(g, expr, extents, out, &steps);
 }
