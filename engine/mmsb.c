@@ -249,12 +249,12 @@ static int kernels_take(int count, char **a) {
     return kept;
 }
 
-int main(int count, char **a) {
+static int command_run(int count, char **a) {
     static message m;
     count = kernels_take(count, a);
-    if (count == 2 && strcmp(a[1], "--help") == 0) return fputs(help, stdout) < 0;
+    if (count == 2 && strcmp(a[1], "--help") == 0) return fputs(help, stdout) < 0 ? 3 : 0;
     if (count == 2 && strcmp(a[1], "--version") == 0)
-        return puts("mmsb 0.1.0, image 2, log 1, math 1, root 1") < 0;
+        return puts("mmsb 0.1.0, image 2, log 1, math 1, root 1") < 0 ? 3 : 0;
     if (count == 4 && strcmp(a[1], "log") == 0) {
         if (strcmp(a[2], "ls") == 0) return log_ls(a[3], &m);
         if (strcmp(a[2], "show") == 0) return log_show(a[3], &m);
@@ -271,4 +271,11 @@ int main(int count, char **a) {
         return page_get(a[3], a[4], at, &m);
     }
     return usage(count < 2 ? "a command is missing" : "unknown command");
+}
+
+int main(int count, char **a) {
+    int status = command_run(count, a);
+    if ((fflush(stdout) == 0 && ferror(stdout) == 0) || status != 0) return status;
+    fprintf(stderr, "mmsb: standard output cannot be written\n");
+    return 3;
 }

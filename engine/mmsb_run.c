@@ -235,7 +235,7 @@ int main(int count, char **a) {
     s = r.replay != NULL ? run_replay(&r, &o, &m) : run_live(&r, &o, &m);
     int status = s == MMSB_REJECTED ? 1 : s != MMSB_OK ? fail(s, &m) : r.rejected ? 1 : 0;
     file_unmap(bytes, byte_count);
-    if (fflush(stdout) != 0 && status == 0) {
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && status == 0) {
         fprintf(stderr, "mmsb-run: standard output cannot be written\n");
         status = 3;
     }

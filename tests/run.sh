@@ -90,6 +90,8 @@ check "no races: 30 random graphs on 3 threads" env TSAN_OPTIONS=halt_on_error=1
     build-tsan/tests/oracle_compare --seed 91000 --count 30 --jobs 1 --threads 3 --keep build-tsan
 check "no races: log thread, kills, recovery" env TSAN_OPTIONS=halt_on_error=1 \
     sh tests/recovery.sh build-tsan/bin 4 random
+check "damaged and hostile input: a message and a documented status" python3 tests/hostile.py build/bin
+check "the same, sanitized" python3 tests/hostile.py build-asan/bin 2
 check "killed, resumed and replayed: one root" sh tests/recovery.sh build/bin 40
 check "the same, sanitized" sh tests/recovery.sh build-asan/bin 4
 if command -v clang-format >/dev/null 2>&1 && [ -d .git ]; then
