@@ -114,8 +114,9 @@ u32 back_position(back *b, u32 place) {
     const source_file *f = &b->g->sources->files[p->at.file];
     const char *slash = strrchr(f->name, '/'), *name = slash == NULL ? f->name : slash + 1,
                *page = p->page;
-    u32 bytes = at.end - at.begin > 200 ? 200 : at.end - at.begin;
-    while (bytes > 0 && bytes == 200 && ((u8)f->text[at.begin + bytes] & 0xc0) == 0x80) bytes--;
+    bool cut = at.end - at.begin > 200;
+    u32 bytes = cut ? 200 : at.end - at.begin;
+    while (cut && bytes > 0 && ((u8)f->text[at.begin + bytes] & 0xc0) == 0x80) bytes--;
     image_position row = {.line = at.line, .column = at.column};
     bool same = b->positions_count > 1 && b->last_page == page;
     row.page_name =

@@ -425,11 +425,11 @@ u32 elaborate_call(front *f, u32 expr) {
     if (row != 0) return user_call(f, expr, row, call);
     u8 type = type_find(name, strlen(name));
     if (type != TYPE_NONE) return conversion(f, expr, type);
-    for (u8 k = 0; k < IR_REDUCTION_COUNT; k++) {
+    for (u32 k = 0; k < IR_REDUCTION_COUNT; k++) {
         bool elementwise =
             (k == IR_MIN || k == IR_MAX) && call->form == CALL_PLAIN && call->arg_count > 1;
         if (strcmp(name, reductions[k]) == 0 && !elementwise)
-            return elaborate_reduction(f, expr, k);
+            return elaborate_reduction(f, expr, (u8)k);
     }
     if (strcmp(name, "prev") == 0) return term_prev(f, expr);
     bool random = strcmp(name, "rand_u32") == 0 || strcmp(name, "uniform") == 0 ||

@@ -57,7 +57,8 @@ static f64 node_unit(const image *i, u32 row) {
     ASSERT(row < i->node_count);
     if (n->kind == NODE_KEYED) return LEAF_LANES;
     if (n->kind != NODE_REDUCE) return 1;
-    return f64_min(LEAF_LANES, (f64)(i->shapes[n->shape].lanes / layout_outer_lanes(i, row)));
+    u64 lanes = i->shapes[n->shape].lanes / layout_outer_lanes(i, row);
+    return f64_min(LEAF_LANES, (f64)lanes);
 }
 
 /* Domain lanes that a changed part of a read makes a node redo. */

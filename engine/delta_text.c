@@ -42,9 +42,8 @@ static size_t word(reader *r, const char **from) {
 
 static mmsb_status number(reader *r, u64 *v) {
     ASSERT(r->at <= r->end);
-    const char *from = r->at;
     blanks(r);
-    from = r->at;
+    const char *from = r->at;
     while (r->at < r->end && ((*r->at >= '0' && *r->at <= '9') || *r->at == '_')) r->at++;
     if (number_parse(TYPE_U64, from, (size_t)(r->at - from), v) == NUMBER_OK) return MMSB_OK;
     return message_set(r->m, MMSB_WRONG, "an index is needed at `%.*s`",

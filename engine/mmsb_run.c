@@ -201,7 +201,7 @@ static const char *only_image(char *to, size_t bytes) {
 
 int main(int count, char **a) {
     static run r;
-    char path[4096];
+    static char path[4096];
     message m = {.used = 0};
     const void *bytes;
     u64 byte_count;

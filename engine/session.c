@@ -390,6 +390,7 @@ static mmsb_status inputs_compare(session *s, message *m) {
         if (copy == NULL)
             status = message_set(m, MMSB_USAGE, "--in %.*s=%s: there is no source of that name",
                                  (int)in->page_bytes, in->page, in->path);
+        ASSERT(copy != NULL || status != MMSB_OK);
         if (status == MMSB_OK)
             status = array_file_read(s->files, AT_FDCWD, in->path, false, s->i->pages[page].type,
                                      &s->i->shapes[s->i->pages[page].shape], copy, m);

@@ -96,8 +96,8 @@ bool type_is_integer(u8 type) { return type_is_signed(type) || type_is_unsigned(
 
 u8 type_find(const char *text, size_t count) {
     ASSERT(text != NULL || count == 0);
-    for (u8 k = 0; k < TYPE_COUNT; k++) {
-        if (strlen(types[k].text) == count && memcmp(types[k].text, text, count) == 0) return k;
+    for (u32 k = 0; k < TYPE_COUNT; k++) {
+        if (strlen(types[k].text) == count && memcmp(types[k].text, text, count) == 0) return (u8)k;
     }
     return TYPE_NONE;
 }
