@@ -9,6 +9,7 @@ packages="gcc libc6-dev cmake ninja-build re2c lemon libxxhash-dev libcriterion-
     clang libclang-rt-14-dev
     clang-format clang-tidy strace mandoc zsh fish vim
     libmpfr-dev
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
     python3 git ca-certificates"
 sh tests/need.sh $packages || echo "going on without them; what needs them fails or is skipped by name"
 passed=0
@@ -100,6 +101,11 @@ else
     echo "skipped: no clang-format"
 fi
 check "gcc -O0, gcc -O3, clang: one image, one root" sh tests/compilers.sh build
+if command -v aarch64-linux-gnu-gcc >/dev/null 2>&1 && command -v qemu-aarch64-static >/dev/null 2>&1; then
+    check "aarch64 under qemu: the same bits" sh tests/aarch64.sh build
+else
+    echo "skipped: no aarch64 cross compiler"
+fi
 check "the examples give what they show" sh tests/examples.sh build/bin
 check "the graph library equals plain Python" python3 tests/library build/bin
 check "a state directory carried over to another graph" sh tests/migrate.sh build/bin
