@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compile: the pass list: text, tree, equations, image; the image is verified before it is given
  * out. */
-#include "mmsbc.h"
+#include "compile.h"
 
-#include "../dsl/parse.h"
+#include "../dsl/print.h"
 #include "../engine/core/number.h"
-#include "back.h"
+#include "emit_ir.h"
 #include "emit_plan.h"
 #include "front.h"
-
-struct mmsbc_result {
-    arena *memory;
-    void *image;
-    u64 bytes;
-    const char *stem;
-    back_report report;
-};
 
 static const char *stem_of(arena *a, const char *name) {
     const char *slash = strrchr(name, '/'), *from = slash == NULL ? name : slash + 1,
@@ -58,20 +50,41 @@ static mmsb_status budgets(const mmsbc_options *o, const image *view, ir *g, mes
     return MMSB_WRONG;
 }
 
-static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, sources *s, diags *d,
-                          message *m) {
-    ASSERT(o->text != NULL || o->bytes == 0);
+mmsbc_result *result_open(const mmsbc_options *o) {
+    arena *a = arena_open(0);
+    mmsbc_result *r = a == NULL ? NULL : arena_take(a, sizeof *r, 8);
+    if (r == NULL) {
+        arena_close(a);
+        return NULL;
+    }
+    r->memory = a;
+    r->stem = stem_of(a, o->name);
+    r->sources.memory = a;
+    r->diags = (diags){.memory = a, .sources = &r->sources};
+    return r;
+}
+
+mmsb_status result_parse(const mmsbc_options *o, mmsbc_result *r) {
     u32 file;
-    ir *g = arena_take(r->memory, sizeof *g, 8);
     ast *t = ast_open(r->memory);
+    ASSERT(r->sources.count == 0 && (o->text != NULL || o->bytes == 0));
+    if (t == NULL || r->stem == NULL) return MMSB_OUT_OF_SPACE;
+    TRY(sources_add(&r->sources, o->name, o->text, o->bytes, &file));
+    TRY(parse_file(&r->sources, file, t, &r->diags));
+    if (r->diags.error_count != 0) return MMSB_WRONG;
+    r->tree = t;
+    return MMSB_OK;
+}
+
+static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, message *m) {
+    ir *g = arena_take(r->memory, sizeof *g, 8);
     front_options front = {o->defines, o->define_count, o->folders, o->folder_count};
-    if (g == NULL || t == NULL) return MMSB_OUT_OF_SPACE;
-    TRY(sources_add(s, o->name, o->text, o->bytes, &file));
-    TRY(parse_file(s, file, t, d));
-    if (d->error_count != 0) return MMSB_WRONG;
-    TRY(front_build(s, t, &front, r->memory, d, g));
-    if (d->error_count != 0) return MMSB_WRONG;
+    if (g == NULL) return MMSB_OUT_OF_SPACE;
+    TRY(result_parse(o, r));
+    TRY(front_build(&r->sources, r->tree, &front, r->memory, &r->diags, g));
+    if (r->diags.error_count != 0) return MMSB_WRONG;
     if (g->name[0] == 0) g->name = r->stem;
+    r->graph = g;
     TRY(back_build(g, r->memory, &r->image, &r->bytes, &r->report, m));
     image view;
     mmsb_status status = image_verify(r->image, r->bytes, &view, m);
@@ -80,23 +93,20 @@ static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, sources *s, d
     return status == MMSB_DAMAGED ? MMSB_BUG : status;
 }
 
-int mmsbc_compile(const mmsbc_options *o, mmsbc_result **out) {
-    arena *a = arena_open(0);
-    message m = {.used = 0};
-    *out = NULL;
-    if (a == NULL) return MMSB_OUT_OF_SPACE;
-    mmsbc_result *r = arena_take(a, sizeof *r, 8);
-    r->memory = a;
-    r->stem = stem_of(a, o->name);
-    sources s = {.memory = a};
-    diags d = {.memory = a, .sources = &s};
-    mmsb_status status = passes(o, r, &s, &d, &m);
-    if (o->messages != NULL)
-        diag_print(&d, (diag_format)o->diagnostics, o->colour != 0, o->messages);
-    if (o->messages != NULL && status != MMSB_OK && d.error_count == 0)
+void result_tell(const mmsbc_options *o, mmsbc_result *r, mmsb_status status, const message *m) {
+    if (o->messages == NULL) return;
+    diag_print(&r->diags, (diag_format)o->diagnostics, o->colour != 0, o->messages);
+    if (status != MMSB_OK && r->diags.error_count == 0)
         fprintf(o->messages, "%s: %s%s%s\n", o->name, status_text(status),
-                m.text[0] != 0 ? ": " : "", m.text);
-    *out = r;
+                m->text[0] != 0 ? ": " : "", m->text);
+}
+
+int mmsbc_compile(const mmsbc_options *o, mmsbc_result **out) {
+    message m = {.used = 0};
+    mmsbc_result *r = *out = result_open(o);
+    if (r == NULL) return MMSB_OUT_OF_SPACE;
+    mmsb_status status = passes(o, r, &m);
+    result_tell(o, r, status, &m);
     return (int)status;
 }
 
@@ -104,6 +114,17 @@ const void *mmsbc_image(const mmsbc_result *r, size_t *bytes) {
     ASSERT(r->image == NULL || r->bytes > sizeof(image_head));
     *bytes = r->bytes;
     return r->image;
+}
+
+const char *mmsbc_input(const mmsbc_result *r, size_t k) {
+    return k < r->sources.count ? r->sources.files[k].name : NULL;
+}
+
+static int emit_ast(const mmsbc_result *r, FILE *to) {
+    const char *text;
+    u64 bytes;
+    if (r->tree == NULL || ast_print(r->tree, 0, r->memory, &text, &bytes) != MMSB_OK) return 1;
+    return fwrite(text, 1, bytes, to) != bytes;
 }
 
 static void emit_dot(const image *i, FILE *to) {
@@ -126,6 +147,8 @@ static void emit_dot(const image *i, FILE *to) {
 int mmsbc_emit(const mmsbc_result *r, const char *kind, FILE *to) {
     ASSERT(r != NULL && kind != NULL);
     image i;
+    if (strcmp(kind, "ast") == 0) return emit_ast(r, to);
+    if (strcmp(kind, "ir") == 0) return r->graph == NULL ? 1 : emit_ir(r->graph, to);
     if (r->image == NULL || image_verify(r->image, r->bytes, &i, NULL) != MMSB_OK) return 1;
     if (strcmp(kind, "plan") == 0 || strcmp(kind, "json") == 0)
         return plan_emit(&i, r->report.fused, r->report.fused_count, kind[0] == 'j', to);

@@ -41,20 +41,23 @@ static void check_op(front *f, const term *t) {
         diag_row *d = diag_add(f->diags, DIAG_CARET_ON_FLOAT, f->tree->op_place[t->expr],
                                "`^` is exclusive or, and floats have none");
         diag_help(f->diags, d, "write `**` for powers: `x ** 2`");
+        diag_fix(f->diags, d, f->tree->op_place[t->expr], "**");
         return;
     }
     diag_row *d =
         diag_add(f->diags, DIAG_OPERAND_TYPE, f->tree->place[t->expr],
                  "`%s` takes %s, but `%s` is %s", info->text, operands_text(info->operands),
                  expr_text(f, f->terms[operand].expr, text, sizeof text), type_text(type));
-    if (type == TYPE_BOOL)
+    if (type == TYPE_BOOL) {
         diag_help(f->diags, d, "convert the bool: i64(%s)", text);
-    else if (info->operands == 'F')
+    } else if (info->operands == 'F') {
         diag_help(f->diags, d, "convert it: f64(%s)", text);
-    else if (info->operands == 'B')
+        fix_convert(f, d, f->terms[operand].expr, TYPE_F64);
+    } else if (info->operands == 'B') {
         diag_help(f->diags, d, "compare it: %s != 0", text);
-    else
+    } else {
         diag_help(f->diags, d, "convert it: i64(%s)", text);
+    }
 }
 
 static void check_literal(front *f, const term *t) {

@@ -100,7 +100,7 @@ u32 names_find(front *f, u32 scope_row, u32 name, bool of_function) {
     return 0;
 }
 
-static const char *nearest(front *f, u32 scope_row, u32 name, bool of_function) {
+static diag_search nearest(front *f, u32 scope_row, u32 name, bool of_function) {
     ASSERT(scope_row < f->scope_count);
     static const char *const functions[] = {
         "abs",    "sign",      "min",      "max",      "clamp",   "floor",  "ceil",    "round",
@@ -111,25 +111,20 @@ static const char *nearest(front *f, u32 scope_row, u32 name, bool of_function) 
         "all",    "count",     "mean",     "argmin",   "argmax",  "prev",   "history", "dot",
         "matmul", "transpose", "cumsum",   "cumprod",  "cummin",  "cummax", "sort",    "argsort",
         "topk",   "quantile",  "median",   "rand_u32", "uniform", "normal"};
-    const char *best = NULL;
-    const char *wanted = ast_text(f->tree, name);
+    diag_search near = {.wanted = ast_text(f->tree, name)};
     u32 kept = f->diags->error_max == 0 ? 20 : f->diags->error_max;
-    if (f->diags->error_count >= kept) return NULL; /* nobody will read it */
-    if (of_function) best = diag_nearest(wanted, functions, ARRAY_COUNT(functions));
-    for (u32 k = f->local_count; best == NULL && !of_function && k > f->local_base; k--) {
-        const char *known = ast_text(f->tree, f->locals[k - 1].name);
-        best = diag_nearest(wanted, &known, 1);
-    }
-    /* Nearest first: a long graph must not be searched for every misspelling more than a few times.
-     */
+    if (f->diags->error_count >= kept) return near; /* nobody will read it */
+    for (u32 k = 0; of_function && k < ARRAY_COUNT(functions); k++) diag_try(&near, functions[k]);
+    for (u32 k = f->local_count; !of_function && k > f->local_base; k--)
+        diag_try(&near, ast_text(f->tree, f->locals[k - 1].name));
+    /* A long graph must not be searched for every misspelling more than a few times. */
     u32 first = f->symbol_count > 20000 ? f->symbol_count - 20000 : 1;
-    for (u32 row = first; best == NULL && row < f->symbol_count; row++) {
+    for (u32 row = first; row < f->symbol_count; row++) {
         const symbol *s = &f->symbols[row];
-        const char *known = ast_text(f->tree, s->name);
-        if (s->of_function != of_function || s->scope != scope_row) continue;
-        best = diag_nearest(wanted, &known, 1);
+        if (s->of_function == of_function && s->scope == scope_row)
+            diag_try(&near, ast_text(f->tree, s->name));
     }
-    return best;
+    return near;
 }
 
 /* Whether a scope around has a page of that name, which a node does not see. */
@@ -159,14 +154,16 @@ u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place) 
     if (row != 0) return row;
     if (!of_function && page_outside(f, scope_row, name))
         return not_visible(f, name, place, "a node");
-    const char *text = ast_text(f->tree, name), *near = nearest(f, scope_row, name, of_function);
+    const char *text = ast_text(f->tree, name);
+    diag_search near = nearest(f, scope_row, name, of_function);
     u32 other = names_find(f, scope_row, name, !of_function);
     diag_row *d = diag_add(f->diags, of_function ? DIAG_UNKNOWN_FUNCTION : DIAG_UNKNOWN_NAME, place,
                            "there is no %s `%s`",
                            of_function ? "function or node" : "page, param or const", text);
-    if (near != NULL) {
-        diag_help(f->diags, d, "did you mean `%s`?", near);
-        diag_fix(f->diags, d, place, near);
+    if (near.best != NULL) {
+        span word = {place.file, place.begin, place.begin + (u32)strlen(text)};
+        diag_help(f->diags, d, "did you mean `%s`?", near.best);
+        if (diag_certain(&near)) diag_fix(f->diags, d, word, "%s", near.best);
     } else if (other != 0 && !of_function) {
         diag_help(f->diags, d, "`%s` is a function: call it, `%s(...)`", text, text);
     } else if (other != 0) {
@@ -201,9 +198,9 @@ u32 names_member(front *f, u32 scope_row, u32 left, u32 right, bool of_function,
     diag_row *d =
         diag_add(f->diags, of_function ? DIAG_UNKNOWN_FUNCTION : DIAG_UNKNOWN_NAME, place,
                  "`%s` has no member `%s`", ast_text(f->tree, left), ast_text(f->tree, right));
-    const char *near = nearest(f, s->target, right, of_function);
-    if (near != NULL)
-        diag_help(f->diags, d, "did you mean `%s.%s`?", ast_text(f->tree, left), near);
+    diag_search near = nearest(f, s->target, right, of_function);
+    if (near.best != NULL)
+        diag_help(f->diags, d, "did you mean `%s.%s`?", ast_text(f->tree, left), near.best);
     else
         diag_help(f->diags, d, "look at the definition of `%s`", ast_text(f->tree, left));
     return 0;

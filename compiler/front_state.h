@@ -139,6 +139,7 @@ typedef struct {
     diags *diags;
     ir *ir;
     bool out_of_memory;
+    u32 level; /* of elaborate() */
     symbol *symbols;
     u32 symbol_count, symbol_capacity;
     u32 *symbol_table, symbol_table_capacity;
@@ -231,6 +232,8 @@ void class_rule(front *f, u32 of, u32 result, bool mean);
 /* Gives every class that is still open its default; applies rules. */
 void classes_close(front *f, u32 first);
 u8 class_type(front *f, u32 row);
+/* A certain fix: the expression converted to `type`. */
+void fix_convert(front *f, diag_row *d, u32 expr, u8 type);
 const char *expr_text(front *f, u32 expr, char *to, size_t bytes);
 
 /* front_terms.c */

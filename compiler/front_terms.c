@@ -24,6 +24,15 @@ static bool height_set(const front *f, term *t) {
     return t->height <= TERM_HEIGHT_MAX;
 }
 
+static u32 too_deep(front *f, u32 expr) {
+    diag_row *d =
+        diag_add(f->diags, DIAG_TOO_DEEP, f->tree->place[expr],
+                 "with functions and lets put in, this nests more than %u deep", TERM_HEIGHT_MAX);
+    ASSERT(expr < f->tree->expr_count);
+    diag_help(f->diags, d, "name a part of it as a page of its own");
+    return term_error(f, expr);
+}
+
 u32 term_add(front *f, term t) {
     ASSERT(t.kind != TERM_NONE && t.kind <= TERM_WHOLE);
     ASSERT(t.a <= f->term_count && t.b <= f->term_count && t.c <= f->term_count);
@@ -282,8 +291,10 @@ u32 term_operate(front *f, u16 op, const u32 *in, u32 count, u32 expr) {
             t.shape = f->terms[in[0]].shape;
         }
         f->join_left = f->terms[in[first]].expr, f->join_right = f->terms[in[k]].expr;
-        if (k > first && !class_join(f, f->terms[in[first]].class, f->terms[in[k]].class, expr))
-            return term_error(f, expr);
+        bool joined =
+            k <= first || class_join(f, f->terms[in[first]].class, f->terms[in[k]].class, expr);
+        f->join_left = f->join_right = 0;
+        if (!joined) return term_error(f, expr);
     }
     if (op == OP_SELECT && !class_bool(f, f->terms[in[0]].class, f->terms[in[0]].expr))
         return term_error(f, expr);
@@ -453,7 +464,7 @@ static u32 member_term(front *f, u32 expr) {
     return row == 0 ? term_error(f, expr) : symbol_term(f, row, expr);
 }
 
-u32 elaborate(front *f, u32 expr) {
+static u32 elaborate_form(front *f, u32 expr) {
     ASSERT(expr < f->tree->expr_count && f->local_base <= f->local_count);
     const ast *t = f->tree;
     if (f->out_of_memory || f->limit_hit) return 0;
@@ -485,4 +496,13 @@ u32 elaborate(front *f, u32 expr) {
     case AST_INDEX: return elaborate_index(f, expr);
     default: return term_error(f, expr);
     }
+}
+
+u32 elaborate(front *f, u32 expr) {
+    if (f->level == TERM_HEIGHT_MAX) return too_deep(f, expr);
+    f->level++;
+    u32 row = elaborate_form(f, expr);
+    ASSERT(f->level != 0);
+    f->level--;
+    return row;
 }

@@ -45,6 +45,26 @@ const char *expr_text(front *f, u32 expr, char *to, size_t bytes) {
     return to;
 }
 
+void fix_convert(front *f, diag_row *d, u32 expr, u8 type) {
+    u32 bytes = 0;
+    span at = f->tree->place[expr];
+    const char *text = sources_text(f->sources, at, &bytes);
+    ASSERT(expr != 0 && type < TYPE_COUNT);
+    diag_fix(f->diags, d, at, "%s(%.*s)", type_text(type), (int)bytes, text);
+}
+
+/* The one type of the two to which the other converts as everyone would expect, or TYPE_NONE: the
+ * float of a float and an integer, the wider of two of a kind. */
+static u8 wider(u8 a, u8 b) {
+    ASSERT(a < TYPE_COUNT && b < TYPE_COUNT);
+    if (a == TYPE_BOOL || b == TYPE_BOOL) return TYPE_NONE;
+    if (type_is_float(a) != type_is_float(b)) return type_is_float(a) ? a : b;
+    bool a_wider = type_bytes(a) > type_bytes(b), same = type_bytes(a) == type_bytes(b);
+    u8 most = a_wider ? a : b, least = a_wider ? b : a;
+    if (same || (type_is_unsigned(most) && !type_is_unsigned(least))) return TYPE_NONE;
+    return most;
+}
+
 /* Both sides of a mismatch with an operand of each, for the words. */
 static void mismatch(front *f, u32 a, u32 b, u32 expr) {
     ASSERT(class_root(f, a) == a && class_root(f, b) == b && a != b);
@@ -62,7 +82,9 @@ static void mismatch(front *f, u32 a, u32 b, u32 expr) {
     expr_text(f, left != 0 ? left : expr, x, sizeof x);
     expr_text(f, right != 0 ? right : expr, y, sizeof y);
     bool to_left = type_is_float(p->type) || (!type_is_float(q->type) && p->type != TYPE_NONE);
-    u8 to = to_left ? p->type : q->type;
+    u8 to = to_left ? p->type : q->type,
+       certain = p->type == TYPE_NONE || q->type == TYPE_NONE ? TYPE_NONE : wider(p->type, q->type);
+    if (certain != TYPE_NONE) to = certain, to_left = to == p->type;
     if (p->type == TYPE_BOOL || q->type == TYPE_BOOL)
         diag_help(f->diags, d,
                   "a bool is not a number: compare (`!= 0`), or convert with i64(...)");
@@ -71,6 +93,8 @@ static void mismatch(front *f, u32 a, u32 b, u32 expr) {
                   p->type == TYPE_NONE ? y : x);
     else
         diag_help(f->diags, d, "convert one side: %s(%s)", type_text(to), to_left ? y : x);
+    if (certain != TYPE_NONE && f->join_left != 0 && f->join_right != 0)
+        fix_convert(f, d, to_left ? right : left, to);
 }
 
 bool class_join(front *f, u32 a, u32 b, u32 expr) {

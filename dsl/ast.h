@@ -6,7 +6,7 @@
 #define MMSB_AST_H
 #include "source.h"
 
-#define EXPR_HEIGHT_MAX 4096u
+#define EXPR_HEIGHT_MAX 1000u
 
 typedef enum {
     AST_NONE,

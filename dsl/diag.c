@@ -6,6 +6,7 @@
 
 #define ROWS_MAX_DEFAULT 20u
 #define TAB_COLUMNS 4u
+#define LINE_BYTES_MAX 240u /* of a source line that are shown, around the mark */
 
 static const struct {
     u16 code;
@@ -83,9 +84,12 @@ void diag_help(diags *d, diag_row *row, const char *format, ...) {
     va_end(arguments);
 }
 
-void diag_fix(diags *d, diag_row *row, span place, const char *text) {
+void diag_fix(diags *d, diag_row *row, span place, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
     row->fix_place = place;
-    row->fix_text = arena_text(d->memory, text, strlen(text));
+    row->fix_text = format_text(d, format, arguments);
+    va_end(arguments);
 }
 
 /* Damerau distance (adjacent swaps count one), cut at 3. Names up to 63 bytes. */
@@ -109,15 +113,23 @@ static u32 distance(const char *a, const char *b) {
     return rows[n % 3][m];
 }
 
+void diag_try(diag_search *s, const char *name) {
+    u32 d = distance(s->wanted, name);
+    if (d == 0 || d > 2 || d > strlen(s->wanted) / 3 + 1) return;
+    if (s->best == NULL || d < s->least)
+        s->best = name, s->least = d, s->several = false;
+    else if (d == s->least && strcmp(s->best, name) != 0)
+        s->several = true;
+}
+
+bool diag_certain(const diag_search *s) {
+    return s->best != NULL && !s->several && strlen(s->best) > 2 && strlen(s->wanted) > 2;
+}
+
 const char *diag_nearest(const char *name, const char *const *names, u32 count) {
-    const char *best = NULL;
-    u32 least = 3;
-    size_t most = strlen(name) / 3 + 1;
-    for (u32 k = 0; k < count; k++) {
-        u32 d = distance(name, names[k]);
-        if (d < least && d <= most && d > 0) least = d, best = names[k];
-    }
-    return best;
+    diag_search s = {.wanted = name};
+    for (u32 k = 0; k < count; k++) diag_try(&s, names[k]);
+    return s.best;
 }
 
 static int row_order(const void *a, const void *b) {
@@ -136,8 +148,12 @@ static void print_line(const sources *s, span at, char mark, const char *paint, 
                        const char *label, FILE *to) {
     source_place p = sources_place(s, at);
     const char *text = s->files[at.file].text;
-    u32 shown = p.end - p.begin > 240 ? p.begin + 240 : p.end;
-    fprintf(to, "%5u | ", p.line);
+    bool far = at.begin - p.begin > LINE_BYTES_MAX / 2;
+    if (far) p.begin = at.begin - LINE_BYTES_MAX / 2;
+    while (far && ((u8)text[p.begin] & 0xc0) == 0x80) p.begin++;
+    u32 shown = p.end - p.begin > LINE_BYTES_MAX ? p.begin + LINE_BYTES_MAX : p.end;
+    while (shown < p.end && ((u8)text[shown] & 0xc0) == 0x80) shown--;
+    fprintf(to, "%5u | %s", p.line, far ? "..." : "");
     for (u32 k = p.begin; k < shown; k++) {
         u8 c = (u8)text[k];
         if (c == '\t')
@@ -145,7 +161,7 @@ static void print_line(const sources *s, span at, char mark, const char *paint, 
         else
             fputc(c < 0x20 || c == 0x7f ? '?' : c, to);
     }
-    fprintf(to, "\n      | ");
+    fprintf(to, "\n      | %s", far ? "   " : "");
     for (u32 k = p.begin; k < at.begin && k < shown; k++) {
         if (((u8)text[k] & 0xc0) == 0x80) continue;
         fprintf(to, "%*s", text[k] == '\t' ? (int)TAB_COLUMNS : 1, "");
@@ -206,10 +222,9 @@ static void json_place(const sources *s, span at, FILE *to) {
     source_place q = sources_place(s, (span){at.file, at.end, at.end});
     fputs("\"file\":", to);
     json_text(s->files[at.file].name, to);
-    fprintf(
-        to,
-        ",\"line\":%u,\"column\":%u,\"end_line\":%u,\"end_column\":%u,\"byte_begin\":%u,\"byte_end\":%u",
-        p.line, p.column, q.line, q.column, at.begin, at.end);
+    fprintf(to, ",\"line\":%u,\"column\":%u,\"end_line\":%u,\"end_column\":%u,", p.line, p.column,
+            q.line, q.column);
+    fprintf(to, "\"byte_begin\":%u,\"byte_end\":%u", at.begin, at.end);
 }
 
 static void print_json(const diags *d, const diag_row *row, FILE *to) {

@@ -24,8 +24,8 @@ typedef struct {
     span second;             /* zero: none */
     const char *second_text; /* "declared here" */
     const char *help;        /* the fix, in words; NULL: none */
-    span fix_place; /* bytes to replace with fix_text, where help is a certain fix; zero: none */
-    const char *fix_text;
+    span fix_place;       /* where one fix is certain (mmsbc --fix applies it): bytes to replace */
+    const char *fix_text; /* with this; NULL: none is certain */
 } diag_row;
 typedef struct {
     arena *memory;
@@ -45,8 +45,20 @@ void diag_second(diags *d, diag_row *row, span place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void diag_help(diags *d, diag_row *row, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void diag_fix(diags *d, diag_row *row, span place, const char *text);
-/* Nearest of `count` names within Damerau distance 2 (and a third of the length), or NULL. */
+/* Only for a fix that is surely what was meant. */
+void diag_fix(diags *d, diag_row *row, span place, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* The nearest of the names tried, within Damerau distance 2 (and a third of the length). */
+typedef struct {
+    const char *wanted;
+    const char *best; /* NULL: none is near */
+    u32 least;        /* its distance */
+    bool several;     /* others are as near */
+} diag_search;
+void diag_try(diag_search *s, const char *name);
+/* Whether `best` is surely meant: no other is as near, and the word is no mere letter or two. */
+bool diag_certain(const diag_search *s);
+/* diag_try of `count` names: the nearest, or NULL. */
 const char *diag_nearest(const char *name, const char *const *names, u32 count);
 typedef enum { DIAG_HUMAN, DIAG_SHORT, DIAG_JSON } diag_format;
 /* Prints all, ordered by file and place; human form with source line, caret span, second place,

@@ -77,6 +77,7 @@ parsed state_compare(parse_state *p, u8 op, const token *sign, parsed a, parsed 
         const char *low = sources_text(s, place_of(p, t->a[a.row]), &bytes[0]);
         const char *middle = sources_text(s, place_of(p, t->b[a.row]), &bytes[1]);
         const char *high = sources_text(s, place_of(p, b.row), &bytes[2]);
+        bool whole_middle = bytes[1] <= 60;
         for (u32 k = 0; k < 3; k++) bytes[k] = bytes[k] > 60 ? 60 : bytes[k];
         span whole = span_join(place_of(p, a.row), place_of(p, b.row));
         diag_row *d = diag_add(p->diags, DIAG_CHAINED, sign->place, "comparisons do not chain");
@@ -84,6 +85,10 @@ parsed state_compare(parse_state *p, u8 op, const token *sign, parsed a, parsed 
         diag_help(p->diags, d, "write `%.*s %s %.*s && %.*s %s %.*s`", (int)bytes[0], low,
                   ast_op_text(t->op[a.row]), (int)bytes[1], middle, (int)bytes[1], middle,
                   ast_op_text(op), (int)bytes[2], high);
+        bool up = t->op[a.row] <= AST_OP_LE, one_way = up == (op <= AST_OP_LE);
+        if (t->op[a.row] >= AST_OP_LT && op >= AST_OP_LT && one_way && whole_middle)
+            diag_fix(p->diags, d, sign->place, "&& %.*s %s", (int)bytes[1], middle,
+                     ast_op_text(op));
         p->failed = true;
         return add(p, AST_ERROR, 0, 0, 0, 0, whole, sign->place);
     }
@@ -228,6 +233,26 @@ static bool reserved_word(parse_state *p, int code, const token *t) {
     return true;
 }
 
+/* A misspelt item keyword: a name where an item may start, before another name or a string. */
+static bool misspelt_item(parse_state *p, diag_row *d, int code, const token *t) {
+    static const char *const words[] = {"graph", "import", "param",  "const", "source", "page",
+                                        "node",  "kernel", "assert", "event", "export"};
+    u32 bytes;
+    char name[8];
+    const source_file *f = &p->lexer->sources->files[t->place.file];
+    const char *text = sources_text(p->lexer->sources, t->place, &bytes), *next = text + bytes;
+    if (code != T_NAME || bytes >= sizeof name) return false;
+    snprintf(name, sizeof name, "%.*s", (int)bytes, text);
+    diag_search near = {.wanted = name};
+    for (u32 k = 0; k < ARRAY_COUNT(words); k++) diag_try(&near, words[k]);
+    while (next < f->text + f->bytes && (*next == ' ' || *next == '\t')) next++;
+    bool named = (*next >= 'a' && *next <= 'z') || (*next >= 'A' && *next <= 'Z') || *next == '"';
+    if (!diag_certain(&near) || !named) return false;
+    diag_help(p->diags, d, "did you mean `%s`?", near.best);
+    diag_fix(p->diags, d, t->place, "%s", near.best);
+    return true;
+}
+
 void state_unexpected(parse_state *p, int code, const token *t) {
     if (p->failed) return;
     p->failed = true;
@@ -246,6 +271,7 @@ void state_unexpected(parse_state *p, int code, const token *t) {
     else
         d = diag_add(p->diags, DIAG_SYNTAX, t->place, "unexpected %s `%.*s`", kind, (int)bytes,
                      text);
+    if (misspelt_item(p, d, code, t)) return;
     if (help != NULL)
         diag_help(p->diags, d, "%s", help);
     else

@@ -122,5 +122,8 @@ check "the corpus of the fuzzers" sh tests/fuzz/replay.sh build
 check "the same, sanitized" sh tests/fuzz/replay.sh build-asan
 check "every code is explained; its examples are right and wrong" python3 tests/golden/explain.py build/bin
 check "golden files: every rule of the language" python3 tests/golden/run.py build/bin
+check "mmsbc: options, --fix, -MD, hostile texts" python3 tests/format/command.py build/bin
+check "the same, sanitized" python3 tests/format/command.py build-asan/bin
+check "mmsbc fmt keeps trees, comments and images" python3 tests/format/format.py build
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -31,7 +31,21 @@ int mmsbc_compile(const mmsbc_options *options, mmsbc_result **out);
 /* The image, 8-aligned, owned by the result; NULL after an error. */
 const void *mmsbc_image(const mmsbc_result *r, size_t *bytes);
 /* Reports of a compiled graph (--emit): "plan", "dot", "ir", "ast", "json". 0, or nonzero for an
- * unknown kind or no graph. */
+ * unknown kind or no graph. "ast" needs only a text that mmsbc_parse or mmsbc_format took. */
 int mmsbc_emit(const mmsbc_result *r, const char *kind, FILE *to);
+/* The names of the files that were read: 0 is the graph's, then those of imports; NULL past the
+ * last. Owned by the result. */
+const char *mmsbc_input(const mmsbc_result *r, size_t k);
+/* Only reads the text, without imports, names or types. Returns and sets as mmsbc_compile does. */
+int mmsbc_parse(const mmsbc_options *options, mmsbc_result **out);
+/* The same, then makes the canonical text (mmsbc fmt), which mmsbc_text gives. It is read again
+ * before it is given out: a text with another tree than the first is status 70, a bug. */
+int mmsbc_format(const mmsbc_options *options, mmsbc_result **out);
+/* After mmsbc_compile or mmsbc_parse found errors: makes the text with every certain fix put in,
+ * which mmsbc_text gives. Returns how many fixes were put in. Only the graph's own text changes. */
+size_t mmsbc_fix(mmsbc_result *r);
+/* The text of mmsbc_format or mmsbc_fix, NUL-ended, owned by the result; NULL where there is none.
+ */
+const char *mmsbc_text(const mmsbc_result *r, size_t *bytes);
 void mmsbc_free(mmsbc_result *r);
 #endif

@@ -47,7 +47,7 @@ class Command:
                 about = {"--help": "prints help", "-h": "prints help", "--version": "prints the version"}
                 self.options += [([n], "", about.get(n, "")) for n in left.split(", ")]
                 return
-            m = re.match(r"(-\w|--[\w-]+)\s*(.*)", left)
+            m = re.match(r"(-\w+|--[\w-]+)\s*(.*)", left)
             self.options.append(([m[1]], m[2], what))
         elif re.match(rf"{self.name}(\s|$)", line):
             self.usages.append((left, what))
@@ -145,7 +145,8 @@ def fish(c):
     lines = [f"# SPDX-License-Identifier: Apache-2.0\n# fish completion of {c.name}"]
     for names, argument, what in c.options:
         what = (what or argument).replace("\\", "\\\\").replace("'", "\\'")
-        flags = " ".join(f"-s {n[1]}" if len(n) == 2 else f"-l {n[2:]}" for n in names)
+        flags = " ".join(f"-s {n[1]}" if len(n) == 2 else f"-l {n[2:]}" if n[1] == "-" else f"-o {n[1:]}"
+                         for n in names)
         needs = ""
         if argument and not argument.startswith("["):
             needs = " -r" if argument in FILES else " -x"

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tool_options: the command line of mmsbc, from the one list in tool_options.def. */
+#ifndef MMSB_TOOL_OPTIONS_H
+#define MMSB_TOOL_OPTIONS_H
+#include <stdbool.h>
+#include <stddef.h>
+
+#define TOOL_LIST_MAX 1024
+
+typedef struct {
+    const char *items[TOOL_LIST_MAX];
+    size_t count;
+} tool_list;
+/* Zeros are the defaults. */
+typedef struct {
+    const char *out, *explain;
+    tool_list defines, folders, amplification, files;
+    unsigned long long max_bytes, max_waves; /* 0: none */
+    bool check, fix, depends;
+    int emit, format, colour; /* which of the list's choices */
+    bool fmt;                 /* `mmsbc fmt` */
+} tool_options;
+
+/* 0, or 2 where a usage error was told on stderr. *ended: --help or --version was answered. */
+int tool_options_read(tool_options *o, int count, char **a, bool *ended);
+/* Tells a usage error on stderr; 2. */
+int tool_usage(const char *what, const char *text);
+/* The word of --emit that was given. */
+const char *tool_emit_text(const tool_options *o);
+#endif
