@@ -7,7 +7,7 @@
 
 #include "level.h"
 
-#define LANES 1024u
+#define ELEMENTS 1024u
 #define TILE 512u
 #define ROUNDS 60u
 #define REPEATS 20u
@@ -52,34 +52,34 @@ static const struct {
     {"mod", OP_FMOD, NULL, scalar_mod, -10, 10, 0},
 };
 
-static f64 x[LANES] __attribute__((aligned(64))), y[LANES] __attribute__((aligned(64)));
-static f64 out[LANES] __attribute__((aligned(64)));
+static f64 x[ELEMENTS] __attribute__((aligned(64))), y[ELEMENTS] __attribute__((aligned(64)));
+static f64 out[ELEMENTS] __attribute__((aligned(64)));
 
 static f64 time_level(const kernel_level *level, u32 row) {
     u16 op = rows[row].op;
     kernel_fn f = (*level->ops[op_info(op)->arity])[op][TYPE_F64][VARIANT_VV];
     u64 start = bench_ns();
     for (u32 r = 0; r < REPEATS; r++)
-        for (u32 k = 0; k < LANES; k += TILE) f(out + k, x + k, y + k, NULL, TILE);
-    return (f64)(bench_ns() - start) / (REPEATS * LANES);
+        for (u32 k = 0; k < ELEMENTS; k += TILE) f(out + k, x + k, y + k, NULL, TILE);
+    return (f64)(bench_ns() - start) / (REPEATS * ELEMENTS);
 }
 
 static f64 time_scalar(u32 row) {
     u64 start = bench_ns();
     for (u32 r = 0; r < REPEATS; r++) {
         if (rows[row].one != NULL)
-            for (u32 k = 0; k < LANES; k++) out[k] = rows[row].one(x[k]);
+            for (u32 k = 0; k < ELEMENTS; k++) out[k] = rows[row].one(x[k]);
         else
-            for (u32 k = 0; k < LANES; k++) out[k] = rows[row].two(x[k], y[k]);
+            for (u32 k = 0; k < ELEMENTS; k++) out[k] = rows[row].two(x[k], y[k]);
         __asm__ volatile("" : : "r"(out) : "memory");
     }
-    return (f64)(bench_ns() - start) / (REPEATS * LANES);
+    return (f64)(bench_ns() - start) / (REPEATS * ELEMENTS);
 }
 
 static void fill(u32 row) {
     u64 seed = 7;
     bool huge = strchr(rows[row].name, ',') != NULL;
-    for (u32 k = 0; k < LANES; k++) {
+    for (u32 k = 0; k < ELEMENTS; k++) {
         f64 u = (f64)(bench_random(&seed) >> 11) * 0x1p-53;
         f64 v = (f64)(bench_random(&seed) >> 11) * 0x1p-53;
         x[k] = rows[row].low + (rows[row].high - rows[row].low) * u;

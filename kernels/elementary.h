@@ -56,18 +56,17 @@ ELEMENTARY f64 mm_scale(f64 y, i64 k) {
  * run beside each other. */
 ELEMENTARY f64 mm_exp_tail(f64 r) {
     f64 z = r * r;
-    f64 even = 0x1.1f734e678c023p-29;
-    even = MM_FMA(even, z, 0x1.27e4db3b8a3f9p-22);
-    even = MM_FMA(even, z, 0x1.a01a01a6e7f15p-16);
-    even = MM_FMA(even, z, 0x1.6c16c16c162afp-10);
-    even = MM_FMA(even, z, 0x1.5555555555556p-5);
-    even = MM_FMA(even, z, 0.5);
-    f64 odd = 0x1.af4de1802019fp-26;
-    odd = MM_FMA(odd, z, 0x1.71de02356c762p-19);
-    odd = MM_FMA(odd, z, 0x1.a01a01abe6c84p-13);
-    odd = MM_FMA(odd, z, 0x1.11111111100dep-7);
-    odd = MM_FMA(odd, z, 0x1.5555555555557p-3);
-    return MM_FMA(odd, r, even) * z;
+    f64 even = 0x1.af38a26e8b879p-26;
+    even = MM_FMA(even, z, 0x1.71de0db17112ap-19);
+    even = MM_FMA(even, z, 0x1.a01a01a7c3543p-13);
+    even = MM_FMA(even, z, 0x1.11111111109b4p-7);
+    even = MM_FMA(even, z, 0x1.5555555555556p-3);
+    f64 odd = 0x1.1f6723c71b327p-29;
+    odd = MM_FMA(odd, z, 0x1.27e4e1d376e58p-22);
+    odd = MM_FMA(odd, z, 0x1.a01a01a4858b7p-16);
+    odd = MM_FMA(odd, z, 0x1.6c16c16c167cep-10);
+    odd = MM_FMA(odd, z, 0x1.5555555555555p-5);
+    return MM_FMA(r * z, MM_FMA(odd, r, even), 0.5 * z);
 }
 
 /* e^(c + low) = (high + low) 2^k; c in [-746, 710], |low| small. Cody-Waite reduction. Any other c

@@ -5,7 +5,7 @@
  * usage: math_fit erfc|erf|exp|log [DEGREE]
  *   erfc  (1 + 2x) e^(x^2) erfc(x), x in [0.5, 27.5], in w = (x - 2.5) / (x + 2)
  *   erf   erf(x) / x - 1, x in [0, 0.5], in z = x^2
- *   exp   (e^r - 1 - r) / r^2, |r| <= ln(2) / 2
+ *   exp   (e^r - 1 - r - r^2 / 2) / r^3, |r| <= ln(2) / 2
  *   log   (2 atanh(s) - 2s - 2/3 s^3) / s^5, s up to (sqrt 2 - 1) / (sqrt 2 + 1), in z = s^2 */
 #include <math.h>
 #include <mpfr.h>
@@ -45,11 +45,16 @@ static void erf_ratio(mpfr_t to, const mpfr_t z) {
 }
 
 static void exp_rest(mpfr_t to, const mpfr_t r) {
-    mpfr_exp(to, r, NEAR);
-    mpfr_sub_ui(to, to, 1, NEAR);
+    mpfr_t t;
+    mpfr_init2(t, BITS);
+    mpfr_expm1(to, r, NEAR);
     mpfr_sub(to, to, r, NEAR);
-    mpfr_div(to, to, r, NEAR);
-    mpfr_div(to, to, r, NEAR);
+    mpfr_sqr(t, r, NEAR);
+    mpfr_div_ui(t, t, 2, NEAR);
+    mpfr_sub(to, to, t, NEAR);
+    mpfr_pow_ui(t, r, 3, NEAR);
+    mpfr_div(to, to, t, NEAR);
+    mpfr_clear(t);
 }
 
 static void log_rest(mpfr_t to, const mpfr_t z) {
@@ -104,7 +109,7 @@ static const struct {
 } rows[] = {
     {"erfc", erfc_scaled, 23, -2.0 / 2.5, 25.0 / 29.5},
     {"erf", erf_ratio, 10, 1e-30, 0.2500001},
-    {"exp", exp_rest, 10, -0.34658, 0.34659},
+    {"exp", exp_rest, 9, -0.34658, 0.34659},
     {"log", log_rest, 7, 1e-30, 0.029438},
 };
 
