@@ -202,9 +202,7 @@ static void stated_check(front *f, u32 page, u32 row) {
     char a[120], b[120];
     if (!p->shape_known)
         p->shape = shape, p->shape_known = true;
-    else if (shape != 0 && shape != p->shape &&
-             (p->shape == 0 ||
-              memcmp(&f->shapes[shape], &f->shapes[p->shape], sizeof(front_shape)) != 0)) {
+    else if (shape != 0 && !shape_same(f, shape, p->shape)) {
         bool scalar = item == NULL ? p->parameter == 0 : item->kind == ITEM_EVENT;
         if (p->shape == 0 && scalar) {
             diag_row *d = diag_add(f->diags, DIAG_NOT_SCALAR, f->tree->place[f->terms[row].expr],

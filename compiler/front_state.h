@@ -241,6 +241,7 @@ u32 term_add(front *f, term t);
 u32 term_error(front *f, u32 expr);
 u32 shape_add(front *f, const u64 *dims, u32 count);
 const char *shape_text(const front *f, u32 shape, char *to, size_t bytes);
+bool shape_same(const front *f, u32 a, u32 b);
 bool shape_join(front *f, u32 a_term, u32 b_term, u32 expr, u32 *shape);
 bool term_bad(const front *f, u32 row);
 /* An expression in the definition in hand. */

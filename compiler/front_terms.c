@@ -101,7 +101,7 @@ const char *shape_text(const front *f, u32 shape, char *to, size_t bytes) {
     return to;
 }
 
-static bool same_shape(const front *f, u32 a, u32 b) {
+bool shape_same(const front *f, u32 a, u32 b) {
     ASSERT((a == 0 || a < f->shape_count) && (b == 0 || b < f->shape_count));
     return a == b || (a != 0 && b != 0 && f->shapes[a].axis_count == f->shapes[b].axis_count &&
                       memcmp(f->shapes[a].dims, f->shapes[b].dims, sizeof f->shapes[a].dims) == 0);
@@ -155,7 +155,7 @@ bool shape_join(front *f, u32 a, u32 b, u32 expr, u32 *shape) {
     ASSERT(a != 0 && b != 0 && a < f->term_count && b < f->term_count);
     u32 x = f->terms[a].shape, y = f->terms[b].shape;
     *shape = x != 0 ? x : y;
-    if (x == 0 || y == 0 || same_shape(f, x, y)) return true;
+    if (x == 0 || y == 0 || shape_same(f, x, y)) return true;
     char p[120], q[120], left[80], right[80];
     expr_text(f, f->terms[a].expr, left, sizeof left);
     expr_text(f, f->terms[b].expr, right, sizeof right);
