@@ -17,4 +17,6 @@ typedef struct {
  * memory is short. */
 mmsb_status front_build(sources *s, ast *t, const front_options *options, arena *memory, diags *d,
                         ir *out);
+/* The names of the language's functions, one by one; NULL past the last. */
+const char *builtin_name(u32 k);
 #endif

@@ -100,8 +100,7 @@ u32 names_find(front *f, u32 scope_row, u32 name, bool of_function) {
     return 0;
 }
 
-static diag_search nearest(front *f, u32 scope_row, u32 name, bool of_function) {
-    ASSERT(scope_row < f->scope_count);
+const char *builtin_name(u32 k) {
     static const char *const functions[] = {
         "abs",    "sign",      "min",      "max",      "clamp",   "floor",  "ceil",    "round",
         "trunc",  "sqrt",      "fma",      "exp",      "exp2",    "expm1",  "log",     "log2",
@@ -111,10 +110,15 @@ static diag_search nearest(front *f, u32 scope_row, u32 name, bool of_function) 
         "all",    "count",     "mean",     "argmin",   "argmax",  "prev",   "history", "dot",
         "matmul", "transpose", "cumsum",   "cumprod",  "cummin",  "cummax", "sort",    "argsort",
         "topk",   "quantile",  "median",   "rand_u32", "uniform", "normal"};
+    return k < ARRAY_COUNT(functions) ? functions[k] : NULL;
+}
+
+static diag_search nearest(front *f, u32 scope_row, u32 name, bool of_function) {
+    ASSERT(scope_row < f->scope_count);
     diag_search near = {.wanted = ast_text(f->tree, name)};
     u32 kept = f->diags->error_max == 0 ? 20 : f->diags->error_max;
     if (f->diags->error_count >= kept) return near; /* nobody will read it */
-    for (u32 k = 0; of_function && k < ARRAY_COUNT(functions); k++) diag_try(&near, functions[k]);
+    for (u32 k = 0; of_function && builtin_name(k) != NULL; k++) diag_try(&near, builtin_name(k));
     for (u32 k = f->local_count; !of_function && k > f->local_base; k--)
         diag_try(&near, ast_text(f->tree, f->locals[k - 1].name));
     /* A long graph must not be searched for every misspelling more than a few times. */

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../dsl/explain.h"
@@ -148,12 +149,30 @@ static int fix_file(const tool_options *o, mmsbc_options *c, message *m) {
     return 0;
 }
 
+/* When a file last changed, and its size; 0: it is not there. */
+static u64 file_stamp(const char *path) {
+    struct stat now;
+    if (stat(path, &now) != 0) return 0;
+    u64 ns = (u64)now.st_mtim.tv_sec * 1000000000u + (u64)now.st_mtim.tv_nsec;
+    return (ns * 31 + (u64)now.st_size) * 31 + (u64)now.st_ino + 1;
+}
+
+/* One number for all files that were read. */
+static u64 inputs_stamp(const char *path, const mmsbc_result *r) {
+    u64 stamp = file_stamp(path);
+    for (size_t k = 1; r != NULL && mmsbc_input(r, k) != NULL; k++)
+        stamp = stamp * 0x9e3779b97f4a7c15u + file_stamp(mmsbc_input(r, k));
+    ASSERT(path != NULL);
+    return stamp;
+}
+
 static int compile(const tool_options *o, mmsbc_options *c, message *m) {
     const char *path = o->files.items[0];
     const void *text = NULL;
     u64 bytes = 0;
     mmsbc_result *r = NULL;
     int wrong = o->fix ? fix_file(o, c, m) : 0;
+    u64 stamp = o->watch ? file_stamp(path) : 0;
     ASSERT(path != NULL);
     if (wrong != 0) return wrong;
     if (strcmp(path, "-") == 0) c->name = "stdin.mmsbg";
@@ -163,8 +182,16 @@ static int compile(const tool_options *o, mmsbc_options *c, message *m) {
     bool only_parse = strcmp(tool_emit_text(o), "ast") == 0;
     int status = status_exit((mmsb_status)(only_parse ? mmsbc_parse(c, &r) : mmsbc_compile(c, &r)));
     if (status == 0) status = give(o, r, m);
-    mmsbc_free(r);
     free_text(path, text, bytes);
+    if (o->watch) {
+        fprintf(stderr, "mmsbc: %s: %s; waiting for a change\n", path,
+                status == 0 ? "compiled" : "not compiled");
+        fflush(stdout);
+        /* What changed while it was compiled shows in the graph's stamp from before. */
+        u64 inputs = inputs_stamp(path, r);
+        while (file_stamp(path) == stamp && inputs_stamp(path, r) == inputs) usleep(100000);
+    }
+    mmsbc_free(r);
     return status;
 }
 
@@ -238,8 +265,16 @@ int main(int count, char **a) {
     static char graphs[4200];
     if (o.folders.count < TOOL_LIST_MAX && graphs_find(graphs, sizeof graphs))
         o.folders.items[o.folders.count++] = graphs;
+    if (o.lsp) {
+#ifdef MMSB_HAS_JANSSON
+        return lsp_run(stdin, stdout, o.folders.items, o.folders.count);
+#else
+        fprintf(stderr, "mmsbc: lsp is not in this build: install jansson (libjansson-dev) and "
+                        "build again\n");
+        return status_exit(MMSB_ABSENT);
+#endif
+    }
     const char *plain = getenv("NO_COLOR");
-    ASSERT(o.files.count != 0);
     mmsbc_options c = {.name = o.files.items[0],
                        .defines = o.defines.items,
                        .define_count = o.defines.count,
@@ -252,6 +287,7 @@ int main(int count, char **a) {
                        .diagnostics = o.format,
                        .messages = stderr};
     c.colour = o.colour == 1 || (o.colour == 0 && (plain == NULL || *plain == 0) && isatty(2));
+    for (; o.watch; usleep(100000)) compile(&o, &c, &m);
     if (!o.fmt) return compile(&o, &c, &m);
     for (size_t k = 0; k < o.files.count; k++) {
         int one = format(&o, &c, o.files.items[k], &m);

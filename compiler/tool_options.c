@@ -32,7 +32,8 @@ int tool_usage(const char *what, const char *text) {
 static void help_print(void) {
     puts("mmsbc FILE.mmsbg [options]   compiles a graph to STEM.mmsbx in the current directory\n"
          "mmsbc fmt [--check] FILE...  writes graphs in the one style, in place; - is stdin to "
-         "stdout");
+         "stdout\n"
+         "mmsbc lsp [-I FOLDER]        a language server for editors, on stdin and stdout");
     for (u32 k = 0; k < ARRAY_COUNT(options); k++) {
         char left[64];
         const option_row *o = &options[k];
@@ -123,17 +124,24 @@ static int option_read(tool_options *o, int count, char **a, int *k) {
 static int options_check(const tool_options *o) {
     ASSERT(o->files.count <= TOOL_LIST_MAX);
     if (o->explain != NULL) return 0;
+    if (o->lsp) {
+        bool others = o->out != NULL || o->defines.count != 0 || o->fix || o->check || o->depends ||
+                      o->emit != 0 || o->watch || o->files.count != 0;
+        return others ? tool_usage("lsp takes only", "-I FOLDER") : 0;
+    }
     if (o->files.count == 0) return tool_usage("name a graph file, not", "");
     if (o->fmt) {
         bool others = o->out != NULL || o->defines.count != 0 || o->folders.count != 0 || o->fix ||
                       o->depends || o->emit != 0 || o->max_bytes != 0 || o->max_waves != 0 ||
-                      o->amplification.count != 0;
+                      o->amplification.count != 0 || o->watch;
         return others ? tool_usage("fmt takes only --check, --error-format, --color and", "FILE...")
                       : 0;
     }
     if (o->files.count > 1) return tool_usage("one graph at a time, not also", o->files.items[1]);
     if (o->fix && strcmp(o->files.items[0], "-") == 0)
         return tool_usage("--fix needs a file that can be written, not", "-");
+    if (o->watch && strcmp(o->files.items[0], "-") == 0)
+        return tool_usage("--watch needs a file, not", "-");
     if (o->depends && (o->check || o->emit != 0))
         return tool_usage("only where an image is written:", "-MD");
     return 0;
@@ -149,8 +157,9 @@ int tool_options_read(tool_options *o, int count, char **a, bool *ended) {
     *ended = false;
     ASSERT(count == 0 || a != NULL);
     o->fmt = count > 1 && strcmp(a[1], "fmt") == 0;
+    o->lsp = count > 1 && strcmp(a[1], "lsp") == 0;
     bool only_files = false;
-    for (int k = o->fmt ? 2 : 1; k < count; k++) {
+    for (int k = o->fmt || o->lsp ? 2 : 1; k < count; k++) {
         bool is_option = !only_files && a[k][0] == '-' && a[k][1] != 0;
         if (is_option && strcmp(a[k], "--") == 0) {
             only_files = true;

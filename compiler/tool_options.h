@@ -4,6 +4,7 @@
 #define MMSB_TOOL_OPTIONS_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #define TOOL_LIST_MAX 1024
 
@@ -16,9 +17,10 @@ typedef struct {
     const char *out, *explain;
     tool_list defines, folders, amplification, files;
     unsigned long long max_bytes, max_waves; /* 0: none */
-    bool check, fix, depends;
+    bool check, fix, depends, watch;
     int emit, format, colour; /* which of the list's choices */
     bool fmt;                 /* `mmsbc fmt` */
+    bool lsp;                 /* `mmsbc lsp` */
 } tool_options;
 
 /* 0, or 2 where a usage error was told on stderr. *ended: --help or --version was answered. */
@@ -27,4 +29,7 @@ int tool_options_read(tool_options *o, int count, char **a, bool *ended);
 int tool_usage(const char *what, const char *text);
 /* The word of --emit that was given. */
 const char *tool_emit_text(const tool_options *o);
+/* tool_lsp.c, where jansson was found: `mmsbc lsp`, until `exit` or the end of input. The exit
+ * status of the command. */
+int lsp_run(FILE *in, FILE *out, const char *const *folders, size_t folder_count);
 #endif

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 packages="gcc libc6-dev cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev
     clang libclang-rt-14-dev
     clang-format clang-tidy strace mandoc zsh fish vim
-    libmpfr-dev
+    libmpfr-dev libjansson-dev
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
     python3 git ca-certificates"
 sh tests/need.sh $packages || echo "going on without them; what needs them fails or is skipped by name"
@@ -120,6 +120,9 @@ check "the editor files: colours, scopes, indents" python3 tests/editors.py buil
 check "every code block of the docs" python3 tests/docs_blocks.py build/bin
 check "the corpus of the fuzzers" sh tests/fuzz/replay.sh build
 check "the same, sanitized" sh tests/fuzz/replay.sh build-asan
+check "the language server against a scripted client" sh tests/lsp/run.sh build
+check "the same, sanitized" sh tests/lsp/run.sh build-asan
+check "mmsbc --watch" sh tests/watch.sh build/bin
 check "every code is explained; its examples are right and wrong" python3 tests/golden/explain.py build/bin
 check "golden files: every rule of the language" python3 tests/golden/run.py build/bin
 check "mmsbc: options, --fix, -MD, hostile texts" python3 tests/format/command.py build/bin
