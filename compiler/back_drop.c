@@ -41,6 +41,7 @@ static void report_add(back *b, const image_page *p) {
 
 /* Rows that name pages, under their new numbers. */
 static void rows_renumber(back *b, const u32 *to) {
+    ASSERT(b->readers_count == 0 && to[0] == 0);
     for (u32 k = 0; k < b->instructions_count; k++) {
         image_instruction *r = &b->instructions[k];
         if (r->op != IN_SCALAR && r->op != IN_LANE && r->op != IN_GATHER && r->op != IN_STORE)

@@ -296,6 +296,7 @@ static bool loose_settle(fuser *f) {
 }
 
 bool nodes_fuse(back *b) {
+    ASSERT(b->later_count <= b->nodes_count && b->epoch0_count <= b->nodes_count);
     ASSERT(b->passes_done == BACK_WAVES);
     fuser f = {.b = b};
     f.writer[0] = writers(b, NODE_IN_EPOCH0), f.writer[1] = writers(b, NODE_IN_LATER);

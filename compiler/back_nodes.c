@@ -48,12 +48,14 @@ static bool table_room(back *b, u32 **table, u32 *capacity, u32 rows, bool *fres
 }
 
 static void table_put(u32 *table, u32 capacity, u64 hash, u32 row) {
+    ASSERT((capacity & (capacity - 1)) == 0 && capacity != 0);
     u64 at = hash & (capacity - 1);
     while (table[at] != 0) at = (at + 1) & (capacity - 1);
     table[at] = row + 1;
 }
 
 static u64 shape_hash(const image_shape *s) {
+    ASSERT(s->axis_count <= AXES_MAX);
     u64 h = s->axis_count;
     for (u32 d = 0; d < AXES_MAX; d++) h = mix(h, s->dims[d]);
     return h;
@@ -77,6 +79,7 @@ u32 back_shape(back *b, const u64 *dims, u32 axes) {
 }
 
 static u64 hidden_hash(const back_hidden *h) {
+    ASSERT(h->kind <= IR_REDUCTION_COUNT);
     return mix(mix(mix(h->kind, h->expr | (u64)h->guard << 32), h->present | (u64)h->shape << 32),
                h->outer);
 }

@@ -27,6 +27,7 @@ static bool overflowed(front *f, u32 expr) {
 }
 
 static bool integer_power(i64 base, i64 exponent, i64 *out) {
+    ASSERT(out != NULL);
     *out = 1;
     if (exponent < 0) return false;
     for (i64 k = 0; k < exponent; k++)

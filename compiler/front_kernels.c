@@ -5,15 +5,14 @@
 
 /* A scope in which the dimensions that the kernel's parameters name are known. */
 static u32 kernel_scope(front *f, const symbol *kernel) {
+    ASSERT(kernel->kind == SYMBOL_KERNEL);
     return names_scope(f, kernel->scope, f->scopes[kernel->scope].file, true, "");
 }
 
 static void dimension_bind(front *f, u32 inside, u32 expr, u64 value) {
     u32 name = f->tree->a[expr];
-    for (u32 row = f->symbol_count; row > 1; row--) {
-        const symbol *s = &f->symbols[row - 1];
-        if (s->scope == inside && s->name == name && !s->of_function) return;
-    }
+    ASSERT(f->scopes[inside].instance && f->tree->kind[expr] == AST_NAME);
+    if (names_here(f, inside, name, false) != 0) return;
     symbol_add(f, (symbol){.kind = SYMBOL_PARAM,
                            .name = name,
                            .scope = inside,
@@ -111,6 +110,7 @@ static u32 argument_take(front *f, u32 inside, const ast_parameter *p, u32 expr,
 }
 
 static u32 kernel_add(front *f, const ast_item *item, const u32 *pages, u32 count) {
+    ASSERT(item->kind == ITEM_KERNEL && count <= KERNEL_ARGUMENTS_MAX);
     ir *g = f->ir;
     u32 row = g->kernel_count == 0 ? 1 : g->kernel_count;
     if (!arena_grow(f->memory, (void **)&g->kernels, &g->kernel_capacity, row + 1,
@@ -132,6 +132,7 @@ static u32 kernel_add(front *f, const ast_item *item, const u32 *pages, u32 coun
 }
 
 u32 elaborate_kernel(front *f, u32 expr, u32 symbol_row) {
+    ASSERT(f->symbols[symbol_row].kind == SYMBOL_KERNEL);
     const ast_call call = f->tree->calls[f->tree->a[expr]];
     const symbol kernel = f->symbols[symbol_row];
     const ast_item item = f->tree->items[kernel.item];

@@ -5,7 +5,10 @@
 #include "../engine/core/layout.h"
 #include "../kernels/whole_sizes.h"
 
-static f64 f64_min(f64 a, f64 b) { return a < b ? a : b; }
+static f64 f64_min(f64 a, f64 b) {
+    ASSERT(a >= 0 && b >= 0);
+    return a < b ? a : b;
+}
 
 f64 plan_page_lanes(const image *i, u32 page) {
     ASSERT(page < i->page_count);
@@ -136,7 +139,10 @@ bool plan_cost_open(plan_cost *c, const image *i, arena *a) {
     return c->changed != NULL && c->work != NULL;
 }
 
-static void clear(plan_cost *c) { memset(c->changed, 0, c->i->page_count * sizeof *c->changed); }
+static void clear(plan_cost *c) {
+    ASSERT(c->i->page_count > 0);
+    memset(c->changed, 0, c->i->page_count * sizeof *c->changed);
+}
 
 void plan_cost_page(plan_cost *c, u32 page, f64 lanes) {
     ASSERT(page != 0 && page < c->i->page_count && lanes >= 0);
@@ -147,6 +153,7 @@ void plan_cost_page(plan_cost *c, u32 page, f64 lanes) {
 }
 
 void plan_cost_sources(plan_cost *c, bool all) {
+    ASSERT(c->changed != NULL && c->work != NULL);
     clear(c);
     for (u32 k = 1; k < c->i->page_count; k++)
         if (c->i->pages[k].kind == PAGE_SOURCE) c->changed[k] = all ? plan_page_lanes(c->i, k) : 1;

@@ -4,6 +4,40 @@
 
 #include "state.h"
 
+/* The asserts of each node: those whose page it writes stand together, since the compiler emits
+ * them in command order of their pages. */
+static mmsb_status asserts_find(engine *e, message *m) {
+    const image *i = e->image;
+    if (i->assert_count == 0) return MMSB_OK;
+    u32 *first = ARENA_ARRAY(e->tables, u32, i->page_count),
+        *end = ARENA_ARRAY(e->tables, u32, i->page_count);
+    if (first == NULL || end == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory");
+    for (u32 k = i->assert_count; k > 0; k--) {
+        u32 page = i->asserts[k - 1].page;
+        ASSERT(page != 0 && page < i->page_count);
+        first[page] = k - 1;
+        if (end[page] == 0) end[page] = k;
+    }
+    for (u32 n = 0; n < i->node_count; n++) {
+        const image_node *node = &i->nodes[n];
+        u32 from = UINT32_MAX, to = 0;
+        for (u32 c = 0; c <= node->uniform_count + node->tile_count; c++) {
+            bool last = c == node->uniform_count + node->tile_count;
+            u32 page = node->kind != NODE_MAP ? node->output : 0;
+            if (!last) {
+                const image_instruction *r = &i->instructions[node->program_at + c];
+                page = r->op == IN_STORE ? r->imm : 0;
+            }
+            if (page == 0 || end[page] == 0) continue;
+            from = first[page] < from ? first[page] : from;
+            to = end[page] > to ? end[page] : to;
+        }
+        if (to == 0) continue;
+        e->nodes[n].first_assert = from, e->nodes[n].assert_count = to - from;
+    }
+    return MMSB_OK;
+}
+
 mmsb_status engine_open(const image *i, const engine_options *options, engine **out, message *m) {
     ASSERT(i != NULL);
     ASSERT(out != NULL);
@@ -28,20 +62,7 @@ mmsb_status engine_open(const image *i, const engine_options *options, engine **
     }
     if (s == MMSB_OK) s = resolve_all(e, m);
     if (s == MMSB_OK) s = split_open(e, m);
-    for (u32 k = 0; s == MMSB_OK && k < i->assert_count; k++) {
-        /* Asserts whose page one node writes stand together: the compiler emits them in command
-         * order of their pages. */
-        for (u32 n = 0; n < i->node_count; n++) {
-            bool writes = i->nodes[n].kind != NODE_MAP && i->nodes[n].output == i->asserts[k].page;
-            for (u32 c = 0; c < i->nodes[n].uniform_count + i->nodes[n].tile_count; c++) {
-                const image_instruction *r = &i->instructions[i->nodes[n].program_at + c];
-                writes = writes || (r->op == IN_STORE && r->imm == i->asserts[k].page);
-            }
-            if (!writes) continue;
-            if (e->nodes[n].assert_count == 0) e->nodes[n].first_assert = k;
-            e->nodes[n].assert_count = k - e->nodes[n].first_assert + 1;
-        }
-    }
+    if (s == MMSB_OK) s = asserts_find(e, m);
     if (s != MMSB_OK) {
         engine_close(e);
         return s;

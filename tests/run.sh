@@ -112,6 +112,8 @@ check "a state directory carried over to another graph" sh tests/migrate.sh buil
 check "the same, sanitized" sh tests/migrate.sh build-asan/bin
 check "kernels of a user's own" python3 tests/user_kernels.py build/bin
 check "the same, sanitized" python3 tests/user_kernels.py build-asan/bin
+check "compile time is linear; hostile graphs end in words" python3 tests/scale.py build/bin
+check "hostile graphs, sanitized" python3 tests/scale.py build-asan/bin --hostile
 check "graphs that hold their own expectation" python3 tests/golden.py build/bin tests/golden
 check "the same, sanitized" python3 tests/golden.py build-asan/bin tests/golden
 check "the files of a state directory are as docs/SerializationSpec.md says" python3 tests/format_spec.py build/bin
