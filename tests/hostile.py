@@ -48,7 +48,7 @@ def run(name, *arguments, statuses=(0, 1, 2, 3, 4, 5), text=None):
 
 def bent(data, times):
     """One to three bytes flipped, or a piece cut, doubled or zeroed."""
-    data = bytearray(data)
+    whole, data = data, bytearray(data)
     way = DRAW.randrange(6)
     if way < 4 or not data:
         for _ in range(DRAW.randint(1, times)):
@@ -58,7 +58,7 @@ def bent(data, times):
         a = DRAW.randrange(len(data))
         b = min(len(data), a + DRAW.randint(1, 200))
         data[a:b] = b"" if way == 4 else bytes(b - a)
-    return bytes(data)
+    return bytes(data) if data != whole else bent(whole, times)
 
 
 def put(name, data):
