@@ -8,6 +8,8 @@
 #define TERMS_MAX 16000000u
 #define DEFINITION_TERMS_MAX 1000000u
 #define TERM_HEIGHT_MAX 6000u
+#define LEVEL_MAX 1200u /* of elaborate(), whose frames are larger than those of the passes after \
+                         */
 
 /* Sets how deep the term's expression is; false past what the passes may recurse into. A power
  * becomes at most 13 operators, a small reduction 12. */
@@ -27,7 +29,7 @@ static bool height_set(const front *f, term *t) {
 static u32 too_deep(front *f, u32 expr) {
     diag_row *d =
         diag_add(f->diags, DIAG_TOO_DEEP, f->tree->place[expr],
-                 "with functions and lets put in, this nests more than %u deep", TERM_HEIGHT_MAX);
+                 "with functions and lets put in, this nests more than %u deep", LEVEL_MAX);
     ASSERT(expr < f->tree->expr_count);
     diag_help(f->diags, d, "name a part of it as a page of its own");
     return term_error(f, expr);
@@ -499,7 +501,7 @@ static u32 elaborate_form(front *f, u32 expr) {
 }
 
 u32 elaborate(front *f, u32 expr) {
-    if (f->level == TERM_HEIGHT_MAX) return too_deep(f, expr);
+    if (f->level == LEVEL_MAX) return too_deep(f, expr);
     f->level++;
     u32 row = elaborate_form(f, expr);
     ASSERT(f->level != 0);

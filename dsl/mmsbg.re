@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mmsbg.re: the lexer. Reads within [text, end) only: re2c's end-of-input rule, no sentinel is trusted. */
+ * mmsbg.re: the lexer. Reads within [text, end) only: re2c's end-of-input rule, no sentinel is
+ * trusted. */
 #include "lex.h"
 #include "mmsbg.h"
 
@@ -29,7 +30,8 @@ static int escape_value(const char *at, const char *end, size_t *used) {
     if (*at != 'x' || end - at < 3) return -1;
     for (int k = 1; k <= 2; k++) {
         char c = at[k];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))) return -1;
+        bool digit = c >= '0' && c <= '9';
+        if (!digit && (c < 'a' || c > 'f') && (c < 'A' || c > 'F')) return -1;
     }
     *used = 3;
     return hex_value(at[1]) * 16 + hex_value(at[2]);
@@ -51,8 +53,11 @@ static u32 string_text(lexer *l, const char *from, const char *to) {
         size_t read;
         int value = escape_value(at + 1, to, &read);
         if (value <= 0) {
-            diag_row *d = diag_add(l->diags, DIAG_BAD_ESCAPE, place_of(l, at, at + 2 < to ? at + 2 : to),
-                                   "`\\%c` is not an escape", at + 1 < to ? at[1] : ' ');
+            span place = place_of(l, at, at + 2 < to ? at + 2 : to);
+            diag_row *d = diag_add(l->diags, DIAG_BAD_ESCAPE, place,
+                                   at + 1 < to && (u8)at[1] < 0x80 ? "`\\%c` is not an escape"
+                                                                    : "this is not an escape",
+                                   at + 1 < to ? at[1] : ' ');
             diag_help(l->diags, d, "use \\n \\t \\r \\\\ \\\" \\ooo or \\xHH (not \\0)");
             value = '?';
         }
@@ -62,13 +67,38 @@ static u32 string_text(lexer *l, const char *from, const char *to) {
     return ast_string(l->tree, text, used);
 }
 
-static int take_integer(lexer *l, token *t, const char *from, const char *digits_end, const char *to) {
-    number_result r = number_parse(TYPE_U64, from, (size_t)(digits_end - from), &t->integer);
+static int take_float(lexer *l, token *t, const char *from, const char *digits_end,
+                      const char *to) {
+    u64 bits = 0;
     if (digits_end < to) t->type = type_find(digits_end, (size_t)(to - digits_end));
+    number_result r = number_parse(TYPE_F64, from, (size_t)(digits_end - from), &bits);
+    bool suffix_wrong = digits_end < to && (t->type == TYPE_NONE || !type_is_float(t->type));
+    if (r == NUMBER_NOT_ONE || suffix_wrong) {
+        diag_row *d = diag_add(l->diags, DIAG_BAD_NUMBER, t->place, "`%.*s` is not a float",
+                               (int)(to - from > 60 ? 60 : to - from), from);
+        diag_help(l->diags, d, "floats look like 1.5, 2e-3, 0x1.8p3 or 1.0f32");
+    } else if (r == NUMBER_OUT_OF_RANGE) {
+        diag_row *d = diag_add(l->diags, DIAG_BAD_NUMBER, t->place,
+                               "the float `%.*s` is too large for f64",
+                               (int)(to - from > 60 ? 60 : to - from), from);
+        diag_help(l->diags, d, "write `inf` for infinity");
+    }
+    memcpy(&t->number, &bits, 8);
+    return T_FLOAT;
+}
+
+static int take_integer(lexer *l, token *t, const char *from, const char *digits_end,
+                        const char *to) {
+    if (digits_end < to) t->type = type_find(digits_end, (size_t)(to - digits_end));
+    bool decimal = from[0] != '0' || digits_end - from < 2 || from[1] < 'A';
+    if (t->type != TYPE_NONE && type_is_float(t->type) && decimal)
+        return take_float(l, t, from, digits_end, to);
+    number_result r = number_parse(TYPE_U64, from, (size_t)(digits_end - from), &t->integer);
     if (r == NUMBER_NOT_ONE || (digits_end < to && t->type == TYPE_NONE)) {
         diag_row *d = diag_add(l->diags, DIAG_BAD_NUMBER, t->place, "`%.*s` is not a number",
                                (int)(to - from > 60 ? 60 : to - from), from);
-        diag_help(l->diags, d, "write 1_000, 0xff, 0b101 or 1.5e-3, with a type suffix such as 3u8 if wanted");
+        diag_help(l->diags, d,
+                  "write 1_000, 0xff, 0b101 or 1.5e-3, with a type suffix such as 3u8 if wanted");
     } else if (r == NUMBER_OUT_OF_RANGE) {
         diag_row *d = diag_add(l->diags, DIAG_BAD_NUMBER, t->place,
                                "the integer `%.*s` does not fit in 64 bits",
@@ -82,22 +112,11 @@ static int take_integer(lexer *l, token *t, const char *from, const char *digits
     return T_INTEGER;
 }
 
-static int take_float(lexer *l, token *t, const char *from, const char *digits_end, const char *to) {
-    u64 bits = 0;
-    if (digits_end < to) t->type = type_find(digits_end, (size_t)(to - digits_end));
-    number_result r = number_parse(TYPE_F64, from, (size_t)(digits_end - from), &bits);
-    bool suffix_wrong = digits_end < to && (t->type == TYPE_NONE || !type_is_float(t->type));
-    if (r == NUMBER_NOT_ONE || suffix_wrong) {
-        diag_row *d = diag_add(l->diags, DIAG_BAD_NUMBER, t->place, "`%.*s` is not a float",
-                               (int)(to - from > 60 ? 60 : to - from), from);
-        diag_help(l->diags, d, "floats look like 1.5, 2e-3, 0x1.8p3 or 1.0f32");
-    } else if (r == NUMBER_OUT_OF_RANGE) {
-        diag_row *d = diag_add(l->diags, DIAG_BAD_NUMBER, t->place, "the float `%.*s` is too large for f64",
-                               (int)(to - from > 60 ? 60 : to - from), from);
-        diag_help(l->diags, d, "write `inf` for infinity");
-    }
-    memcpy(&t->number, &bits, 8);
-    return T_FLOAT;
+/* Tells what a comment, a string or a name is not, where `from` .. `to` stands. */
+static void told(lexer *l, diag_code code, const char *from, const char *to, const char *text,
+                 const char *help) {
+    diag_row *d = diag_add(l->diags, code, place_of(l, from, to), "%s", text);
+    diag_help(l->diags, d, "%s", help);
 }
 
 /* Where the digits of a decimal number end and its suffix begins. */
@@ -115,12 +134,18 @@ static void bad_bytes(lexer *l, const char *from) {
     u8 c = (u8)*from;
     span at = place_of(l, from, l->cursor);
     diag_row *d;
-    if (c == 0) d = diag_add(l->diags, DIAG_BAD_CHARACTER, at, "a NUL byte stands in the text");
-    else if (c >= 0x80) d = diag_add(l->diags, DIAG_BAD_CHARACTER, at,
-                                     "bytes outside ASCII may stand only in comments and strings, as UTF-8");
-    else if (c < 0x20 || c == 0x7f) d = diag_add(l->diags, DIAG_BAD_CHARACTER, at, "the control character 0x%02x stands in the text", c);
-    else d = diag_add(l->diags, DIAG_BAD_CHARACTER, at, "`%c` means nothing here", c);
-    diag_help(l->diags, d, "remove it; a graph file is UTF-8 text, names are letters, digits and _");
+    if (c == 0)
+        d = diag_add(l->diags, DIAG_BAD_CHARACTER, at, "a NUL byte stands in the text");
+    else if (c >= 0x80)
+        d = diag_add(l->diags, DIAG_BAD_CHARACTER, at,
+                     "bytes outside ASCII may stand only in comments and strings, as UTF-8");
+    else if (c < 0x20 || c == 0x7f)
+        d = diag_add(l->diags, DIAG_BAD_CHARACTER, at,
+                     "the control character 0x%02x stands in the text", c);
+    else
+        d = diag_add(l->diags, DIAG_BAD_CHARACTER, at, "`%c` means nothing here", c);
+    diag_help(l->diags, d,
+              "remove it; a graph file is UTF-8 text, names are letters, digits and _");
 }
 
 int lex_next(lexer *l, token *t) {
@@ -149,7 +174,8 @@ again:
         suffix  = [iuf] [0-9]+;
         name    = [a-zA-Z_] [a-zA-Z0-9_]*;
         utf8_tail = [\x80-\xbf];
-        utf8 = [\xc2-\xdf] utf8_tail | [\xe0] [\xa0-\xbf] utf8_tail | [\xe1-\xec\xee\xef] utf8_tail utf8_tail
+        utf8 = [\xc2-\xdf] utf8_tail | [\xe0] [\xa0-\xbf] utf8_tail
+             | [\xe1-\xec\xee\xef] utf8_tail utf8_tail
              | [\xed] [\x80-\x9f] utf8_tail | [\xf0] [\x90-\xbf] utf8_tail utf8_tail
              | [\xf1-\xf3] utf8_tail utf8_tail utf8_tail | [\xf4] [\x80-\x8f] utf8_tail utf8_tail;
         shown = [\x09\x20-\x7e] | utf8;
@@ -188,7 +214,8 @@ again:
         name {
             PLACE();
             if (YYCURSOR - from > NAME_BYTES_MAX) {
-                diag_row *d = diag_add(l->diags, DIAG_BAD_NAME, t->place, "a name of %u bytes is too long",
+                diag_row *d = diag_add(l->diags, DIAG_BAD_NAME, t->place,
+                                       "a name of %u bytes is too long",
                                        (u32)(YYCURSOR - from));
                 diag_help(l->diags, d, "names have at most 4096 bytes");
                 t->string = ast_string(l->tree, from, NAME_BYTES_MAX);
@@ -204,14 +231,25 @@ again:
             return take_float(l, t, from, last, YYCURSOR);
         }
         "0" [xX] [0-9a-zA-Z_]* { PLACE(); return take_integer(l, t, from, YYCURSOR, YYCURSOR); }
-        "0" [bB] [01_]+ suffix? { PLACE(); return take_integer(l, t, from, digits_end_of(from, YYCURSOR), YYCURSOR); }
-        decimal suffix? { PLACE(); return take_integer(l, t, from, digits_end_of(from, YYCURSOR), YYCURSOR); }
-        decimal ("." decimal exp? | exp) suffix? { PLACE(); return take_float(l, t, from, digits_end_of(from, YYCURSOR), YYCURSOR); }
+        "0" [bB] [01_]+ suffix? {
+            PLACE();
+            return take_integer(l, t, from, digits_end_of(from, YYCURSOR), YYCURSOR);
+        }
+        decimal suffix? {
+            PLACE();
+            return take_integer(l, t, from, digits_end_of(from, YYCURSOR), YYCURSOR);
+        }
+        decimal ("." decimal exp? | exp) suffix? {
+            PLACE();
+            return take_float(l, t, from, digits_end_of(from, YYCURSOR), YYCURSOR);
+        }
         decimal "." | "." decimal {
             PLACE();
-            diag_row *d = diag_add(l->diags, DIAG_BAD_NUMBER, t->place, "a float has digits on both sides of its point");
-            diag_help(l->diags, d, "write `%s%.*s%s`", *from == '.' ? "0" : "", (int)(YYCURSOR - from > 60 ? 60 : YYCURSOR - from),
-                      from, *from == '.' ? "" : "0");
+            diag_row *d = diag_add(l->diags, DIAG_BAD_NUMBER, t->place,
+                                   "a float has digits on both sides of its point");
+            int shown_bytes = (int)(YYCURSOR - from > 60 ? 60 : YYCURSOR - from);
+            diag_help(l->diags, d, "write `%s%.*s%s`", *from == '.' ? "0" : "", shown_bytes, from,
+                      *from == '.' ? "" : "0");
             return T_FLOAT;
         }
         digit [0-9a-zA-Z_]* {
@@ -226,11 +264,13 @@ again:
         "||" { TOKEN(OROR); } "&&" { TOKEN(ANDAND); } "==" { TOKEN(EQ); } "!=" { TOKEN(NE); }
         "<=" { TOKEN(LE); } ">=" { TOKEN(GE); } "<<" { TOKEN(SHL); } ">>" { TOKEN(SHR); }
         "**" { TOKEN(POW); } "->" { TOKEN(ARROW); }
-        "<" { TOKEN(LT); } ">" { TOKEN(GT); } "|" { TOKEN(OR); } "^" { TOKEN(XOR); } "&" { TOKEN(AND); }
+        "<" { TOKEN(LT); } ">" { TOKEN(GT); } "|" { TOKEN(OR); }
+        "^" { TOKEN(XOR); } "&" { TOKEN(AND); }
         "+" { TOKEN(PLUS); } "-" { TOKEN(MINUS); } "*" { TOKEN(STAR); } "/" { TOKEN(SLASH); }
         "%" { TOKEN(PERCENT); } "!" { TOKEN(BANG); } "~" { TOKEN(TILDE); } "=" { TOKEN(ASSIGN); }
         "(" { TOKEN(LP); } ")" { TOKEN(RP); } "[" { TOKEN(LB); } "]" { TOKEN(RB); }
-        "{" { TOKEN(LC); } "}" { TOKEN(RC); } "," { TOKEN(COMMA); } ":" { TOKEN(COLON); } "." { TOKEN(DOT); }
+        "{" { TOKEN(LC); } "}" { TOKEN(RC); } "," { TOKEN(COMMA); } ":" { TOKEN(COLON); }
+        "." { TOKEN(DOT); }
         ";" {
             PLACE();
             diag_row *d = diag_add(l->diags, DIAG_BAD_CHARACTER, t->place, "`;` is not needed");
@@ -238,7 +278,11 @@ again:
             diag_fix(l->diags, d, t->place, "");
             goto again;
         }
-        utf8+ | [\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+ | [\x80-\xff] { PLACE(); bad_bytes(l, from); goto again; }
+        utf8+ | [\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+ | [\x80-\xff] {
+            PLACE();
+            bad_bytes(l, from);
+            goto again;
+        }
         * { PLACE(); bad_bytes(l, from); goto again; }
     */
 line_comment:
@@ -249,8 +293,8 @@ line_comment:
         * {
             const char *bad = YYCURSOR - 1;
             l->cursor = YYCURSOR;
-            diag_row *d = diag_add(l->diags, DIAG_BAD_UTF8, place_of(l, bad, YYCURSOR), "a comment holds bytes that are not UTF-8 text");
-            diag_help(l->diags, d, "save the file as UTF-8");
+            told(l, DIAG_BAD_UTF8, bad, YYCURSOR, "a comment holds bytes that are not UTF-8 text",
+                 "save the file as UTF-8");
             while (YYCURSOR < YYLIMIT && *YYCURSOR != '\n') YYCURSOR++;
             goto again;
         }
@@ -259,8 +303,8 @@ block_comment:
     /*!re2c
         "*" "/" { goto again; }
         $ {
-            diag_row *d = diag_add(l->diags, DIAG_UNCLOSED_COMMENT, place_of(l, from, from + 2), "this comment is never closed");
-            diag_help(l->diags, d, "close it with */");
+            told(l, DIAG_UNCLOSED_COMMENT, from, from + 2, "this comment is never closed",
+                 "close it with */");
             l->stopped = true;
             l->cursor = YYCURSOR;
             t->place = place_of(l, YYLIMIT, YYLIMIT);
@@ -268,8 +312,8 @@ block_comment:
         }
         shown | [\r\n] { goto block_comment; }
         * {
-            diag_row *d = diag_add(l->diags, DIAG_BAD_UTF8, place_of(l, YYCURSOR - 1, YYCURSOR), "a comment holds bytes that are not UTF-8 text");
-            diag_help(l->diags, d, "save the file as UTF-8");
+            told(l, DIAG_BAD_UTF8, YYCURSOR - 1, YYCURSOR,
+                 "a comment holds bytes that are not UTF-8 text", "save the file as UTF-8");
             goto block_comment;
         }
     */
@@ -280,27 +324,29 @@ string:
             t->string = string_text(l, from + 1, YYCURSOR - 1);
             return T_STRING;
         }
-        [\\] [^\x00\n] { goto string; }
+        [\\] ([\x01-\x09\x0b-\x7f] | utf8) { goto string; }
         $ { goto unclosed; }
         [\n] { YYCURSOR--; goto unclosed; }
         [^\x00-\x1f"\\\x7f-\xff] | [\t\r] | utf8 { goto string; }
         * {
-            diag_row *d = diag_add(l->diags, DIAG_BAD_UTF8, place_of(l, YYCURSOR - 1, YYCURSOR), "a string holds bytes that are not UTF-8 text");
-            diag_help(l->diags, d, "write the byte as \\xHH, or save the file as UTF-8");
+            told(l, DIAG_BAD_UTF8, YYCURSOR - 1, YYCURSOR,
+                 "a string holds bytes that are not UTF-8 text",
+                 "write the byte as \\xHH, or save the file as UTF-8");
             goto string;
         }
     */
 unclosed:
     PLACE();
-    diag_row *d = diag_add(l->diags, DIAG_UNCLOSED_STRING, t->place, "this string is not closed on its line");
-    diag_help(l->diags, d, "close it with \" (a newline is written \\n)");
+    told(l, DIAG_UNCLOSED_STRING, from, YYCURSOR, "this string is not closed on its line",
+         "close it with \" (a newline is written \\n)");
     t->string = 0;
     return T_STRING;
 }
 
 bool lex_starts_item(int code) {
     switch (code) {
-    case T_GRAPH: case T_IMPORT: case T_PARAM: case T_CONST: case T_SOURCE: case T_PAGE: case T_FN: case T_NODE: case T_USE:
+    case T_GRAPH: case T_IMPORT: case T_PARAM: case T_CONST: case T_SOURCE: case T_PAGE:
+    case T_FN: case T_NODE: case T_USE:
     case T_KERNEL: case T_ASSERTION: case T_EVENT: case T_EXPORT: return true;
     default: return false;
     }
@@ -309,7 +355,8 @@ bool lex_starts_item(int code) {
 const char *lex_token_text(int code) {
     switch (code) {
     case 0: return "end of the file";
-    case T_NAME: case T_AS: case T_FROM: case T_SYMBOL: case T_WITH: case T_EDGE: case T_CLAMP: case T_WRAP: case T_MIRROR: case T_FILL:
+    case T_NAME: case T_AS: case T_FROM: case T_SYMBOL: case T_WITH: case T_EDGE:
+    case T_CLAMP: case T_WRAP: case T_MIRROR: case T_FILL:
         return "name";
     case T_INTEGER: case T_FLOAT: return "number";
     case T_STRING: return "string";

@@ -136,3 +136,52 @@ Test(print, a_tree_as_text_has_all_that_it_means) {
               "%s", got);
     free(got);
 }
+
+Test(lex, literals_and_words_are_read_as_the_language_says) {
+    static const char *const rows[][2] = {
+        {"1_000", "1000"},
+        {"0xff", "255"},
+        {"0xFF_FF", "65535"},
+        {"0b101", "5"},
+        {"0b1_1u8", "3:u8"},
+        {"18446744073709551615", "18446744073709551615"},
+        {"1.5", "0x1.8p+0"},
+        {"2e-3", "0x1.0624dd2f1a9fcp-9"},
+        {"0x1.8p3", "0x1.8p+3"},
+        {"1.0f32", "0x1p+0:f32"},
+        {"3f64", "0x1.8p+1:f64"},
+        {"36893488147419103232f64", "0x1p+65:f64"}, /* 2^65 is a float here, not an integer */
+        {"3u8", "3:u8"},
+        {"0x1f32", "7986"}, /* no suffix on hexadecimal integers */
+        {"inf", "inf"},
+        {"nan", "nan"},
+        {"pi", "pi"},
+        {"epoch", "epoch"},
+        {"as + from + symbol + with", "(+ (+ (+ as from) symbol) with)"},
+        {"edge + clamp + wrap + mirror + fill", "(+ (+ (+ (+ edge clamp) wrap) mirror) fill)"},
+        {"clamp(a, b, c)", "(call clamp a b c)"},
+        {"a /* /* */ + b", "(+ a b)"},
+        {"a | b ^ c & d << e + f * -g ** h", "(| a (^ b (& c (<< d (+ e (* f (- (** g h))))))))"},
+        {"a || b && c == d", "(|| a (&& b (== c d)))"},
+        {"a | b == c | d", "(== (| a b) (| c d))"},
+        {"a - b - c", "(- (- a b) c)"},
+        {"a ** b ** c", "(** a (** b c))"},
+        {"a ** -b ** c", "(** a (- (** b c)))"},
+        {"-x ** 2", "(- (** x 2))"},
+        {"!a == b", "(== (! a) b)"},
+        {"-x[i]", "(- (index x i))"},
+        {"f(x)[i][j]", "(index (index (call f x) i) j)"},
+        {"if a then b else c + d", "(if a b (+ c d))"},
+        {"if a then b else if c then d else e", "(if a b (if c d e))"},
+        {"let a = b in a + c", "(let a b (+ a c))"},
+        {"init a then b + c", "(init a (+ b c))"},
+    };
+    char text[200], wanted[200];
+    for (u32 k = 0; k < ARRAY_COUNT(rows); k++) {
+        snprintf(text, sizeof text, "page y = %s", rows[k][0]);
+        snprintf(wanted, sizeof wanted, "(page y %s)\n", rows[k][1]);
+        char *got = made(text, true);
+        cr_expect(strcmp(got, wanted) == 0, "%s gives %s", text, got);
+        free(got);
+    }
+}
