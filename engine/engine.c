@@ -364,7 +364,10 @@ static void apply_set(engine *e, u32 page, const delta *d) {
     const u8 *from = d->payload;
     u64 stride = d->broadcast ? 0 : p->width, end = d->first + d->count;
     _Alignas(64) u8 canonical[64 * 8];
-    if (e->undo_on) undo_save(e, p->value + d->first * p->width, d->count * p->width);
+    if (d->count == 1)
+        undo_save_value(e, p->value + d->first * p->width);
+    else
+        undo_save(e, p->value + d->first * p->width, d->count * p->width);
     for (u64 lane = d->first; lane < end;) {
         u32 count = (u32)(u64_min(end, (lane | 63) + 1) - lane);
         const u8 *source = from;
@@ -380,7 +383,7 @@ static void apply_set(engine *e, u32 page, const delta *d) {
                                 source == from ? stride : p->width, count);
         if (changed != 0) {
             set_add_mask(&p->dirty, lane / 64, changed << (lane & 63));
-            e->stats.lanes_changed += (u64)__builtin_popcountll(changed);
+            e->stats.lanes_changed += set_bits(changed);
             page_touch(e, page);
         }
         from += count * stride, lane += count;
@@ -454,7 +457,7 @@ mmsb_status engine_run(engine *e, message *m) {
     u64 before = kernels_fp_enter(), next = e->epoch + 1;
     e->undo_on = e->layout.undo_at != 0;
     if (e->epoch_page != 0) {
-        undo_save(e, e->pages[e->epoch_page].value, 8);
+        undo_save_value(e, e->pages[e->epoch_page].value);
         memcpy(e->pages[e->epoch_page].value, &next, 8);
     }
     mmsb_status s = later_run(e, m);
@@ -477,6 +480,7 @@ void engine_accept(engine *e) {
     e->recovered = false;
     e->undo_on = false;
     undo_forget(e);
+    inverses_accept(e);
     touched_clear(e);
     next_mark(e);
 }
@@ -486,6 +490,7 @@ void engine_reject(engine *e) {
     e->undo_on = false;
     e->fired_count = 0;
     undo_restore(e);
+    inverses_reject(e);
     set_clear(&e->work);
     touched_clear(e);
     next_mark(e);

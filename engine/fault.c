@@ -117,6 +117,7 @@ mmsb_status fault_word(engine *e, node_state *n, bool whole, message *m) {
     }
     fault_record f = {.node = n};
     e->probe = &f;
+    e->spread_lanes = TILE_LANES;
     vm_uniform(e->workers, n);
     u64 lanes = n->shape->lanes;
     bool all = whole || n->row->kind != NODE_MAP;

@@ -155,20 +155,35 @@ static void affine_lane(engine *e, const node_state *n, const affine_state *f, u
     set_add(&e->work, work_unit(n, out));
 }
 
+#define LANES_AHEAD 12u /* of a target, whose offsets are on their way */
+
+/* The lanes that stood at the target when the order was built, where they still do, and those that
+ * have come since. */
 static void gather_lane(engine *e, const node_state *n, const page_state *offsets, u64 lane) {
     ASSERT(lane < offsets->target_lanes);
-    for (u32 at = offsets->head[lane]; at != 0; at = offsets->next[at - 1])
-        set_add(&e->work, work_unit(n, at - 1));
+    ASSERT(!offsets->inverse_stale);
+    const u32 *at = offsets->order + offsets->start[lane],
+              *end = offsets->order + offsets->start[lane + 1];
+    bool map = n->row->kind == NODE_MAP;
+    if (offsets->moved == 0 && map) {
+        for (; at < end; at++) set_add(&e->work, *at);
+        return;
+    }
+    for (; at < end; at++) {
+        if (at + LANES_AHEAD < end)
+            __builtin_prefetch(offsets->value + (u64)at[LANES_AHEAD] * offsets->width);
+        if (offset_at(offsets, *at) == (i64)lane) set_add(&e->work, work_unit(n, *at));
+    }
+    for (u32 k = offsets->head[lane]; k != 0; k = offsets->next[k - 1])
+        set_add(&e->work, work_unit(n, k - 1));
 }
 
 /* Offsets without lists: each is looked up. */
 static void gather_scan(engine *e, const node_state *n, const page_state *offsets,
                         const lane_set *dirty) {
-    ASSERT(offsets->lanes <= LEAF_LANES);
-    ASSERT(offsets->head == NULL);
+    ASSERT(offsets->inverse_stale || (offsets->head == NULL && offsets->lanes <= LEAF_LANES));
     for (u64 lane = 0; lane < offsets->lanes; lane++) {
-        i64 at = offsets->width == 4 ? ((const i32 *)offsets->value)[lane]
-                                     : ((const i64 *)offsets->value)[lane];
+        i64 at = offset_at(offsets, lane);
         if (at >= 0 && set_has(dirty, (u64)at)) set_add(&e->work, work_unit(n, lane));
     }
 }
@@ -183,12 +198,17 @@ static void element_lane(engine *e, const node_state *n, u32 page, u64 lane) {
         set_add(&e->work, work_unit(n, lane));
         return;
     }
-    u64 key = lane / n->rest, r = lane % n->rest;
-    i32 group = ((const i32 *)e->pages[n->row->group].value)[key];
-    if (group < 0) return;
-    ASSERT((u64)group < n->groups);
-    u64 leaf = n->leaf_base[group] + (n->rank_place[key] - n->start[group]) / LEAF_LANES;
-    set_add(&e->work, leaf * n->rest + r);
+    u64 key = n->rest == 1 ? lane : lane / n->rest, r = lane - key * n->rest;
+    u32 slot = n->slot_of[key];
+    if (slot == SLOT_OF_NONE) return;
+    ASSERT(slot < n->slots && n->order[slot] == key);
+    if (n->packed != NULL) {
+        const page_state *p = &e->pages[page];
+        u8 *to = n->packed + (r * n->slots + slot) * p->width;
+        undo_save_value(e, to);
+        memcpy(to, p->value + lane * p->width, p->width);
+    }
+    set_add(&e->work, leaf_unit_of(n, slot, r));
 }
 
 static void lane_visit(engine *e, const node_state *n, const image_read *r, u64 lane) {
@@ -207,23 +227,33 @@ void footprint_add(engine *e, node_state *n, const image_read *r) {
     const lane_set *d = &p->dirty;
     bool many = d->whole || d->count * 2 >= p->lanes;
     ASSERT(d->lanes == p->lanes);
-    if (e->work.whole || set_is_empty(d)) return;
-    if (r->kind == READ_ALL || r->kind == READ_GROUP ||
+    if (e->work.whole || set_is_empty(d) || r->kind == READ_GROUP) return; /* group_rekey did it */
+    if (r->kind == READ_ALL ||
         (many && (p->lanes > 1 || n->shape->lanes == 1 || r->kind != READ_GATHER))) {
         e->work.whole = true;
         return;
     }
-    if (r->kind == READ_GATHER && e->pages[r->arg].head == NULL) {
-        if (e->pages[r->arg].lanes <= LEAF_LANES)
+    if (r->kind == READ_GATHER &&
+        (e->pages[r->arg].head == NULL || e->pages[r->arg].inverse_stale)) {
+        if (e->pages[r->arg].lanes <= LEAF_LANES || e->pages[r->arg].inverse_stale)
             gather_scan(e, n, &e->pages[r->arg], d);
         else
             e->work.whole = true;
         return;
     }
     bool plain = r->kind == READ_LANE && n->row->kind == NODE_MAP;
+    /* A word of the page's set is a leaf of the one row. */
+    bool leaves = (r->kind == READ_LANE || r->kind == READ_ELEMENT) &&
+                  n->row->kind == NODE_REDUCE && n->outer == 1 &&
+                  (n->row->flags & NODE_PARTIALS) != 0;
     for (u64 tile = set_next_tile(d, 0); tile != SET_NONE; tile = set_next_tile(d, tile + 1)) {
         if (plain) {
             set_add_words(&e->work, tile, d->leaf + tile * 8, 8);
+            continue;
+        }
+        if (leaves) {
+            for (u64 w = tile * 8; w < tile * 8 + 8; w++)
+                if (d->leaf[w] != 0) set_add(&e->work, w);
             continue;
         }
         for (u64 w = tile * 8; w < tile * 8 + 8; w++)

@@ -5,6 +5,8 @@
 #include "state.h"
 
 #define LEVELS 16u
+#define LEAVES_AHEAD 6u /* of a chunk, whose elements are on their way */
+#define LEAVES_CHUNK 512u
 
 /* Joins as they come: up to eight values wait on each level. */
 typedef struct {
@@ -65,8 +67,8 @@ u64 tree_root(u64 leaves) {
     return at;
 }
 
-static void join_at(const node_state *n, u8 *partials, i64 *index, u64 level_at, u64 level_count,
-                    u64 parent) {
+static inline void join_at(const node_state *n, u8 *partials, i64 *index, u64 level_at,
+                           u64 level_count, u64 parent) {
     ASSERT(parent * NODE_FAN < level_count);
     u32 width = type_bytes(n->row->type);
     u64 first = parent * 8, count = u64_min(8, level_count - first),
@@ -89,13 +91,23 @@ void tree_above_all(const node_state *n, u8 *partials, i64 *index, u64 leaves) {
     }
 }
 
-void tree_above(const node_state *n, u8 *partials, i64 *index, u64 leaves, u64 leaf) {
-    ASSERT(leaf < leaves);
+void tree_above(engine *e, const node_state *n, u8 *partials, i64 *index, u64 leaves, u64 *list,
+                u32 count) {
+    u32 width = type_bytes(n->row->type);
     for (u64 at = 0; leaves > 1;) {
-        leaf /= 8;
-        join_at(n, partials, index, at, leaves, leaf);
+        u32 parents = 0;
+        for (u32 k = 0; k < count; k++) {
+            u64 parent = list[k] / NODE_FAN;
+            if (parents == 0 || list[parents - 1] != parent) list[parents++] = parent;
+        }
+        count = parents;
+        for (u32 k = 0; k < count; k++) {
+            undo_save_value(e, partials + (at + leaves + list[k]) * width);
+            if (index != NULL) undo_save_value(e, index + at + leaves + list[k]);
+            join_at(n, partials, index, at, leaves, list[k]);
+        }
         at += leaves;
-        leaves = (leaves + 7) / 8;
+        leaves = (leaves + NODE_FAN - 1) / NODE_FAN;
     }
 }
 
@@ -171,6 +183,12 @@ static void row_value(worker *w, node_state *n, u64 outer, u64 *value, i64 *at) 
     u64 values[8];
     i64 index[8] = {0};
     u32 width = type_bytes(n->row->type);
+    *value = 0, *at = -1;
+    if (n->inner <= LEAF_LANES) { /* one leaf is the whole tree */
+        const void *present, *from = elements_at(w, n, outer, 0, (u32)n->inner, &present);
+        n->leaves_of(from, present, (u32)n->inner, 0, value, at);
+        return;
+    }
     memset(c.held, 0, sizeof c.held);
     for (u64 first = 0; first < n->inner; first += TILE_LANES) {
         u32 count = (u32)u64_min(TILE_LANES, n->inner - first);
@@ -179,7 +197,6 @@ static void row_value(worker *w, node_state *n, u64 outer, u64 *value, i64 *at) 
         for (u32 leaf = 0; leaf * LEAF_LANES < count; leaf++)
             climb(n, &c, (u8 *)values + (u64)leaf * width, index[leaf]);
     }
-    *value = 0, *at = -1;
     climb_end(n, &c, value, at);
 }
 
@@ -190,35 +207,45 @@ static void row_passing(engine *e, node_state *n, u64 outer) {
     result_store(e, n, outer, &value, &at);
 }
 
-/* One leaf of a row with partials, and the path above it. */
+/* One leaf of a row with partials, without the path above it. */
 static void leaf_redo(engine *e, node_state *n, u64 outer, u64 leaf) {
     ASSERT(leaf < n->leaves);
     u32 width = type_bytes(n->row->type);
-    i64 *index;
-    u8 *partials = row_partials(n, outer, &index);
-    u64 first = leaf * LEAF_LANES;
+    u64 tree = outer * n->tree + leaf, first = leaf * LEAF_LANES;
+    i64 *index = n->partial_index != NULL ? n->partial_index + tree : NULL;
     u32 count = (u32)u64_min(LEAF_LANES, n->inner - first);
     const void *present, *from = elements_at(e->workers, n, outer, first, count, &present);
-    u64 at = leaf, level_at = 0;
-    for (u64 level = n->leaves;; level = (level + 7) / 8) {
-        undo_save(e, partials + (level_at + at) * width, width);
-        if (index != NULL) undo_save(e, index + level_at + at, 8);
-        if (level == 1) break;
-        level_at += level, at /= 8;
-    }
-    n->leaves_of(from, present, count, (i64)first, partials + leaf * width,
-                 index != NULL ? index + leaf : NULL);
-    tree_above(n, partials, index, n->leaves, leaf);
+    undo_save_value(e, n->partials + tree * width);
+    if (index != NULL) undo_save_value(e, index);
+    n->leaves_of(from, present, count, (i64)first, n->partials + tree * width, index);
 }
 
-static void unit_run(engine *e, node_state *n, u64 unit) {
-    ASSERT(unit < e->layout.work_lanes);
-    if ((n->row->flags & NODE_PARTIALS) == 0) {
-        row_passing(e, n, unit);
-        return;
+static void leaf_fetch(engine *e, const node_state *n, u64 unit) {
+    if (n->row->element == 0) return;
+    const page_state *p = &e->pages[n->row->element];
+    u64 lane = unit * LEAF_LANES;
+    if (n->outer != 1) lane = unit / n->leaves * n->inner + unit % n->leaves * LEAF_LANES;
+    const u8 *at = p->value + lane * p->width;
+    for (u32 line = 0; line < LEAF_LANES * p->width; line += 64) __builtin_prefetch(at + line);
+}
+
+/* Units of one chunk, ascending: leaves of a row lie together, and share what is above them. */
+static void units_run(engine *e, node_state *n, u64 *unit, u32 count) {
+    ASSERT(count <= LEAVES_CHUNK);
+    for (u32 k = 0; k < LEAVES_AHEAD && k < count; k++) leaf_fetch(e, n, unit[k]);
+    for (u32 k = 0; k < count;) {
+        u64 outer = n->outer == 1 ? 0 : unit[k] / n->leaves, first = outer * n->leaves;
+        u32 from = k;
+        for (; k < count && unit[k] < first + n->leaves; k++) {
+            if (k + LEAVES_AHEAD < count) leaf_fetch(e, n, unit[k + LEAVES_AHEAD]);
+            unit[k] -= first;
+            leaf_redo(e, n, outer, unit[k]);
+        }
+        i64 *index;
+        u8 *partials = row_partials(n, outer, &index);
+        tree_above(e, n, partials, index, n->leaves, unit + from, k - from);
+        row_result(e, n, outer);
     }
-    leaf_redo(e, n, unit / n->leaves, unit % n->leaves);
-    row_result(e, n, unit / n->leaves);
 }
 
 /* What threads share: tiles of one row, whole rows with partials, or values of rows. */
@@ -288,15 +315,27 @@ static void whole_stored(engine *e, node_state *n, bool split_up) {
 
 void reduce_run(engine *e, node_state *n) {
     ASSERT(n->row->kind == NODE_REDUCE);
+    bool stored = (n->row->flags & NODE_PARTIALS) != 0;
     if (e->work.whole) {
         bool split_up = !e->verify && split_is_worth(e, n->shape->lanes, n->row->tile_count + 1);
-        bool stored = (n->row->flags & NODE_PARTIALS) != 0;
         (stored ? whole_stored : whole_passing)(e, n, split_up);
         return;
     }
+    u64 unit[LEAVES_CHUNK];
+    u32 count = 0;
     lane_set *s = &e->work;
-    for (u64 tile = set_next_tile(s, 0); tile != SET_NONE; tile = set_next_tile(s, tile + 1))
-        for (u64 w = tile * 8; w < tile * 8 + 8; w++)
-            for (u64 bits = s->leaf[w]; bits != 0; bits &= bits - 1)
-                unit_run(e, n, w * 64 + (u64)__builtin_ctzll(bits));
+    for (u64 tile = set_next_tile(s, 0); tile != SET_NONE; tile = set_next_tile(s, tile + 1)) {
+        for (u64 w = tile * 8; w < tile * 8 + 8; w++) {
+            for (u64 bits = s->leaf[w]; bits != 0; bits &= bits - 1) {
+                u64 next = w * 64 + (u64)__builtin_ctzll(bits);
+                if (!stored) {
+                    row_passing(e, n, next);
+                    continue;
+                }
+                if (count == LEAVES_CHUNK) units_run(e, n, unit, count), count = 0;
+                unit[count++] = next;
+            }
+        }
+    }
+    if (stored) units_run(e, n, unit, count);
 }

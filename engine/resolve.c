@@ -54,11 +54,17 @@ static void step_resolve(engine *e, node_state *n, step *s, const image_instruct
                          bool uniform) {
     ASSERT(r->op < INSTRUCTION_COUNT);
     *s = (step){.row = r, .a = place_of(r->a), .b = place_of(r->b), .c = place_of(r->c)};
+    s->width = (u8)type_bytes(r->type);
     switch (r->op) {
-    case IN_SCALAR:
-    case IN_LANE:
+    case IN_SCALAR: s->page = e->pages[r->imm].value; break;
+    case IN_LANE: s->page = e->pages[r->imm].value, s->gather = kernel_gather(r->type); break;
     case IN_GATHER:
-    case IN_STORE: s->page = e->pages[r->imm].value; break;
+        s->page = e->pages[r->imm].value, s->offsets = kernel_offsets(r->type, r->type2);
+        break;
+    case IN_STORE:
+        s->page = e->pages[r->imm].value, s->scatter = kernel_scatter(r->type);
+        s->put = kernel_store(r->type);
+        break;
     case IN_AFFINE: s->page = e->pages[e->image->affines[r->imm].page].value; break;
     default: break;
     }
@@ -119,14 +125,14 @@ static void keyed_resolve(engine *e, node_state *n, u32 row) {
     ASSERT(e->layout.nodes[row].group_at != 0);
     n->keys = layout_outer_lanes(e->image, row), n->rest = layout_keyed_rest(e->image, row);
     ASSERT(n->rest > 0);
-    n->groups = layout_keyed_groups(e->image, row),
-    n->keyed_stride = layout_keyed_partials(n->keys, n->groups);
+    n->groups = layout_keyed_groups(e->image, row);
+    n->slots = layout_keyed_slots(n->keys, n->groups);
     n->order = (u32 *)(e->memory + e->layout.nodes[row].group_at);
-    n->rank_place = n->order + n->keys;
-    n->start = n->rank_place + n->keys;
-    n->leaf_base = n->start + n->groups + 1;
-    n->tree_base = n->leaf_base + n->groups + 1;
-    n->leaf_group = n->tree_base + n->groups + 1;
+    n->slot_of = n->order + n->slots;
+    n->start = n->slot_of + n->keys;
+    n->count = n->start + n->groups + 1;
+    n->leaf_group = n->count + n->groups;
+    if (e->layout.nodes[row].packed_at != 0) n->packed = e->memory + e->layout.nodes[row].packed_at;
 }
 
 static void whole_resolve(engine *e, node_state *n, u32 row) {
@@ -175,7 +181,7 @@ static void node_resolve(engine *e, u32 row, step **steps, u32 *spreads) {
     n->leaves = (n->inner + LEAF_LANES - 1) / LEAF_LANES, n->tree = layout_tree_partials(n->inner);
     if (r->kind == NODE_KEYED) keyed_resolve(e, n, row);
     u64 partials_at = e->layout.nodes[row].partials_at;
-    u64 count = r->kind == NODE_KEYED ? n->keyed_stride * n->rest : n->tree * n->outer;
+    u64 count = r->kind == NODE_KEYED ? 2 * (n->slots / LEAF_LANES) * n->rest : n->tree * n->outer;
     if (partials_at == 0) return;
     ASSERT(partials_at >= e->layout.mutable_at);
     ASSERT(partials_at < e->layout.mutable_at + e->layout.mutable_bytes);
@@ -214,7 +220,10 @@ static void pages_resolve(engine *e) {
         if (l->inverse_at == 0) continue;
         p->target_lanes = e->image->shapes[e->image->pages[p->row->of].shape].lanes;
         p->head = (u32 *)(e->memory + l->inverse_at);
-        p->next = p->head + p->target_lanes, p->before = p->next + p->lanes;
+        p->next = p->head + p->target_lanes;
+        p->start = (u32 *)(e->memory + l->order_at);
+        p->order = p->start + p->target_lanes + 1;
+        e->inverses[e->inverse_count++] = k;
     }
 }
 
@@ -262,13 +271,14 @@ mmsb_status resolve_all(engine *e, message *m) {
     e->touched = ARENA_ARRAY(a, u32, i->page_count + 1u),
     e->sorted = ARENA_ARRAY(a, u32, i->page_count + 1u);
     e->saved = ARENA_ARRAY(a, bool, 2u * i->page_count + 1u);
+    e->inverses = ARENA_ARRAY(a, u32, i->page_count + 1u);
     e->fired = ARENA_ARRAY(a, u32, i->event_count + 1u),
     e->event_before = ARENA_ARRAY(a, u8, i->event_count + 1u);
     e->kernels = ARENA_ARRAY(a, user_kernel, i->kernel_count + 1u);
     if (e->pages == NULL || e->nodes == NULL || e->affines == NULL || steps == NULL ||
         e->spread_slots == NULL || e->spread_types == NULL || e->touched == NULL ||
         e->sorted == NULL || e->saved == NULL || e->fired == NULL || e->event_before == NULL ||
-        e->kernels == NULL)
+        e->kernels == NULL || e->inverses == NULL)
         return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the tables of %u pages",
                            i->page_count);
     pages_resolve(e);
@@ -286,6 +296,8 @@ mmsb_status resolve_all(engine *e, message *m) {
         qsort_r(e->sorted, e->sorted_count, sizeof(u32), name_order, (void *)(uintptr_t)i);
     set_open(&e->work, e->memory + e->layout.work_at, e->layout.work_lanes);
     set_open(&e->pending, e->memory + e->layout.pending_at, i->later_count + 1u);
+    e->journal = (undo_row *)(e->memory + e->layout.journal_at);
+    e->journal_most = e->layout.journal_rows;
     if (e->layout.undo_at != 0)
         set_open(&e->undo_lines, e->memory + e->layout.undo_lines_at,
                  e->layout.mutable_bytes / LAYOUT_LINE_BYTES);

@@ -25,6 +25,7 @@ static void split_part(void *context, u32 number) {
 void split_run(split *s) {
     engine *e = s->e;
     ASSERT(e->crew != NULL && e->probe == NULL);
+    if (e->undo_on) e->journal_closed = true;
     for (u32 k = 0; k < e->worker_count; k++) {
         worker *w = &e->workers[k];
         w->shared = true, w->sum = 0;

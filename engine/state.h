@@ -16,10 +16,17 @@ typedef struct {
 } operand;
 typedef struct {
     const image_instruction *row;
-    u32 store;       /* IN_STORE: which of its node's */
-    kernel_fn fn;    /* operators */
-    operand a, b, c; /* as the kernel wants them; loads: c is the guard */
-    void *page;      /* loads and stores: the page's lanes */
+    u32 store; /* IN_STORE: which of its node's */
+    union {
+        kernel_fn fn; /* operators */
+        kernel_gather_fn gather;
+        kernel_offsets_fn offsets;
+        kernel_scatter_fn scatter; /* stores */
+    };
+    kernel_store_fn put; /* stores, dense */
+    operand a, b, c;     /* as the kernel wants them; loads: c is the guard */
+    void *page;          /* loads and stores: the page's lanes */
+    u8 width;            /* bytes of row->type */
     bool faults;
 } step;
 typedef struct node_state {
@@ -41,8 +48,10 @@ typedef struct node_state {
     i64 *partial_index;
     kernel_leaves_fn leaves_of;
     kernel_join_fn join;
-    u32 *order, *rank_place, *start, *leaf_base, *tree_base, *leaf_group; /* KEYED */
-    u64 keys, rest, groups, keyed_stride;
+    u32 *order, *slot_of, *start, *count, *leaf_group; /* KEYED; see layout.h */
+    u8 *packed;                                        /* NULL: elements are gathered by order */
+    u64 keys, rest, groups, slots;
+    bool keys_anew; /* KEYED: order and slots are built from the group page in this run */
 } node_state;
 typedef struct {
     const image_page *row;
@@ -50,7 +59,9 @@ typedef struct {
     u64 lanes;
     u32 width;
     lane_set dirty;
-    u32 *head, *next, *before; /* inverse of an OFFSETS page; NULL: none */
+    u32 *head, *next, *start, *order; /* inverse of an OFFSETS page; NULL: none */
+    u64 moved, moved_before; /* lanes that moved since the order was built; by the last epoch */
+    bool inverse_stale;
     u64 target_lanes;
     bool touched; /* stands in touched[] */
     bool stale;   /* its digest */
@@ -104,6 +115,13 @@ typedef struct {
 /* NEW → epoch 0 or recovery → READY → apply*, run → RAN → accept → READY; a fault: FAULT → reject →
  * READY. */
 typedef enum { PHASE_NEW, PHASE_READY, PHASE_RAN, PHASE_FAULT } engine_phase;
+/* A row of the undo journal: 8 bytes at offset `at` of the mutable part, or, with UNDO_LINE, a line
+ * that the shadow holds. */
+typedef struct {
+    u64 at, old;
+} undo_row;
+#define UNDO_LINE 1u
+static_assert(sizeof(undo_row) == LAYOUT_UNDO_ROW_BYTES, "the plan counts rows");
 
 struct engine {
     const image *image;
@@ -117,8 +135,11 @@ struct engine {
     affine_state *affines;
     lane_set work, pending;
     lane_set undo_lines;
-    bool undo_on;   /* writes save their lines */
-    bool first_run; /* epoch 0: nothing is compared for inverses, they are built after */
+    undo_row *journal;
+    u64 journal_count, journal_most;
+    bool journal_closed; /* threads have saved lines since: order is known of lines only */
+    bool undo_on;        /* writes save their lines */
+    bool first_run;      /* epoch 0: nothing is compared for inverses, they are built after */
     bool has_prev, recovered;
     u64 old_count;
     engine_phase phase;
@@ -132,6 +153,7 @@ struct engine {
     crew *crew;      /* NULL: one thread */
     u8 *more_memory; /* scratch of the other workers */
     u64 more_bytes;
+    u32 spread_lanes; /* how far vm_uniform spreads values that every lane shares */
     u8 *spread_types; /* of the nodes' spread slots, one after the other */
     u16 *spread_slots;
     u32 fault;
@@ -140,6 +162,8 @@ struct engine {
     bool verify_failed;
     u32 verify_page;
     u64 verify_lane;
+    u32 *inverses; /* pages that have one */
+    u32 inverse_count;
     u32 *fired;
     u32 fired_count;
     u8 *event_before;
@@ -171,9 +195,21 @@ static inline u64 number_word(u8 type, const void *at) {
 /* resolve.c: tables at open */
 mmsb_status resolve_all(engine *e, message *m);
 /* undo.c: before `bytes` at `at` (inside the mutable part) are written in an epoch */
-void undo_save_slow(engine *e, const void *at, u64 bytes);
+void undo_save_lines(engine *e, const void *at, u64 bytes);
 static inline void undo_save(engine *e, const void *at, u64 bytes) {
-    if (e->undo_on) undo_save_slow(e, at, bytes);
+    if (e->undo_on) undo_save_lines(e, at, bytes);
+}
+/* The same for one value of 1, 2, 4 or 8 bytes, aligned to its size. */
+static inline void undo_save_value(engine *e, const void *at) {
+    if (!e->undo_on) return;
+    u64 from = ((u64)((const u8 *)at - e->memory) - e->layout.mutable_at) & ~(u64)7;
+    if (e->journal_closed || e->journal_count == e->journal_most) {
+        undo_save_lines(e, at, 1);
+        return;
+    }
+    undo_row *r = &e->journal[e->journal_count++];
+    r->at = from;
+    memcpy(&r->old, e->memory + e->layout.mutable_at + from, 8);
 }
 /* One of several workers saves lines of its own tiles; then, once all are done, undo_join over what
  * they may have saved. */
@@ -207,6 +243,11 @@ u64 work_unit(const node_state *n, u64 lane);
 /* inverse.c */
 void inverse_build(engine *e, u32 page);
 void inverse_move(engine *e, page_state *p, u64 lane, i64 from, i64 to);
+void inverses_accept(engine *e); /* builds stale ones anew */
+void inverses_reject(engine *e); /* after undo_restore */
+static inline i64 offset_at(const page_state *p, u64 lane) {
+    return p->width == 4 ? ((const i32 *)p->value)[lane] : ((const i64 *)p->value)[lane];
+}
 /* split.c: work of one node shared out among the workers, where it is worth it */
 bool split_is_worth(const engine *e, u64 lanes, u32 steps);
 /* Runs share for every worker with its part [from, to) of `units`. */
@@ -221,11 +262,17 @@ mmsb_status split_open(engine *e, message *m);
 void split_close(engine *e);
 /* reduce.c, group.c: run on e->work */
 void reduce_run(engine *e, node_state *n);
-void group_index(engine *e, node_state *n);
-void group_run(engine *e, node_state *n, bool index_changed);
 /* user_kernel.c: KERNEL nodes */
 void kernel_run(engine *e, node_state *n);
 mmsb_status kernel_word(engine *e, const node_state *n, message *m);
+void group_run(engine *e, node_state *n);
+/* Before the footprints of a KEYED node: brings order and packed elements up to the changed keys,
+ * and notes the leaves that must be redone. Makes the work whole where all of it is built anew. */
+void group_rekey(engine *e, node_state *n);
+#define SLOT_OF_NONE UINT32_MAX
+static inline u64 leaf_unit_of(const node_state *n, u64 slot, u64 r) {
+    return r * (n->slots / LEAF_LANES) + slot / LEAF_LANES;
+}
 /* rows.c: WHOLE nodes */
 void rows_run(engine *e, node_state *n);
 /* Puts made lanes into a page; only those with other bits change it. */
@@ -234,7 +281,9 @@ void rows_mark(engine *e, const node_state *n, u32 page, u64 lane);
 /* The tree over `count` leaves at partials (index for ARG): levels above the leaves, all of them or
  * above some. */
 void tree_above_all(const node_state *n, u8 *partials, i64 *index, u64 leaves);
-void tree_above(const node_state *n, u8 *partials, i64 *index, u64 leaves, u64 leaf);
+/* Redoes what stands above `count` leaves, ascending, each once; `list` is used up. */
+void tree_above(engine *e, const node_state *n, u8 *partials, i64 *index, u64 leaves, u64 *list,
+                u32 count);
 u64 tree_root(u64 leaves);
 void result_store(engine *e, node_state *n, u64 lane, const void *value, const i64 *index);
 /* wave.c */

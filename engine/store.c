@@ -33,7 +33,7 @@ void page_set_lane(engine *e, u32 page, u64 lane, const void *bits) {
     u8 *at = p->value + lane * p->width;
     memcpy(&then, at, p->width);
     if (now == then) return;
-    undo_save(e, at, p->width);
+    undo_save_value(e, at);
     memcpy(at, &now, p->width);
     page_changed_lane(e, page, lane);
 }
@@ -43,7 +43,7 @@ static void offsets_move(worker *w, page_state *p, const void *from) {
     ASSERT(p->width == 4 || p->width == 8);
     for (u32 k = 0; k < w->count; k++) {
         u64 lane = w->lanes_at != NULL ? w->lanes_at[k] : w->base + k;
-        i64 old = p->width == 4 ? ((const i32 *)p->value)[lane] : ((const i64 *)p->value)[lane];
+        i64 old = offset_at(p, lane);
         i64 now = p->width == 4 ? ((const i32 *)from)[k] : ((const i64 *)from)[k];
         if (old != now) inverse_move(w->e, p, lane, old, now);
     }
@@ -125,19 +125,20 @@ void store_lanes(worker *w, const step *s, const void *from) {
     if (p->head != NULL && !e->first_run) offsets_move(w, p, from);
     if (w->lanes_at != NULL) {
         for (u32 k = 0; k < w->count && e->undo_on; k++)
-            undo_save(e, p->value + w->lanes_at[k] * p->width, p->width);
-        any = kernel_scatter(p->row->type)(p->value, from, w->lanes_at, w->count, changed);
+            undo_save_value(e, p->value + w->lanes_at[k] * p->width);
+        any = s->scatter(p->value, from, w->lanes_at, w->count, changed);
     } else {
         ASSERT(w->base % TILE_LANES == 0);
         u8 *at = p->value + w->base * p->width;
-        if (e->undo_on) (w->shared ? undo_save_shared : undo_save_slow)(e, at, w->count * p->width);
+        if (e->undo_on)
+            (w->shared ? undo_save_shared : undo_save_lines)(e, at, w->count * p->width);
         if (store_streams(e, p)) {
             kernel_stream(p->row->type)(at, from, w->count);
             memset(changed, 0xff, sizeof changed);
             if (w->count < TILE_LANES) lanes_cut(changed, w->count);
             any = 1;
         } else {
-            any = kernel_store(p->row->type)(at, from, w->count, changed);
+            any = s->put(at, from, w->count, changed);
         }
     }
     w->stats->bytes_stored += (u64)w->count * p->width;

@@ -14,6 +14,7 @@ static const void *operand_at(const worker *w, operand o) {
 }
 
 void vm_uniform(worker *w, node_state *n) {
+    ASSERT(w->e->spread_lanes > 0 && w->e->spread_lanes <= TILE_LANES);
     engine *e = w->e;
     ASSERT(n->row->uniform_slots <= e->layout.uniform_slots);
     w->count = 1, w->base = 0, w->lanes_at = NULL;
@@ -35,7 +36,7 @@ void vm_uniform(worker *w, node_state *n) {
         u64 bits;
         memcpy(&bits, cell_at(e, n->spread[k]), 8);
         u8 type = e->spread_types[n->first_spread + k];
-        kernel_spread(type, spread_at(e, n->spread[k]), bits, TILE_LANES);
+        kernel_spread(type, spread_at(e, n->spread[k]), bits, e->spread_lanes);
     }
 }
 
@@ -65,7 +66,7 @@ static inline void fetch_some(fetch *f) {
 
 static void run_load(worker *w, node_state *n, const step *s, fetch *f) {
     const image_instruction *r = s->row;
-    u32 width = type_bytes(r->type);
+    u32 width = s->width;
     void *to = slot_at(w, r->dst);
     const u8 *guard = operand_at(w, s->c);
     w->slots[r->dst] = to;
@@ -75,12 +76,11 @@ static void run_load(worker *w, node_state *n, const step *s, fetch *f) {
             w->slots[r->dst] = (u8 *)s->page + w->base * width;
             if (w->e->work.whole) fetch_plan(f, w->slots[r->dst], w->count * width);
         } else
-            kernel_gather(r->type)(to, s->page, w->lanes_at, w->count);
+            s->gather(to, s->page, w->lanes_at, w->count);
         return;
     case IN_AFFINE: load_affine(w, n, s, to, guard); return;
     case IN_GATHER:
-        kernel_offsets(r->type, r->type2)(to, s->page, operand_at(w, s->a),
-                                          w->e->image->pages[r->imm].fill, w->count);
+        s->offsets(to, s->page, operand_at(w, s->a), w->e->image->pages[r->imm].fill, w->count);
         return;
     case IN_IOTA: memcpy(to, w->coordinates[r->imm], w->count * sizeof(i64)); return;
     case IN_AXIS: load_axis(w, s, to, operand_at(w, s->a), operand_at(w, s->b), guard); return;
@@ -140,8 +140,23 @@ void vm_dense(worker *w, node_state *n, u64 base, u32 count) {
     run_tile(w, n);
 }
 
+/* Few lanes wait for memory, page after page: all their lines are asked for at once. */
+#define FETCH_LANES 16u
+static void fetch_lanes(const engine *e, const node_state *n, const u64 *lanes, u32 count) {
+    for (u32 k = 0; k < n->row->tile_count; k++) {
+        const step *s = &n->tile[k];
+        if (s->row->op != IN_STORE && s->row->op != IN_LANE) continue;
+        const u64 *dirty = e->pages[s->row->imm].dirty.leaf;
+        for (u32 l = 0; l < count; l++) {
+            __builtin_prefetch((const u8 *)s->page + lanes[l] * s->width);
+            if (s->row->op == IN_STORE) __builtin_prefetch(dirty + lanes[l] / 64);
+        }
+    }
+}
+
 void vm_packed(worker *w, node_state *n, const u64 *lanes, u32 count) {
     ASSERT(count > 0 && count <= TILE_LANES);
+    if (count <= FETCH_LANES) fetch_lanes(w->e, n, lanes, count);
     w->base = 0, w->count = count, w->lanes_at = lanes;
     w->stats->tiles_packed++;
     run_tile(w, n);

@@ -22,20 +22,23 @@ static void packed_flush(worker *w, node_state *n) {
     vm_packed(w, n, w->lane_list, count);
 }
 
+/* A tile of few lanes adds them to the list; one of many is run where it lies. */
 static void tile_run(worker *w, node_state *n, u64 tile) {
-    const u64 *bits_at = w->e->work.leaf + tile * 8;
-    u32 count = 0;
-    ASSERT(tile * TILE_LANES < n->shape->lanes);
-    for (u32 k = 0; k < 8; k++) count += (u32)__builtin_popcountll(bits_at[k]);
+    const u64 *bits_at = w->e->work.leaf + tile * SET_TILE_WORDS;
     u64 base = tile * TILE_LANES;
-    if (count >= DENSE_LANES) {
-        vm_dense(w, n, base, (u32)u64_min(TILE_LANES, n->shape->lanes - base));
-        return;
+    ASSERT(base < n->shape->lanes);
+    if (w->packed_count + DENSE_LANES > TILE_LANES) packed_flush(w, n);
+    u32 first = w->packed_count, at = first;
+    for (u32 k = 0; k < SET_TILE_WORDS; k++) {
+        for (u64 bits = bits_at[k]; bits != 0; bits &= bits - 1) {
+            if (at - first == DENSE_LANES - 1) {
+                vm_dense(w, n, base, (u32)u64_min(TILE_LANES, n->shape->lanes - base));
+                return;
+            }
+            w->lane_list[at++] = base + k * 64 + (u64)__builtin_ctzll(bits);
+        }
     }
-    if (w->packed_count + count > TILE_LANES) packed_flush(w, n);
-    for (u32 k = 0; k < 8; k++)
-        for (u64 bits = bits_at[k]; bits != 0; bits &= bits - 1)
-            w->lane_list[w->packed_count++] = base + k * 64 + (u64)__builtin_ctzll(bits);
+    w->packed_count = at;
 }
 
 /* Tiles [from, to) of a node that is run whole. */
@@ -60,6 +63,8 @@ static void map_run(engine *e, node_state *n) {
     ASSERT(n->row->kind == NODE_MAP);
     worker *w = e->workers;
     u64 lanes = n->shape->lanes, tiles = (lanes + TILE_LANES - 1) / TILE_LANES;
+    bool few = !e->work.whole && e->work.count < DENSE_LANES;
+    e->spread_lanes = few ? (u32)e->work.count : (u32)u64_min(lanes, TILE_LANES);
     vm_uniform(w, n);
     if (e->work.whole || e->work.count * 2 >= lanes) {
         e->work.whole = true;
@@ -91,22 +96,17 @@ mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
     ASSERT(row < e->image->node_count);
     ASSERT(set_is_empty(&e->work));
     node_state *n = &e->nodes[row];
-    bool groups = whole;
     e->work.whole = whole;
-    for (u32 k = 0; k < n->row->read_count; k++) {
-        const image_read *r = &e->image->reads[n->row->read_at + k];
-        groups = groups || (r->kind == READ_GROUP && !set_is_empty(&e->pages[r->page].dirty));
-    }
-    /* After a key has changed the ranks are those of other keys: an element's leaf is not known. */
-    for (u32 k = 0; !groups && k < n->row->read_count; k++)
+    if (n->row->kind == NODE_KEYED) group_rekey(e, n);
+    for (u32 k = 0; !e->work.whole && k < n->row->read_count; k++)
         footprint_add(e, n, &e->image->reads[n->row->read_at + k]);
-    e->work.whole = e->work.whole || groups;
     if (set_is_empty(&e->work)) return MMSB_OK;
     e->stats.nodes_run++;
     e->fault = e->workers[0].fault = 0;
     if (n->row->kind == NODE_MAP) {
         map_run(e, n);
     } else if (n->row->kind == NODE_REDUCE) {
+        e->spread_lanes = TILE_LANES;
         vm_uniform(e->workers, n);
         reduce_run(e, n);
     } else if (n->row->kind == NODE_WHOLE) {
@@ -114,7 +114,7 @@ mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
     } else if (n->row->kind == NODE_KERNEL) {
         kernel_run(e, n);
     } else {
-        group_run(e, n, groups);
+        group_run(e, n);
     }
     e->fault |= e->workers[0].fault;
     mmsb_status s = e->fault != 0 ? fault_word(e, n, e->work.whole, m) : MMSB_OK;

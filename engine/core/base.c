@@ -74,11 +74,6 @@ void assert_failed(const char *file, int line, const char *condition) {
     _Exit(70);
 }
 
-u32 type_bytes(u8 type) {
-    ASSERT(type < TYPE_COUNT);
-    return types[type].bytes;
-}
-
 const char *type_text(u8 type) {
     ASSERT(type < TYPE_COUNT);
     return types[type].text;

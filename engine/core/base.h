@@ -68,7 +68,16 @@ typedef enum {
 #undef TYPE
 #define TYPE_NONE 255
 
-u32 type_bytes(u8 type);        /* 1, 2, 4 or 8 */
+/* 1, 2, 4 or 8 */
+static inline u32 type_bytes(u8 type) {
+#define TYPE(name, text, ctype, bytes, class, npy) bytes,
+    static const u8 widths[TYPE_COUNT] = {
+#include "types.def"
+    };
+#undef TYPE
+    ASSERT(type < TYPE_COUNT);
+    return widths[type];
+}
 const char *type_text(u8 type); /* "f64" */
 const char *type_npy(u8 type);  /* "<f8" */
 bool type_is_float(u8 type);

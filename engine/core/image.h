@@ -30,7 +30,7 @@
 #define MMSB_IMAGE_H
 #include "base.h"
 
-#define IMAGE_VERSION 2u
+#define IMAGE_VERSION 3u
 #define IMAGE_MAGIC "MMSBX\r\n\x1a"
 #define MATH_VERSION 1u
 #define ROOT_VERSION 1u

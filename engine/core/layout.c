@@ -43,16 +43,10 @@ u64 layout_tree_partials(u64 n) {
     return sum;
 }
 
-u64 layout_keyed_partials(u64 keys, u64 groups) {
-    ASSERT(groups > 0);
-    ASSERT(keys > 0);
-    return groups + 2 * (keys / LEAF_LANES);
-}
-
-u64 layout_keyed_leaves(u64 keys, u64 groups) {
-    ASSERT(groups > 0);
-    ASSERT(keys > 0);
-    return groups + keys / LEAF_LANES;
+u64 layout_keyed_slots(u64 keys, u64 groups) {
+    ASSERT(groups > 0 && groups <= LAYOUT_BYTES_MAX);
+    ASSERT(keys > 0 && keys <= LAYOUT_BYTES_MAX);
+    return (keys / LEAF_LANES + groups) * LEAF_LANES;
 }
 
 u64 layout_set_bytes(u64 lanes) {
@@ -158,12 +152,19 @@ static bool node_is_arg(const image_node *n) {
     return n->kind < NODE_WHOLE && (n->reduce == REDUCE_ARGMIN || n->reduce == REDUCE_ARGMAX);
 }
 
+bool layout_keyed_packs(const image *i, u32 node) {
+    const image_node *n = &i->nodes[node];
+    return n->kind == NODE_KEYED && !node_is_arg(n) &&
+           layout_outer_lanes(i, node) / LEAF_LANES >= layout_keyed_groups(i, node);
+}
+
 static u64 node_partials(const image *i, u32 node) {
     ASSERT(node < i->node_count);
     const image_node *n = &i->nodes[node];
     u64 outer = layout_outer_lanes(i, node), lanes = i->shapes[n->shape].lanes;
     if (n->kind == NODE_KEYED) {
-        return product(layout_keyed_partials(outer, layout_keyed_groups(i, node)), lanes / outer);
+        u64 slots = layout_keyed_slots(outer, layout_keyed_groups(i, node));
+        return product(2 * (slots / LEAF_LANES), lanes / outer);
     }
     if (n->kind == NODE_WHOLE)
         return whole_is_scan(n->reduce) ? product(layout_scan_blocks(lanes / outer), outer) : 0;
@@ -198,15 +199,33 @@ static u64 layout_indexes(const image *i, layout *l, cursor *c) {
     u64 before = c->at;
     for (u32 p = 1; p < i->page_count; p++) {
         if (!page_has_inverse(i, p)) continue;
-        u64 cells = page_lanes(i, i->pages[p].of) + 2 * page_lanes(i, p);
+        u64 cells = page_lanes(i, i->pages[p].of) + page_lanes(i, p);
         l->pages[p].inverse_at = cursor_take(c, cells * 4, 64);
     }
     for (u32 n = 0; n < i->node_count; n++) {
         if (i->nodes[n].kind != NODE_KEYED) continue;
         u64 keys = layout_outer_lanes(i, n), groups = layout_keyed_groups(i, n);
-        if (keys >= UINT32_MAX || groups >= UINT32_MAX) c->over = true;
-        u64 cells = 2 * keys + 3 * (groups + 1) + layout_keyed_leaves(keys, groups);
+        u64 slots = layout_keyed_slots(keys, groups);
+        if (slots >= UINT32_MAX) c->over = true;
+        u64 cells = slots + keys + 2 * groups + 1 + slots / LEAF_LANES;
         l->nodes[n].group_at = cursor_take(c, cells * 4, 64);
+        u64 values = product(slots, layout_keyed_rest(i, n));
+        if (layout_keyed_packs(i, n))
+            l->nodes[n].packed_at =
+                cursor_take(c, product(values, type_bytes(i->nodes[n].type)), 64);
+    }
+    cursor_take(c, 0, LAYOUT_PART_ALIGN);
+    return c->at - before;
+}
+
+/* Lanes of gathers by target: written between epochs only, so they stand behind the mutable part.
+ */
+static u64 layout_orders(const image *i, layout *l, cursor *c) {
+    u64 before = c->at;
+    for (u32 p = 1; p < i->page_count; p++) {
+        if (!page_has_inverse(i, p)) continue;
+        u64 cells = page_lanes(i, i->pages[p].of) + 1 + page_lanes(i, p);
+        l->pages[p].order_at = cursor_take(c, cells * 4, 64);
     }
     cursor_take(c, 0, LAYOUT_PART_ALIGN);
     return c->at - before;
@@ -230,6 +249,8 @@ static u64 layout_undo(const image *i, layout *l, cursor *c) {
     ASSERT(l->mutable_bytes % LAYOUT_LINE_BYTES == 0);
     l->undo_at = cursor_take(c, l->mutable_bytes, LAYOUT_PART_ALIGN);
     l->undo_lines_at = cursor_take(c, layout_set_bytes(lines), LAYOUT_PART_ALIGN);
+    l->journal_rows = u64_min(LAYOUT_UNDO_ROWS_MAX, lines);
+    l->journal_at = cursor_take(c, l->journal_rows * LAYOUT_UNDO_ROW_BYTES, LAYOUT_PART_ALIGN);
     cursor_take(c, 0, LAYOUT_PART_ALIGN);
     return c->at - before;
 }
@@ -248,7 +269,8 @@ static u64 node_work_lanes(const image *i, u32 node) {
     if (n->kind == NODE_WHOLE && n->reduce == WHOLE_MATMUL)
         return u64_max(lanes, outer + page_lanes(i, n->output) / outer);
     if (n->kind != NODE_KEYED) return lanes;
-    return u64_max(lanes, layout_keyed_leaves(outer, layout_keyed_groups(i, node)) * inner);
+    u64 slots = layout_keyed_slots(outer, layout_keyed_groups(i, node));
+    return u64_max(lanes, product(slots / LEAF_LANES, inner));
 }
 
 static u64 layout_scratch(const image *i, layout *l, cursor *c) {
@@ -292,10 +314,11 @@ u64 layout_worker_bytes(const layout *l) {
 /* Parts stand one behind the other, aligned, and add up to the whole. */
 static void layout_prove(const layout *l) {
     const image_plan *p = &l->plan;
-    u64 end = l->mutable_at + l->mutable_bytes;
+    u64 end = l->mutable_at + l->mutable_bytes + l->order_bytes;
     ASSERT(l->mutable_at % LAYOUT_PART_ALIGN == 0);
     ASSERT(p->arena_bytes % LAYOUT_PART_ALIGN == 0);
-    ASSERT(p->pages_bytes + p->prev_bytes + p->partials_bytes + p->index_bytes == l->mutable_bytes);
+    ASSERT(p->pages_bytes + p->prev_bytes + p->partials_bytes + p->index_bytes - l->order_bytes ==
+           l->mutable_bytes);
     ASSERT(l->pending_at >= end && l->pending_at < end + p->dirty_bytes);
     ASSERT(l->undo_at == 0 || l->undo_at == end + p->dirty_bytes);
     ASSERT(l->undo_at == 0 || l->undo_lines_at >= l->undo_at + l->mutable_bytes);
@@ -321,6 +344,8 @@ mmsb_status layout_compute(const image *i, arena *a, layout *out, message *m) {
     plan->partials_bytes = layout_partials(i, out, &c);
     plan->index_bytes = layout_indexes(i, out, &c);
     out->mutable_bytes = c.at - out->mutable_at;
+    out->order_bytes = layout_orders(i, out, &c);
+    plan->index_bytes += out->order_bytes;
     plan->dirty_bytes = layout_dirty(i, out, &c);
     plan->undo_bytes = layout_undo(i, out, &c);
     plan->scratch_bytes = layout_scratch(i, out, &c);

@@ -15,31 +15,41 @@
 #define LAYOUT_CELL_BYTES 64u   /* of a uniform slot */
 #define LAYOUT_TILE_BUFFERS 8u  /* tile-sized buffers beside the slots (lane lists, leaves) */
 #define LAYOUT_LINE_BYTES 64u   /* what undo saves at a time */
+#define LAYOUT_UNDO_ROW_BYTES 16u
+#define LAYOUT_UNDO_ROWS_MAX (1u << 16) /* of the undo journal; a row a line below that */
 
 /* Byte offsets in the arena; 0 means "has none" (offset 0 is the control block). */
 typedef struct {
     u64 value_at; /* 4096-aligned, ALIGN_UP(lanes, 64) * type bytes, readable one tile past the end
                    */
     u64 dirty_at; /* set of lanes: layout_set_bytes(lanes) */
-    u64 inverse_at; /* OFFSETS pages: u32 head[target lanes], next[lanes], prev[lanes]; 0 for ≤ 64
-                       lanes or ≥ 2^32 - 1 */
+    u64 inverse_at; /* OFFSETS pages: u32 head[target lanes], next[lanes]; 0 for ≤ 64 lanes or ≥
+                       2^32 - 1 */
+    u64 order_at;   /* its lanes by target: u32 start[target lanes + 1], order[lanes]; written
+                       between epochs only, so undo does not cover it */
 } layout_page;
 
-/* KEYED with K key lanes, G groups, R lanes per key lane: partials are R trees sets of
- * layout_keyed_partials(K, G) each; the index holds u32 arrays order[K], place[K], start[G+1],
- * leaf_base[G+1], tree_base[G+1], leaf_group[K/64 + G], in this order. */
+/* KEYED with K key lanes, G groups, R lanes per key lane. Members of a group stand in slots of its
+ * own, in index order: S = layout_keyed_slots(K, G), whole leaves, at least one free slot a group.
+ * The index holds u32 arrays order[S], slot_of[K], start[G+1], count[G], leaf_group[S/64], in this
+ * order. Partials: R times two for each leaf (a group's tree begins at twice its first leaf). */
 typedef struct {
     u64 partials_at; /* REDUCE with NODE_PARTIALS: for each outer lane layout_tree_partials(inner)
                         values; KEYED. For ARG an i64 index per partial, 64-aligned after all values
                       */
     u64 group_at;    /* KEYED */
+    u64 packed_at;   /* KEYED with layout_keyed_packs: R times the elements of every slot, so that a
+                        leaf lies together */
 } layout_node;
 
 typedef struct {
     layout_page *pages; /* image.page_count rows */
     layout_node *nodes;
     u64 mutable_at, mutable_bytes;
-    u64 undo_at;        /* shadow of the mutable part; 0: none */
+    u64 order_bytes; /* of the orders of gathers, behind the mutable part; counted as indexes */
+    u64 undo_at;     /* shadow of the mutable part; 0: none */
+    u64 journal_at;  /* undo rows */
+    u64 journal_rows;
     u64 undo_lines_at;  /* set of its lines: layout_set_bytes(mutable_bytes / LAYOUT_LINE_BYTES) */
     u64 scratch_at;     /* = slots_at */
     u64 slots_at;       /* tile slots of the largest program */
@@ -62,10 +72,11 @@ mmsb_status layout_compute(const image *i, arena *a, layout *out, message *m);
 bool layout_can_reject(const image *i);
 /* Partials of a tree over n elements: ceil(n/64) leaves, then levels of ceil(/8) down to 1. */
 u64 layout_tree_partials(u64 n);
-/* The most partials that trees over `groups` groups of together `keys` elements have. */
-u64 layout_keyed_partials(u64 keys, u64 groups);
-/* The most leaves that they have. */
-u64 layout_keyed_leaves(u64 keys, u64 groups);
+/* Slots of a KEYED node: room for every way to part `keys` into `groups` segments of whole leaves
+ * with a free slot each. */
+u64 layout_keyed_slots(u64 keys, u64 groups);
+/* Whether elements are kept packed: groups of 64 and more on average, and no ARG. */
+bool layout_keyed_packs(const image *i, u32 node);
 /* A hierarchical set of lanes: leaf words (a bit a lane, 8 words a tile), then a bit a tile, then a
  * bit for each word below, up to one word. */
 u64 layout_set_bytes(u64 lanes);
