@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sparse: one lane of 1 Mi f64 changes, ten stages and the sum are right again; beside hand-written
- * C that recomputes the 512-lane block of every stage and the path of the sum. And one price of the
- * risk graph. */
+ * C that recomputes the 512-lane block of every stage and the path of the sum.  */
 #include "bench.h"
 
 #define N ((u64)1 << 20)
@@ -95,63 +94,9 @@ static void sparse(bool random, const char *name, f64 bar_ns) {
     for (u32 k = 0; k <= STAGES; k++) free(stage[k]);
 }
 
-static void gather(void) {
-    static const char *text =
-        "param n = 1_000_000 param m = 4_096 param nb = 64\n"
-        "source price: f64[m] = 100.0 source inst: u32[n] source qty: f64[n] source cost: f64[n]\n"
-        "source book: u32[n]\n"
-        "page value[i: n] = qty[i] * price[inst[i]]\npage pnl = value - qty * cost\n"
-        "page total = sum(pnl)\npage by_book: f64[nb] = sum(pnl by book)\nexport total, by_book\n";
-    image i;
-    message m = {.used = 0};
-    engine *e = NULL;
-    static f64 one[TRIES], whole[9];
-    mmsbc_result *r = bench_compile(text, &i);
-    bench_try(engine_open(&i, NULL, &e, &m), &m);
-    u64 seed = 11;
-    u32 *inst = engine_page_bytes(e, bench_page(&i, "inst"));
-    u32 *book = engine_page_bytes(e, bench_page(&i, "book"));
-    f64 *qty = engine_page_bytes(e, bench_page(&i, "qty"));
-    f64 *cost = engine_page_bytes(e, bench_page(&i, "cost"));
-    for (u64 k = 0; k < 1000000; k++) {
-        inst[k] = (u32)(bench_random(&seed) % 4096), book[k] = (u32)(bench_random(&seed) % 64);
-        qty[k] = (f64)(bench_random(&seed) % 1000),
-        cost[k] = 90.0 + (f64)(bench_random(&seed) % 20);
-    }
-    bench_try(engine_epoch0(e, &m), &m);
-    u32 price = bench_page(&i, "price");
-    f64 prices[4096];
-    for (int t = -9; t < TRIES; t++) {
-        bool all = t < 0;
-        for (u32 k = 0; k < 4096; k++) prices[k] = 100.0 + (f64)(bench_random(&seed) % 1000) * 0.01;
-        delta d = {.page = price,
-                   .type = TYPE_F64,
-                   .first = all ? 0 : bench_random(&seed) % 4096,
-                   .count = all ? 4096 : 1,
-                   .payload_bytes = all ? sizeof prices : 8,
-                   .payload = prices};
-        u64 a = bench_ns();
-        engine_apply(e, &d);
-        bench_try(engine_run(e, &m), &m);
-        engine_accept(e);
-        u64 b = bench_ns();
-        if (all)
-            whole[t + 9] = (f64)(b - a);
-        else
-            one[t] = (f64)(b - a);
-    }
-    f64 base =
-        bench_row("gather", "all 4096 prices tick, 1 M positions", whole, 9, 1e3, "us", 0, 0, "");
-    bench_row("gather", "1 of 4096 prices ticks (about 244 lanes)", one, TRIES, 1e3, "us", base,
-              0.04, "ratio to all prices");
-    engine_close(e);
-    mmsbc_free(r);
-}
-
 int main(void) {
     bench_pin();
     sparse(false, "one hot lane of 1 Mi, 10 stages + sum", 6000);
     sparse(true, "one random lane of 1 Mi, 10 stages + sum", 6000);
-    gather();
     return 0;
 }

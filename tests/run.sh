@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/.."
 # A line a purpose: building, sanitizers, checking, what the scripts call.
-packages="gcc libc6-dev cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev
+packages="valgrind binutils gcc libc6-dev cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev
     clang libclang-rt-14-dev
     clang-format clang-tidy strace mandoc zsh fish vim
     libmpfr-dev libjansson-dev
@@ -130,5 +130,6 @@ check "golden files: every rule of the language" python3 tests/golden/run.py bui
 check "mmsbc: options, --fix, -MD, hostile texts" python3 tests/format/command.py build/bin
 check "the same, sanitized" python3 tests/format/command.py build-asan/bin
 check "mmsbc fmt keeps trees, comments and images" python3 tests/format/format.py build
+check "instructions of five hot paths" python3 tests/hot_paths.py build/bench/hot_paths
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
