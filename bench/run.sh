@@ -17,6 +17,7 @@ trap 'rm -rf "$scratch"' EXIT INT TERM
 printf 'section\tcase\tmedian\tbest\tp90\tunit\tratio\tbar\tverdict\tnote\n' >$rows
 $build/bench/bench_cold >>$rows
 $build/bench/bench_sparse >>$rows
+$build/bench/bench_gather >>$rows
 $build/bench/bench_math >>$rows
 python=python3
 for p in python3 /usr/bin/python3; do "$p" -c 'import numpy' 2>/dev/null && { python=$p; break; }; done
