@@ -35,7 +35,7 @@ static void help_print(void) {
          "stdout\n"
          "mmsbc lsp [-I FOLDER]        a language server for editors, on stdin and stdout");
     for (u32 k = 0; k < ARRAY_COUNT(options); k++) {
-        char left[64];
+        char left[192];
         const option_row *o = &options[k];
         ASSERT(strlen(o->name) + strlen(o->argument) + 1 < sizeof left);
         snprintf(left, sizeof left, "%s%s%s", o->name, o->argument[0] != 0 ? " " : "", o->argument);
