@@ -44,13 +44,13 @@ def pages():
 
 
 def copy_of_tree(folder, bin_dir):
-    """What git tracks, or what is there but for builds, as a folder of its own."""
+    """What git tracks, or what is there but for builds, without the tests, as a folder of its own."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP,
                             capture_output=True, text=True)
-    names = [n for n in listed.stdout.split("\0") if n]
+    names = [n for n in listed.stdout.split("\0") if n and not n.startswith("tests/")]
     if listed.returncode != 0:
         names = [os.path.relpath(os.path.join(at, f), TOP) for at, _, files in os.walk(TOP) for f in files]
-        names = [n for n in names if not n.startswith("build")]
+        names = [n for n in names if not n.startswith(("build", "tests/"))]
     for name in names:
         if os.path.isfile(os.path.join(TOP, name)):
             os.makedirs(os.path.join(folder, os.path.dirname(name)), exist_ok=True)
@@ -174,9 +174,21 @@ class Page:
 def same_text(got, want):
     """Line by line, blanks at line ends apart; a line `...` of want stands for any lines."""
     got, want = ([line.rstrip() for line in t.strip("\n").split("\n")] for t in (got, want))
-    pattern = "\n".join(r"(?:.*(?:\n|\Z))*?" if w.strip() == "..." else re.escape(w) for w in want)
-    pattern = pattern.replace("*?\n", "*?")
-    if not re.fullmatch(pattern, "\n".join(got)):
+    at, tried = 0, 0     # the next lines of want and got
+    dots, kept = -1, 0   # where to take up again behind a `...`
+    while tried < len(got):
+        if at < len(want) and want[at].strip() == "...":
+            at, dots, kept = at + 1, at + 1, tried
+        elif at < len(want) and want[at] == got[tried]:
+            at, tried = at + 1, tried + 1
+        elif dots >= 0:
+            at, kept = dots, kept + 1
+            tried = kept
+        else:
+            break
+    while at < len(want) and want[at].strip() == "...":
+        at += 1
+    if tried < len(got) or at < len(want):
         miss = next((w for w in want if w.strip() != "..." and w not in got), want[0])
         raise Wrong("prints otherwise; first line that is not printed: " + miss + "\n  printed:\n" +
                     "\n".join("  | " + line for line in got[:30]))

@@ -92,8 +92,9 @@ def check_file(name, report, counts):
                     [f"{name}:1: the first lines lack `SPDX-License-Identifier: Apache-2.0`"])
     if name.endswith(CODE + (".py", ".sh", ".jl", ".mmsbg")):
         if not WIDE.search(name):
-            report.rule([f"{name}:{k}: {len(line)} columns (limit {COLUMNS})" for k, line in enumerate(lines, 1)
-                         if len(line) > (COLUMNS if name.endswith(CODE) else 120)])
+            limit = COLUMNS if name.endswith(CODE) else 120
+            report.rule([f"{name}:{k}: {len(line)} columns (limit {limit})" for k, line in enumerate(lines, 1)
+                         if len(line) > limit])
         report.rule([f"{name}:{k}: a tab" for k, line in enumerate(lines, 1) if "\t" in line])
         report.rule([f"{name}:{k}: white space at the end" for k, line in enumerate(lines, 1) if line != line.rstrip()])
     if name != "tests/tidy.py" and name.endswith(LENGTH + (".txt", ".md")):

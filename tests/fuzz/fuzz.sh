@@ -16,7 +16,8 @@ for target in "$@"; do
         state_fuzz) most=12288 ;;
     esac
     [ -d "corpus/$target" ] && seeds=corpus/$target || seeds=
-    nice -n 19 "$build/tests/$target" $dict -max_len=$most -timeout=20 -rss_limit_mb=3000 -max_total_time="$seconds" -print_final_stats=1 \
+    nice -n 19 "$build/tests/$target" $dict -max_len=$most -timeout=20 -rss_limit_mb=3000 \
+        -max_total_time="$seconds" -print_final_stats=1 \
         -artifact_prefix="$work/found-$target-" "$work/$target" $seeds >>"$work/$target.log" 2>&1
 done
 ls "$work" | grep '^found-' || echo "nothing found"

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""seeds.py BIN TO: first inputs of every fuzzer, from graphs/, examples/, golden files and the docs, one folder a target beneath TO."""
+"""seeds.py BIN TO: first inputs of every fuzzer, from graphs/, examples/, golden files and the docs, one folder a
+target beneath TO."""
 import os
 import re
 import struct
@@ -46,8 +47,10 @@ for name, text in texts():
         if p.returncode == 0 and os.path.getsize(image) < 8192:
             with open(image, "rb") as f:
                 put("image_fuzz", name.replace(".mmsbg", ".mmsbx"), f.read())
-put("delta_fuzz", "all", b"a[0..3] = 1.5, nan, -inf\nb[0..2, 1] += 0x1p-3\nc max= -128\nd[1] = 0\ncommit\nd[0..3] |= 7 // c\n"
-    b"e[0..2, 0..2] ^= true\nf -= 1_000\ns[2] = 3.0\ng[1] &= 18446744073709551615\nh[0] = -1\ntick 3\ncommit\nb[0..2, 0..3] = 1, 2, 3, 4, 5, 6\ncommit\n")
+put("delta_fuzz", "all", b"a[0..3] = 1.5, nan, -inf\nb[0..2, 1] += 0x1p-3\n"
+    b"c max= -128\nd[1] = 0\ncommit\nd[0..3] |= 7 // c\n"
+    b"e[0..2, 0..2] ^= true\nf -= 1_000\ns[2] = 3.0\n"
+    b"g[1] &= 18446744073709551615\nh[0] = -1\ntick 3\ncommit\nb[0..2, 0..3] = 1, 2, 3, 4, 5, 6\ncommit\n")
 types = ["|b1", "<i1", "<i2", "<i4", "<i8", "<u1", "<u2", "<u4", "<u8", "<f4", "<f8"]
 shapes = [(), (3,), (2, 3), (2, 2, 2)]
 for k, t in enumerate(types):
@@ -59,12 +62,16 @@ for k, t in enumerate(types):
             head = ("{'descr': '%s', 'fortran_order': %s, 'shape': %s, }\n" % (t, s == 2, shape)).encode()
             size = struct.pack("<H" if major == 1 else "<I", len(head))
             lanes = bytes(range(count * int(t[2:]))) if t != "|b1" else b"\1" * count
-            put("npy_fuzz", f"{k}-{s}-{major}", bytes([k + s * len(types)]) + b"\x93NUMPY" + bytes([major, 0]) + size + head + lanes)
-        rows = [b"1"] if not shape else [b",".join([b"1"] * shape[-1])] * (count // shape[-1]) if s > 1 else [b"1"] * count
+            put("npy_fuzz", f"{k}-{s}-{major}",
+                bytes([k + s * len(types)]) + b"\x93NUMPY" + bytes([major, 0]) + size + head + lanes)
+        rows = [b"1"] * count
+        if s > 1:
+            rows = [b",".join([b"1"] * shape[-1])] * (count // shape[-1])
         put("csv_fuzz", f"{k}-{s}", bytes([k + s * len(types)]) + b"\n".join(rows) + b"\n")
         put("csv_fuzz", f"{k}-{s}-column", bytes([(k + s * len(types)) | 128]) + b'"b",a\n' + b'"x, y",1\n' * count)
 put("csv_fuzz", "floats", bytes([10 + 11]) + b"-1.5e-3\r\n\r\nnan\n-inf\n")
 replay = os.path.join(bin_dir, "..", "tests", "state_fuzz_replay")
 os.makedirs(os.path.join(to, "state_fuzz"), exist_ok=True)
 if os.path.exists(replay):
-    subprocess.run([replay, os.path.abspath(__file__)], env=dict(os.environ, FUZZ_SEEDS=os.path.join(to, "state_fuzz")), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([replay, os.path.abspath(__file__)], env=dict(os.environ, FUZZ_SEEDS=os.path.join(to, "state_fuzz")),
+                   check=True, stdout=subprocess.DEVNULL)

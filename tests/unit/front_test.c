@@ -35,11 +35,14 @@ Test(front, good_graphs_are_accepted) {
         "source x: f64[3] page v = init x then prev(v) * 0.5",
         "source p: f64[8] source i: u32[20] page v[k: 20] = p[i[k]] assert all(v >= 0.0) \"low\"",
         "source x: f64[12] source k: u32[12] page s: f64[3] = sum(x by k if x > 0.0)",
-        "param n = 3 param m = 2 * n const r: f64 = 1.0 / 4.0 fn f(a, b: f64) = a * b page y[i: m] = f(r, f64(i))",
-        "node e(x: f64[n], a: f64) -> (y) { page y: f64[n] = init x then prev(y) + a * (x - prev(y)) }"
+        "param n = 3 param m = 2 * n const r: f64 = 1.0 / 4.0 fn f(a, b: f64) = a * b "
+        "page y[i: m] = f(r, f64(i))",
+        "node e(x: f64[n], a: f64) -> (y) { page y: f64[n] = "
+        "init x then prev(y) + a * (x - prev(y)) }"
         " source s: f64[5] use o = e(s, 0.5) page t = o.y",
         "source x: f64 page h = history(x, 4) page f = sum(history(x, 4)[k] * f64(k + 1) for k: 4)",
-        "source a[i: 3, j: 4]: f64 edge wrap, fill -1.5 = f64(i * j) page b[i: 3, j: 4] = a[i-1, j+1] page t = transpose(a)",
+        "source a[i: 3, j: 4]: f64 edge wrap, fill -1.5 = f64(i * j) "
+        "page b[i: 3, j: 4] = a[i-1, j+1] page t = transpose(a)",
         "source x: f64[4] event e = max(x) > 1.0 with argmax(x) export e",
     };
     for (u32 k = 0; k < ARRAY_COUNT(texts); k++)
@@ -100,7 +103,8 @@ Test(front, one_mistake_is_one_error) {
 
 Test(front, every_cut_of_a_graph_ends_in_words_or_in_equations) {
     static const char text[] =
-        "param n = 6 source x[i: n]: f64 edge clamp = f64(i) page y[i: n] = if i > 0 && x[i-1] > 0.0 then x[i+1] "
+        "param n = 6 source x[i: n]: f64 edge clamp = f64(i) "
+        "page y[i: n] = if i > 0 && x[i-1] > 0.0 then x[i+1] "
         "else sum(x[k] for k: n if k != i) event e = any(y > 2.0) with max(y) export y";
     char cut[sizeof text];
     for (size_t k = 0; k < sizeof text; k++) {
