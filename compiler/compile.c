@@ -10,6 +10,7 @@
 #include "front.h"
 
 static const char *stem_of(arena *a, const char *name) {
+    ASSERT(name != NULL);
     const char *slash = strrchr(name, '/'), *from = slash == NULL ? name : slash + 1,
                *dot = strrchr(from, '.');
     return arena_text(a, from, dot == NULL || dot == from ? strlen(from) : (u64)(dot - from));
@@ -17,6 +18,7 @@ static const char *stem_of(arena *a, const char *name) {
 
 /* "PAGE=N" as a limit; false where it is something else. */
 static bool limit_read(const char *text, plan_page_limit *out) {
+    ASSERT(text != NULL && out != NULL);
     const char *equals = strrchr(text, '=');
     u64 bits;
     if (equals == NULL || equals == text ||
@@ -51,6 +53,7 @@ static mmsb_status budgets(const mmsbc_options *o, const image *view, ir *g, mes
 }
 
 mmsbc_result *result_open(const mmsbc_options *o) {
+    ASSERT(o != NULL && o->name != NULL);
     arena *a = arena_open(0);
     mmsbc_result *r = a == NULL ? NULL : arena_take(a, sizeof *r, 8);
     if (r == NULL) {
@@ -77,6 +80,7 @@ mmsb_status result_parse(const mmsbc_options *o, mmsbc_result *r) {
 }
 
 static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, message *m) {
+    ASSERT(r->tree == NULL && r->graph == NULL && r->image == NULL);
     ir *g = arena_take(r->memory, sizeof *g, 8);
     front_options front = {o->defines, o->define_count, o->folders, o->folder_count};
     if (g == NULL) return MMSB_OUT_OF_SPACE;
@@ -94,6 +98,7 @@ static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, message *m) {
 }
 
 void result_tell(const mmsbc_options *o, mmsbc_result *r, mmsb_status status, const message *m) {
+    ASSERT(r != NULL && m != NULL);
     if (o->messages == NULL) return;
     diag_print(&r->diags, (diag_format)o->diagnostics, o->colour != 0, o->messages);
     if (status != MMSB_OK && r->diags.error_count == 0)
@@ -102,6 +107,7 @@ void result_tell(const mmsbc_options *o, mmsbc_result *r, mmsb_status status, co
 }
 
 int mmsbc_compile(const mmsbc_options *o, mmsbc_result **out) {
+    ASSERT(o != NULL && out != NULL);
     message m = {.used = 0};
     mmsbc_result *r = *out = result_open(o);
     if (r == NULL) return MMSB_OUT_OF_SPACE;
@@ -121,6 +127,7 @@ const char *mmsbc_input(const mmsbc_result *r, size_t k) {
 }
 
 static int emit_ast(const mmsbc_result *r, FILE *to) {
+    ASSERT(r->tree != NULL && to != NULL);
     const char *text;
     u64 bytes;
     if (r->tree == NULL || ast_print(r->tree, 0, r->memory, &text, &bytes) != MMSB_OK) return 1;
@@ -128,6 +135,7 @@ static int emit_ast(const mmsbc_result *r, FILE *to) {
 }
 
 static void emit_dot(const image *i, FILE *to) {
+    ASSERT(i->head != NULL);
     ASSERT(i->page_count > 0);
     fprintf(to, "digraph \"%s\" {\n", image_string(i, i->head->name));
     for (u32 k = 1; k < i->page_count; k++)

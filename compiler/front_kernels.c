@@ -22,6 +22,7 @@ static void dimension_bind(front *f, u32 inside, u32 expr, u64 value) {
 }
 
 static bool shape_wrong(front *f, u32 term_row, const ast_parameter *p, const char *wanted) {
+    ASSERT(term_row != 0 && term_row < f->term_count);
     char shape[120];
     diag_row *d = diag_add(f->diags, DIAG_SHAPES_DIFFER, f->tree->place[f->terms[term_row].expr],
                            "this argument is %s, but the kernel's `%s` is %s",
@@ -36,6 +37,7 @@ static bool shape_wrong(front *f, u32 term_row, const ast_parameter *p, const ch
 
 /* Binds bare names of the parameter's shape, then holds the argument's shape against it. */
 static bool argument_fits(front *f, u32 inside, const ast_parameter *p, u32 term_row) {
+    ASSERT(!p->is_param && p->type != TYPE_NONE);
     u32 shape = f->terms[term_row].shape;
     front_shape is = shape == 0 ? (front_shape){0} : f->shapes[shape];
     u32 wanted = p->has_shape ? p->shape_count : 0;
@@ -80,6 +82,7 @@ static u32 told(front *f, diag_code code, u32 expr, const ast_item *item, const 
 
 /* One argument: its page into *page (0: a `param`). A term to give up with, or 0. */
 static u32 argument_take(front *f, u32 inside, const ast_parameter *p, u32 expr, u32 *page) {
+    ASSERT(inside != 0 && expr != 0);
     *page = 0;
     if (p->is_param) {
         i64 value = 1;

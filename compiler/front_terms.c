@@ -8,8 +8,9 @@
 #define TERMS_MAX 16000000u
 #define DEFINITION_TERMS_MAX 1000000u
 #define TERM_HEIGHT_MAX 6000u
-#define LEVEL_MAX 1200u /* of elaborate(), whose frames are larger than those of the passes after \
-                         */
+#define LEVEL_MAX                                                                   \
+    1200u /* of elaborate(), whose frames are larger than those of the passes after \
+           */
 
 /* Sets how deep the term's expression is; false past what the passes may recurse into. A power
  * becomes at most 13 operators, a small reduction 12. */

@@ -16,6 +16,7 @@ static bool of_function(u8 kind) {
 }
 
 static u32 scope_add(symbols *y, u32 parent, span area) {
+    ASSERT(parent == 0 || parent < y->scope_count);
     if (!arena_grow(y->memory, (void **)&y->scopes, &y->scope_capacity, y->scope_count + 1,
                     sizeof *y->scopes)) {
         y->out_of_memory = true;
@@ -51,6 +52,7 @@ static u32 define(symbols *y, definition d) {
 
 /* The last definition of a name in one scope: index variables and lets shadow what came before. */
 static u32 find_in(const symbols *y, u32 scope, u32 name, bool function) {
+    ASSERT(scope < y->scope_count && name < y->tree->string_count);
     for (u32 row = y->definition_count; row > 1; row--) {
         const definition *d = &y->definitions[row - 1];
         if (d->scope == scope && d->name == name && of_function(d->kind) == function)
@@ -61,6 +63,7 @@ static u32 find_in(const symbols *y, u32 scope, u32 name, bool function) {
 
 /* In this scope, in those around it, and in files that are imported without a name. */
 static u32 find(const symbols *y, u32 scope, u32 name, bool function) {
+    ASSERT(scope < y->scope_count);
     for (; scope != 0; scope = y->scopes[scope].parent) {
         u32 row = find_in(y, scope, name, function);
         if (row != 0) return row;
@@ -75,11 +78,13 @@ static u32 find(const symbols *y, u32 scope, u32 name, bool function) {
 }
 
 static span span_of(span from, u32 begin, u32 bytes) {
+    ASSERT(begin <= UINT32_MAX - bytes);
     return (span){from.file, begin, begin + bytes};
 }
 
 /* o.y or m.x: both halves are mentions. */
 static void member(symbols *y, u32 scope, u32 left, u32 right, span whole, bool function) {
+    ASSERT(left < y->tree->string_count && right < y->tree->string_count);
     u32 left_bytes = y->tree->string_bytes[left], right_bytes = y->tree->string_bytes[right];
     u32 owner = find(y, scope, left, false);
     if (owner == 0 || whole.end - whole.begin < left_bytes + right_bytes) return;
@@ -91,10 +96,12 @@ static void member(symbols *y, u32 scope, u32 left, u32 right, span whole, bool 
 
 static void walk(symbols *y, u32 scope, u32 expr);
 static void walk_list(symbols *y, u32 scope, u32 at, u32 count) {
+    ASSERT(at + count <= y->tree->list_count);
     for (u32 k = 0; k < count; k++) walk(y, scope, y->tree->lists[at + k]);
 }
 
 static u32 axes_define(symbols *y, u32 scope, u32 at, u32 count, span area) {
+    ASSERT(at + count <= y->tree->axis_count);
     u32 inner = count == 0 ? scope : scope_add(y, scope, area);
     for (u32 k = 0; k < count; k++) {
         const ast_axis *a = &y->tree->axes[at + k];
@@ -105,6 +112,7 @@ static u32 axes_define(symbols *y, u32 scope, u32 at, u32 count, span area) {
 }
 
 static void walk_call(symbols *y, u32 scope, u32 expr) {
+    ASSERT(y->tree->kind[expr] == AST_CALL);
     const ast_call *c = &y->tree->calls[y->tree->a[expr]];
     span whole = y->tree->place[expr];
     if (c->qualifier != 0) {
@@ -123,6 +131,7 @@ static void walk_call(symbols *y, u32 scope, u32 expr) {
 /* The span of a let's name, which the tree does not keep: the first place of that word behind
  * `let` that no comment holds. */
 static span let_name(const symbols *y, u32 expr) {
+    ASSERT(y->tree->kind[expr] == AST_LET);
     span whole = y->tree->place[expr];
     const char *text = y->texts->files[whole.file].text;
     u32 bytes = y->tree->string_bytes[y->tree->a[expr]],
@@ -145,6 +154,7 @@ static span let_name(const symbols *y, u32 expr) {
 }
 
 static void walk_let(symbols *y, u32 scope, u32 expr) {
+    ASSERT(y->tree->kind[expr] == AST_LET && scope < y->scope_count);
     const ast *t = y->tree;
     walk(y, scope, t->b[expr]);
     u32 inner = scope_add(y, scope, t->place[t->c[expr]]);
@@ -153,6 +163,7 @@ static void walk_let(symbols *y, u32 scope, u32 expr) {
 }
 
 static void walk(symbols *y, u32 scope, u32 expr) {
+    ASSERT(expr < y->tree->expr_count && scope < y->scope_count);
     const ast *t = y->tree;
     if (expr == 0 || y->out_of_memory) return;
     switch (t->kind[expr]) {
@@ -188,6 +199,7 @@ static void walk(symbols *y, u32 scope, u32 expr) {
 }
 
 static u32 item_definition(symbols *y, u32 scope, u32 row) {
+    ASSERT(row != 0 && row < y->tree->item_count);
     static const u8 kinds[ITEM_KIND_COUNT] = {
         [ITEM_PARAM] = DEFINITION_PARAM + 1,   [ITEM_CONST] = DEFINITION_CONST + 1,
         [ITEM_SOURCE] = DEFINITION_SOURCE + 1, [ITEM_PAGE] = DEFINITION_PAGE + 1,
@@ -202,6 +214,7 @@ static u32 item_definition(symbols *y, u32 scope, u32 row) {
 
 /* The items of a file or node body by name; bodies of nodes get scopes of their own. */
 static void collect(symbols *y, u32 scope, const u32 *items, u32 count) {
+    ASSERT(count == 0 || items != NULL);
     for (u32 k = 0; k < count && !y->out_of_memory; k++) {
         const ast_item *i = &y->tree->items[items[k]];
         u32 row = item_definition(y, scope, items[k]);
@@ -214,6 +227,7 @@ static void collect(symbols *y, u32 scope, const u32 *items, u32 count) {
 
 /* Parameters and what their shapes name. */
 static void parameters(symbols *y, u32 scope, u32 row) {
+    ASSERT(row < y->tree->item_count && scope < y->scope_count);
     const ast *t = y->tree;
     const ast_item *i = &t->items[row];
     for (u32 k = 0; k < i->parameter_count; k++) {
@@ -236,6 +250,7 @@ static void parameters(symbols *y, u32 scope, u32 row) {
 
 static void walk_items(symbols *y, u32 scope, const u32 *items, u32 count);
 static void walk_item(symbols *y, u32 scope, u32 row) {
+    ASSERT(row != 0 && row < y->tree->item_count);
     const ast *t = y->tree;
     const ast_item *i = &t->items[row];
     u32 inner = scope;
@@ -259,11 +274,13 @@ static void walk_item(symbols *y, u32 scope, u32 row) {
         walk_list(y, inner, i->list_at, i->list_count);
 }
 static void walk_items(symbols *y, u32 scope, const u32 *items, u32 count) {
+    ASSERT(scope < y->scope_count || y->out_of_memory);
     for (u32 k = 0; k < count && !y->out_of_memory; k++) walk_item(y, scope, items[k]);
 }
 
 /* Instances open the scope of their node. */
 static void uses_link(symbols *y) {
+    ASSERT(y->definition_count >= 1 || y->out_of_memory);
     for (u32 row = 1; row < y->definition_count; row++) {
         definition *d = &y->definitions[row];
         if (d->kind != DEFINITION_USE) continue;
@@ -284,6 +301,7 @@ static void uses_link(symbols *y) {
 
 bool symbols_build(symbols *y, const ast *t, const sources *s, arena *memory,
                    u32 (*import_file)(void *context, const ast_item *item), void *context) {
+    ASSERT(t != NULL && s->count != 0 && import_file != NULL);
     *y = (symbols){.tree = t, .texts = s, .memory = memory};
     define(y, (definition){.scope = scope_add(y, 0, (span){0, 0, 0})});
     u32 *scope_of = ARENA_ARRAY(memory, u32, s->count + 1u);
@@ -307,6 +325,7 @@ bool symbols_build(symbols *y, const ast *t, const sources *s, arena *memory,
 }
 
 u32 symbols_at(const symbols *y, u32 file, u32 byte, span *place) {
+    ASSERT(y->mention_count == 0 || y->mentions != NULL);
     for (u32 k = y->mention_count; k > 0; k--) {
         const mention *m = &y->mentions[k - 1];
         if (m->place.file != file || byte < m->place.begin || byte > m->place.end) continue;
@@ -318,6 +337,7 @@ u32 symbols_at(const symbols *y, u32 file, u32 byte, span *place) {
 
 void symbols_visible(const symbols *y, u32 file, u32 byte,
                      void (*visit)(void *context, const definition *d), void *context) {
+    ASSERT(visit != NULL);
     for (u32 row = y->definition_count; row > 1; row--) {
         const definition *d = &y->definitions[row - 1];
         const symbol_scope *s = &y->scopes[d->scope];

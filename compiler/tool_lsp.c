@@ -27,6 +27,7 @@ static void send_error(lsp_server *s, const json_t *id, int code, const char *te
 }
 
 static void publish(lsp_server *s, const lsp_document *d) {
+    ASSERT(d->uri != NULL);
     send_message(s, json_pack("{s:s, s:s, s:{s:s, s:I, s:o}}", "jsonrpc", "2.0", "method",
                               "textDocument/publishDiagnostics", "params", "uri", d->uri, "version",
                               (json_int_t)d->version, "diagnostics", lsp_diagnostics(d)));
@@ -46,6 +47,7 @@ static json_t *capabilities(void) {
 
 /* Changes of documents; publishes what they mean. */
 static void notify(lsp_server *s, const char *method, const json_t *params) {
+    ASSERT(s->ready);
     const char *uri = NULL, *text = NULL;
     json_int_t version = 0;
     json_t *document = json_object_get(params, "textDocument"), *changes;
@@ -68,6 +70,7 @@ static void notify(lsp_server *s, const char *method, const json_t *params) {
 }
 
 static void request(lsp_server *s, const json_t *id, const char *method, const json_t *params) {
+    ASSERT(id != NULL && method != NULL);
     const char *error = NULL;
     json_t *result;
     if (strcmp(method, "initialize") == 0) {
@@ -97,6 +100,7 @@ static void request(lsp_server *s, const json_t *id, const char *method, const j
 
 /* One message: its bytes, malloc'ed; NULL at the end of input or where no length was given. */
 static char *message_read(FILE *in, size_t *bytes) {
+    ASSERT(in != NULL && bytes != NULL);
     char line[512];
     unsigned long long count = 0;
     bool any = false;
@@ -118,6 +122,7 @@ static char *message_read(FILE *in, size_t *bytes) {
 
 /* False where the session ends: `exit`. */
 static bool handle(lsp_server *s, const char *text, size_t bytes) {
+    ASSERT(text != NULL);
     json_error_t why;
     json_t *got = json_loadb(text, bytes, 0, &why);
     const char *method = json_string_value(json_object_get(got, "method"));

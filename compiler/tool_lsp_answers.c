@@ -21,15 +21,18 @@ static const char *const keywords[] = {
     "edge",   "clamp",  "wrap",  "mirror", "fill",   "with",  "from", "as"};
 
 static const char *name_of(const lsp_document *d, u32 string) {
+    ASSERT(string < d->names.tree->string_count);
     return ast_text(d->names.tree, string);
 }
 
 static u32 definition_here(const question *q, span *place) {
+    ASSERT(q->document != NULL);
     return symbols_at(&q->document->names, 0, q->byte, place);
 }
 
 /* Where the word that ends before `at` begins. */
 static u32 word_begin(const char *text, u32 at) {
+    ASSERT(text != NULL);
     for (; at > 0; at--) {
         char c = text[at - 1], lower = (char)(c | 32);
         if (c != '_' && (lower < 'a' || lower > 'z') && (c < '0' || c > '9')) break;
@@ -39,6 +42,7 @@ static u32 word_begin(const char *text, u32 at) {
 
 /* ---- hover ---- */
 static u32 page_row(const mmsbc_result *r, const char *name) {
+    ASSERT(name != NULL);
     const ir *g = r->graph;
     for (u32 k = 1; g != NULL && k < g->page_count; k++)
         if (strcmp(g->pages[k].name, name) == 0) return k;
@@ -47,6 +51,7 @@ static u32 page_row(const mmsbc_result *r, const char *name) {
 
 /* Wave and bytes as the image has them. */
 static void hover_image(const mmsbc_result *r, const char *name, FILE *to) {
+    ASSERT(to != NULL && name != NULL);
     image i;
     if (r->image == NULL || image_verify(r->image, r->bytes, &i, NULL) != MMSB_OK) return;
     u32 page = image_find_page(&i, name, strlen(name));
@@ -70,6 +75,7 @@ static void hover_image(const mmsbc_result *r, const char *name, FILE *to) {
 }
 
 static void hover_page(const lsp_document *d, const char *name, FILE *to) {
+    ASSERT(d->result != NULL);
     const mmsbc_result *r = d->result;
     u32 row = page_row(r, name);
     if (row == 0) return;
@@ -87,6 +93,7 @@ static void hover_page(const lsp_document *d, const char *name, FILE *to) {
 
 /* The name that a page has in the image: members of instances are `o.y`. */
 static void full_name(const question *q, const definition *d, span at, char *to, size_t bytes) {
+    ASSERT(at.file == 0 && at.begin <= at.end && bytes > 0);
     const source_file *f = &q->document->texts->files[0];
     u32 begin = at.begin;
     while (begin > 0 && f->text[begin - 1] == '.') begin = word_begin(f->text, begin - 1);
@@ -95,6 +102,7 @@ static void full_name(const question *q, const definition *d, span at, char *to,
 }
 
 static json_t *hover(const question *q) {
+    ASSERT(q->document->texts != NULL);
     span at;
     u32 row = definition_here(q, &at);
     if (row == 0) return NULL;
@@ -130,6 +138,7 @@ static json_t *hover(const question *q) {
 
 /* ---- places ---- */
 static json_t *define(const question *q) {
+    ASSERT(q->document->texts->count >= 1);
     u32 row = definition_here(q, NULL);
     if (row == 0) return NULL;
     const definition *d = &q->document->names.definitions[row];
@@ -140,6 +149,7 @@ static json_t *define(const question *q) {
 }
 
 static json_t *references(const question *q) {
+    ASSERT(q->params != NULL);
     u32 row = definition_here(q, NULL);
     const symbols *y = &q->document->names;
     bool own =
@@ -157,6 +167,7 @@ static json_t *references(const question *q) {
 
 /* ---- rename ---- */
 static bool is_name(const char *text) {
+    ASSERT(text != NULL && ARRAY_COUNT(keywords) > 27);
     if ((text[0] < 'a' || text[0] > 'z') && (text[0] < 'A' || text[0] > 'Z') && text[0] != '_')
         return false;
     for (const char *c = text; *c != 0; c++) {
@@ -174,6 +185,7 @@ typedef struct {
     bool function, taken;
 } name_search;
 static void taken_visit(void *context, const definition *d) {
+    ASSERT(d->name < ((name_search *)context)->names->tree->string_count);
     name_search *s = context;
     bool function =
         d->kind == DEFINITION_FN || d->kind == DEFINITION_NODE || d->kind == DEFINITION_KERNEL;
@@ -183,6 +195,7 @@ static void taken_visit(void *context, const definition *d) {
 
 /* Why a definition cannot have another name; NULL: it can. */
 static const char *rename_refusal(const question *q, u32 row, const char *to) {
+    ASSERT(row == 0 || row < q->document->names.definition_count);
     const symbols *y = &q->document->names;
     if (row == 0) return "there is no name of the graph here";
     const definition *d = &y->definitions[row];
@@ -199,6 +212,7 @@ static const char *rename_refusal(const question *q, u32 row, const char *to) {
 }
 
 static json_t *rename_all(const question *q) {
+    ASSERT(q->error != NULL && *q->error == NULL);
     const char *to = json_string_value(json_object_get(q->params, "newName"));
     u32 row = definition_here(q, NULL);
     const symbols *y = &q->document->names;
@@ -215,6 +229,7 @@ static json_t *rename_all(const question *q) {
 }
 
 static json_t *rename_prepare(const question *q) {
+    ASSERT(q->error != NULL);
     span at = {0, 0, 0};
     u32 row = definition_here(q, &at);
     *q->error = rename_refusal(q, row, NULL);
@@ -223,6 +238,7 @@ static json_t *rename_prepare(const question *q) {
 
 /* ---- formatting, fixes ---- */
 static json_t *format_all(const question *q) {
+    ASSERT(q->document->result != NULL);
     const mmsbc_result *r = q->document->result;
     const char *text;
     u64 bytes;
@@ -241,6 +257,7 @@ static json_t *format_all(const question *q) {
 }
 
 static json_t *actions(const question *q) {
+    ASSERT(q->document->result != NULL);
     const mmsbc_result *r = q->document->result;
     const json_t *range = json_object_get(q->params, "range");
     u32 begin = lsp_byte(q->document, json_object_get(range, "start"));
@@ -264,6 +281,7 @@ static json_t *actions(const question *q) {
 
 /* ---- outline, completion ---- */
 static int symbol_kind(u8 kind) {
+    ASSERT(kind < DEFINITION_KIND_COUNT);
     static const u8 kinds[DEFINITION_KIND_COUNT] = {
         [DEFINITION_PARAM] = 14, [DEFINITION_CONST] = 14, [DEFINITION_SOURCE] = 8,
         [DEFINITION_PAGE] = 13,  [DEFINITION_EVENT] = 24, [DEFINITION_USE] = 19,
@@ -273,6 +291,7 @@ static int symbol_kind(u8 kind) {
 }
 
 static json_t *outline(const question *q) {
+    ASSERT(q->document->names.tree != NULL);
     const symbols *y = &q->document->names;
     json_t *list = json_array();
     for (u32 k = 1; k < y->definition_count; k++) {
@@ -296,6 +315,7 @@ typedef struct {
 } completion;
 
 static void offer(completion *c, const char *label, const char *detail, int kind) {
+    ASSERT(label[0] != 0 && kind > 0);
     if (json_object_get(c->seen, label) != NULL) return; /* the innermost of a name */
     json_object_set_new(c->seen, label, json_true());
     json_array_append_new(
@@ -303,6 +323,7 @@ static void offer(completion *c, const char *label, const char *detail, int kind
 }
 
 static void offer_definition(void *context, const definition *d) {
+    ASSERT(d->kind < DEFINITION_KIND_COUNT);
     static const u8 kinds[DEFINITION_KIND_COUNT] = {
         [DEFINITION_PARAM] = 21, [DEFINITION_CONST] = 21, [DEFINITION_EVENT] = 23,
         [DEFINITION_MODULE] = 9, [DEFINITION_FN] = 3,     [DEFINITION_NODE] = 7,
@@ -314,6 +335,7 @@ static void offer_definition(void *context, const definition *d) {
 
 /* Behind "o.": the names inside. True where the text before the position ends so. */
 static bool offer_members(const question *q, completion *c) {
+    ASSERT(q->byte <= q->document->texts->files[0].bytes);
     const symbols *y = c->names;
     const char *text = q->document->texts->files[0].text;
     u32 dot = word_begin(text, q->byte);
@@ -334,6 +356,7 @@ static bool offer_members(const question *q, completion *c) {
 }
 
 static json_t *complete(const question *q) {
+    ASSERT(q->document->texts->count >= 1);
     completion c = {&q->document->names, json_array(), json_object()};
     if (!offer_members(q, &c)) {
         symbols_visible(c.names, 0, q->byte, offer_definition, &c);

@@ -53,6 +53,7 @@ char *lsp_uri_of(const char *path) {
 static u32 utf8_bytes(unsigned char c) { return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4; }
 
 static u32 units_before(const source_file *f, u32 begin, u32 end) {
+    ASSERT(f->text != NULL);
     u32 units = 0;
     ASSERT(begin <= end && end <= f->bytes);
     for (u32 at = begin; at < end;) {
@@ -63,6 +64,7 @@ static u32 units_before(const source_file *f, u32 begin, u32 end) {
 }
 
 static json_t *position_of(const sources *texts, u32 file, u32 byte) {
+    ASSERT(file < texts->count);
     const source_file *f = &texts->files[file];
     if (byte > f->bytes) byte = f->bytes;
     source_place p = sources_place(texts, (span){file, byte, byte});
@@ -110,6 +112,7 @@ typedef struct {
 
 /* The file whose name ends with the import's path: imports are read from known folders only. */
 static u32 import_file(void *context, const ast_item *item) {
+    ASSERT(item->kind == ITEM_IMPORT);
     const import_search *s = context;
     const char *wanted = ast_text(s->tree, item->text);
     size_t bytes = strlen(wanted);
@@ -123,6 +126,7 @@ static u32 import_file(void *context, const ast_item *item) {
 }
 
 static mmsbc_options options_of(const lsp_server *s, const lsp_document *d) {
+    ASSERT(d->path != NULL && d->text != NULL);
     return (mmsbc_options){.name = d->path,
                            .text = d->text,
                            .bytes = d->bytes,
@@ -131,6 +135,7 @@ static mmsbc_options options_of(const lsp_server *s, const lsp_document *d) {
 }
 
 static bool analyse(const lsp_server *s, lsp_document *d) {
+    ASSERT(d->text != NULL);
     mmsbc_options o = options_of(s, d);
     u32 file;
     mmsbc_free(d->result);
@@ -152,6 +157,7 @@ static bool analyse(const lsp_server *s, lsp_document *d) {
 }
 
 static void document_free(lsp_document *d) {
+    ASSERT(d != NULL);
     mmsbc_free(d->result);
     mmsbc_free(d->read);
     free(d->uri);
@@ -160,6 +166,7 @@ static void document_free(lsp_document *d) {
 }
 
 bool lsp_put(lsp_server *s, const char *uri, i64 version, const char *text) {
+    ASSERT(uri != NULL && text != NULL);
     lsp_document *d = lsp_find(s, uri);
     if (d == NULL) {
         if (s->document_count == s->document_capacity) {
@@ -193,6 +200,7 @@ void lsp_drop(lsp_server *s, const char *uri) {
 /* ---- diagnostics ---- */
 /* Errors of an imported file are shown where it is imported. */
 static span import_place(const lsp_document *d, u32 file) {
+    ASSERT(file != 0);
     import_search search = {d->names.tree, d->texts};
     for (u32 k = 0; k < d->names.tree->top_count; k++) {
         const ast_item *i = &d->names.tree->items[d->names.tree->top[k]];
@@ -203,6 +211,7 @@ static span import_place(const lsp_document *d, u32 file) {
 }
 
 static json_t *diagnostic_of(const lsp_document *d, const sources *texts, const diag_row *row) {
+    ASSERT(row->place.file < texts->count);
     char *text = NULL;
     size_t bytes = 0;
     FILE *to = open_memstream(&text, &bytes);
@@ -228,6 +237,7 @@ static json_t *diagnostic_of(const lsp_document *d, const sources *texts, const 
 }
 
 json_t *lsp_diagnostics(const lsp_document *d) {
+    ASSERT(d->result != NULL);
     json_t *list = json_array();
     const diags *from = &d->result->diags;
     for (u32 k = 0; k < from->count; k++)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compile time is linear, and hostile graphs end in words: scale.py BIN [--hostile].
 
-Ten times the equations may take at most 15 times the processor time (the best of three for the smaller), 100,000 at most
-5 s (the aim is 1 s on a quiet machine). --hostile: only those, for sanitized builds."""
+Ten times the equations may take at most 15 times the processor time (the best of three for the smaller),
+100,000 at most 5 s (the aim is 1 s on a quiet machine). --hostile: only those, for sanitized builds."""
 import os
 import resource
 import subprocess
