@@ -100,6 +100,14 @@ if command -v clang-format >/dev/null 2>&1 && [ -d .git ]; then
 else
     echo "skipped: no clang-format"
 fi
+if [ -d .git ]; then
+    check "the limits of the style" python3 tests/tidy.py
+fi
+if command -v clang-tidy >/dev/null 2>&1; then
+    check "clang-tidy finds nothing" sh tests/clang_tidy.sh build
+else
+    echo "skipped: no clang-tidy"
+fi
 check "gcc -O0, gcc -O3, clang: one image, one root" sh tests/compilers.sh build
 if command -v aarch64-linux-gnu-gcc >/dev/null 2>&1 && command -v qemu-aarch64-static >/dev/null 2>&1; then
     check "aarch64 under qemu: the same bits" sh tests/aarch64.sh build
