@@ -30,7 +30,8 @@ import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FENCE = re.compile(r"^(`{3,}|~{3,})[ ]*([^\n`]*)\n(.*?)^\1[ ]*$", re.M | re.S)
-NO_RUN = re.compile(r"apt-get install|examples/quickstart\.sh|tests/run\.sh|bench/run\.sh|cmake -S|cmake --install|cmake --preset")
+NO_RUN = re.compile(r"apt-get install|examples/quickstart\.sh|tests/run\.sh|bench/run\.sh"
+                    r"|cmake -S|cmake --install|cmake --preset")
 
 
 class Wrong(Exception):
