@@ -35,11 +35,10 @@ static void help_print(void) {
          "stdout\n"
          "mmsbc lsp [-I FOLDER]        a language server for editors, on stdin and stdout");
     for (u32 k = 0; k < ARRAY_COUNT(options); k++) {
-        char left[192];
         const option_row *o = &options[k];
-        ASSERT(strlen(o->name) + strlen(o->argument) + 1 < sizeof left);
-        snprintf(left, sizeof left, "%s%s%s", o->name, o->argument[0] != 0 ? " " : "", o->argument);
-        printf(strlen(left) > 33 ? "  %s\n  %-33s %s\n" : "  %-33s%s %s\n", left, "", o->help);
+        int used = printf("  %s%s%s", o->name, o->argument[0] != 0 ? " " : "", o->argument);
+        ASSERT(o->help[0] != 0);
+        printf(used > 35 ? "\n%*s %s\n" : "%*s %s\n", used > 35 ? 35 : 35 - used, "", o->help);
     }
     puts("  --version, -h, --help\n"
          "Exit status: 0 ok, 1 the graph is wrong (fmt --check: a file would change), 2 usage, "
