@@ -38,22 +38,22 @@ typedef struct {
 static u64 state_bytes(const world *w) { return engine_layout(w->e)->plan.pages_bytes; }
 static const u8 *state(const world *w) { return engine_page(w->e, 1); }
 
-static world world_open(const char *text) {
-    world w = {.before = NULL};
+/* In place: the engine keeps a pointer to the image view. */
+static void world_open(world *w, const char *text) {
+    *w = (world){.before = NULL};
     message m = {.used = 0};
     mmsbc_options o = {.name = "t.mmsbg", .text = text, .bytes = strlen(text), .messages = stderr};
     size_t bytes = 0;
-    cr_assert(mmsbc_compile(&o, &w.compiled) == 0);
-    const void *at = mmsbc_image(w.compiled, &bytes);
-    cr_assert(image_verify(at, bytes, &w.i, &m) == MMSB_OK, "%s", m.text);
-    cr_assert(engine_open(&w.i, NULL, &w.e, &m) == MMSB_OK, "%s", m.text);
-    w.price = image_find_page(&w.i, "price", 5), w.inst = image_find_page(&w.i, "inst", 4);
-    w.qty = image_find_page(&w.i, "qty", 3), w.book = image_find_page(&w.i, "book", 4);
-    u32 *inst = engine_page_bytes(w.e, w.inst), *book = engine_page_bytes(w.e, w.book);
+    cr_assert(mmsbc_compile(&o, &w->compiled) == 0);
+    const void *at = mmsbc_image(w->compiled, &bytes);
+    cr_assert(image_verify(at, bytes, &w->i, &m) == MMSB_OK, "%s", m.text);
+    cr_assert(engine_open(&w->i, NULL, &w->e, &m) == MMSB_OK, "%s", m.text);
+    w->price = image_find_page(&w->i, "price", 5), w->inst = image_find_page(&w->i, "inst", 4);
+    w->qty = image_find_page(&w->i, "qty", 3), w->book = image_find_page(&w->i, "book", 4);
+    u32 *inst = engine_page_bytes(w->e, w->inst), *book = engine_page_bytes(w->e, w->book);
     for (u32 k = 0; k < LANES; k++) inst[k] = below(TARGETS), book[k] = below(3);
-    cr_assert(engine_epoch0(w.e, &m) == MMSB_OK, "%s", m.text);
-    w.before = malloc(state_bytes(&w));
-    return w;
+    cr_assert(engine_epoch0(w->e, &m) == MMSB_OK, "%s", m.text);
+    w->before = malloc(state_bytes(w));
 }
 
 /* An epoch of `count` changed lanes of one page each round; bad: one of them is out of range. */
@@ -96,7 +96,8 @@ static void world_close(world *w) {
 static void many_epochs(const char *text) {
     for (u32 run = 0; run < 12; run++) {
         seed = 91 + run;
-        world w = world_open(text);
+        world w;
+        world_open(&w, text);
         for (u32 k = 0; k < 80; k++)
             epoch(&w, k % 20 == 19 ? 2000 : below(3) == 0 ? below(60) : 1 + below(3), k % 5 == 4);
         world_close(&w);
