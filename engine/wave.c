@@ -63,11 +63,11 @@ static void map_run(engine *e, node_state *n) {
     ASSERT(n->row->kind == NODE_MAP);
     worker *w = e->workers;
     u64 lanes = n->shape->lanes, tiles = (lanes + TILE_LANES - 1) / TILE_LANES;
+    e->work.whole = e->work.whole || e->work.count * 2 >= lanes;
     bool few = !e->work.whole && e->work.count < DENSE_LANES;
     e->spread_lanes = few ? (u32)e->work.count : (u32)u64_min(lanes, TILE_LANES);
     vm_uniform(w, n);
-    if (e->work.whole || e->work.count * 2 >= lanes) {
-        e->work.whole = true;
+    if (e->work.whole) {
         if (!map_can_split(e, n)) {
             map_share(w, n, 0, tiles);
             return;
