@@ -68,7 +68,7 @@ static u32 fixes_find(mmsbc_result *r, const diag_row **rows) {
         if (d->fix_text != NULL && d->fix_place.file == 0) rows[count++] = d;
     }
     ASSERT(count <= r->diags.count);
-    if (count != 0) qsort(rows, count, sizeof *rows, fix_order);
+    if (count != 0) qsort(rows, count, sizeof(void *), fix_order);
     return count;
 }
 

@@ -107,7 +107,8 @@ static char *message_read(FILE *in, size_t *bytes) {
     while (fgets(line, sizeof line, in) != NULL) {
         if (line[0] == '\r' || line[0] == '\n') break;
         for (char *c = line; *c != 0 && *c != ':'; c++) *c = (char)tolower(*c);
-        any = sscanf(line, "content-length: %llu", &count) == 1 || any;
+        if (strncmp(line, "content-length:", 15) != 0) continue;
+        count = strtoull(line + 15, NULL, 10), any = true;
     }
     char *text = any && count <= MESSAGE_BYTES_MAX ? malloc(count + 1) : NULL;
     if (text == NULL) return NULL;

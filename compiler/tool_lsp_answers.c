@@ -361,7 +361,7 @@ static json_t *complete(const question *q) {
     if (!offer_members(q, &c)) {
         symbols_visible(c.names, 0, q->byte, offer_definition, &c);
         for (u32 k = 0; builtin_name(k) != NULL; k++) offer(&c, builtin_name(k), "function", 3);
-        for (u8 t = 0; t < TYPE_COUNT; t++) offer(&c, type_text(t), "type", 25);
+        for (u32 t = 0; t < TYPE_COUNT; t++) offer(&c, type_text((u8)t), "type", 25);
         for (u32 k = 0; k < ARRAY_COUNT(keywords); k++) offer(&c, keywords[k], "word", 14);
     }
     json_decref(c.seen);

@@ -189,12 +189,26 @@ static void print_init(print_state *p, u32 row) {
     doc_mark(&p->doc, DOC_GROUP_END);
 }
 
+/* A minus directly before an integer literal belongs to it: -(128) is not -128. */
+static bool literal_is_apart(const print_state *p, u32 minus) {
+    const ast *t = p->tree;
+    u32 bytes, below = t->a[minus];
+    return t->op[minus] == AST_OP_NEG && t->kind[below] == AST_INTEGER &&
+           *sources_text(p->sources, t->place[below], &bytes) == '(';
+}
+
 static void print_open_form(print_state *p, u32 row) {
     const ast *t = p->tree;
     switch (t->kind[row]) {
     case AST_UNARY:
         print_token(p, ast_op_text(t->op[row]));
-        print_at(p, t->a[row], SIGNED);
+        if (literal_is_apart(p, row)) {
+            print_open(p, "(");
+            print_open_form(p, t->a[row]);
+            print_close(p, ")");
+        } else {
+            print_at(p, t->a[row], SIGNED);
+        }
         break;
     case AST_BINARY: print_binary(p, row); break;
     case AST_CALL: print_call(p, &t->calls[t->a[row]]); break;

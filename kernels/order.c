@@ -169,13 +169,13 @@ static u64 keys_select(u64 *keys, u64 n, u64 rank) {
     while (high - low > SHORT) {
         u64 a = keys[low], b = keys[low + (high - low) / 2], c = keys[high - 1];
         u64 pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
-        u64 less = low, equal = low;
+        u64 less = low;
         for (u64 k = low; k < high; k++) {
             u64 key = keys[k];
             keys[k] = keys[less], keys[less] = key;
             less += key < pivot;
         }
-        equal = less;
+        u64 equal = less;
         for (u64 k = less; k < high; k++) {
             u64 key = keys[k];
             keys[k] = keys[equal], keys[equal] = key;

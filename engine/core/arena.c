@@ -116,7 +116,7 @@ char *arena_text(arena *a, const char *text, u64 count) {
     ASSERT(count < UINT64_MAX);
     char *copy = arena_take(a, count + 1, 1);
     if (copy == NULL) return NULL;
-    memcpy(copy, text, count);
+    if (count != 0) memcpy(copy, text, count);
     copy[count] = 0;
     return copy;
 }

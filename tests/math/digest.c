@@ -72,7 +72,8 @@ static u64 digest_f32(u16 op, u64 tiles) {
 
 int main(int argc, char **argv) {
     u64 tiles = argc > 1 ? strtoull(argv[1], NULL, 0) : 100;
-    for (u16 op = 0; op < OP_COUNT; op++) {
+    for (u32 row = 0; row < OP_COUNT; row++) {
+        u16 op = (u16)row;
         if (op_info(op)->operands != 'F' || op_info(op)->arity > 2 || op_info(op)->result_bool)
             continue;
         state = op;

@@ -117,7 +117,7 @@ int main(int argc, char **argv) {
     unsigned row = 0;
     while (argc > 1 && row < 4 && strcmp(argv[1], rows[row].name) != 0) row++;
     if (argc < 2 || row == 4) return 2;
-    int degree = argc > 2 ? atoi(argv[2]) : rows[row].degree;
+    int degree = argc > 2 ? (int)strtol(argv[2], NULL, 10) : rows[row].degree;
     double low = rows[row].low, high = rows[row].high, worst = 0;
     function f = rows[row].f;
     if (degree < 1 || degree > DEGREE_MOST) return 2;

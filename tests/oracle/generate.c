@@ -180,6 +180,7 @@ static bool put_keyed(maker *m) {
         bool leads = p->rank >= key->rank && memcmp(p->dims, key->dims, key->rank * 8) == 0;
         if (leads && !p->later && (x == NULL || percent(m, p->rank > key->rank ? 70 : 30))) x = p;
     }
+    if (x == NULL) return false;
     u32 what = below(m, (u32)ARRAY_COUNT(of));
     bool counts = what == 5, places = what == 6 || what == 7, boolean = what >= 8;
     bool adds = what == 0 || what == 3, rows = !counts && x->rank > key->rank;

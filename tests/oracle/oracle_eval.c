@@ -220,6 +220,7 @@ static u64 *eval_random(oracle *o, const ast_call *c, u16 fn, const place *at) {
         u8 of = type_of(o, argument(o, c, k), at->names);
         v[k] = convert(of, TYPE_U64, at->lanes, eval(o, argument(o, c, k), at, of));
     }
+    if (v[0] == NULL || v[1] == NULL) return v[2]; /* the parser saw to two arguments */
     for (u64 l = 0; l < at->lanes; l++) v[0][l] = number_random(fn, v[0][l], v[1][l], v[2][l]);
     return v[0];
 }

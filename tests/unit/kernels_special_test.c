@@ -341,7 +341,8 @@ Test(special, every_level_gives_the_special_values) {
 }
 
 Test(special, every_function_has_a_row) {
-    for (u16 op = 0; op < OP_COUNT; op++) {
+    for (u32 row = 0; row < OP_COUNT; row++) {
+        u16 op = (u16)row;
         bool measured = op >= OP_EXP && op <= OP_CDF, found = false;
         if (!measured && op != OP_POW && op != OP_ATAN2 && op != OP_FMOD) continue;
         for (u32 k = 0; k < ARRAY_COUNT(exact); k++) found |= exact[k].op == op;

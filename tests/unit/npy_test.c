@@ -114,7 +114,8 @@ Test(npy, a_file_cut_at_any_byte_is_refused) {
 
 Test(npy, written_heads_read_back_for_every_type_and_rank) {
     const image_shape *shapes[] = {&scalar, &pair, &box};
-    for (u8 type = 0; type < TYPE_COUNT; type++) {
+    for (u32 row = 0; row < TYPE_COUNT; row++) {
+        u8 type = (u8)row;
         for (u32 k = 0; k < ARRAY_COUNT(shapes); k++) {
             u8 file[NPY_HEAD_MAX + 64] = {0}, to[64];
             u32 head = npy_head(type, shapes[k], (char *)file);
