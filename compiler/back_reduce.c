@@ -355,17 +355,27 @@ bool keyed_prepare(back *b) {
     return true;
 }
 
+/* Where a key counts: where the filter holds, or, where that has the elements' shape, where it
+ * holds for some element of the key's row. 0: everywhere. */
+static u32 key_guard(back *b, const ir_equation *q) {
+    ASSERT(q->key_rank <= q->domain_rank && q->domain_rank <= PAGE_AXES_MAX);
+    ir_loop loops[PAGE_AXES_MAX];
+    u32 rest = q->domain_rank - q->key_rank;
+    if (q->filter == 0 || b->g->exprs[q->filter].vars >> q->key_rank == 0) return q->filter;
+    for (u32 k = 0; k < rest; k++)
+        loops[k] = (ir_loop){.var = q->key_rank + k, .extent = q->domain[q->key_rank + k]};
+    return ir_reduce(b->g, IR_ANY, q->filter, 0, loops, rest, b->g->exprs[q->filter].position);
+}
+
 void keyed_equation(back *b, u32 row, ir_equation q, u8 flags) {
     ASSERT(q.kind == EQUATION_KEYED && q.key_rank <= q.domain_rank);
     bool part = (q.reduction & 64) != 0;
     q.reduction &= 63;
     u32 key_axes = q.key_rank, page = b->page_of[row];
-    u32 vars = q.filter != 0 ? b->g->exprs[q.filter].vars : 0;
-    bool narrow = vars >> key_axes == 0;
     u32 check_dims = BACK_ADD(b, checks, (image_check){b->g->pages[row].dims[0], page, 0, 0, 0});
     u32 group = back_page(b, "group", TYPE_I32, q.domain, key_axes, PAGE_HIDDEN, 0);
     node_begin(b, q.domain, key_axes);
-    u32 guard = q.filter != 0 && narrow ? q.filter : 0;
+    u32 guard = key_guard(b, &q);
     u32 key = lower_value(b, q.key, guard), c = guard != 0 ? lower_value(b, guard, 0) : VALUE_NONE;
     u32 v = value_add(b,
                       (image_instruction){.op = IN_GROUP,
