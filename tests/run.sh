@@ -127,6 +127,7 @@ check "the same, sanitized" python3 tests/golden.py build-asan/bin tests/golden
 check "the files of a state directory are as docs/SerializationSpec.md says" python3 tests/format_spec.py build/bin
 check "man pages and completions: every option" python3 tests/shell.py build/bin
 check "the editor files: colours, scopes, indents" python3 tests/editors.py build
+check "benchmark reports: ratios, pictures, what has moved" python3 tests/bench_report.py
 check "every code block of the docs" python3 tests/docs_blocks.py build/bin
 check "the corpus of the fuzzers" sh tests/fuzz/replay.sh build
 check "the same, sanitized" sh tests/fuzz/replay.sh build-asan
