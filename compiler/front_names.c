@@ -21,6 +21,7 @@ static bool table_grow(front *f) {
         while (table[at] != 0) at = (at + 1) & (capacity - 1);
         table[at] = row;
     }
+    arena_give_back(f->memory, f->symbol_table, f->symbol_table_capacity * sizeof(u32));
     f->symbol_table = table;
     f->symbol_table_capacity = capacity;
     return true;

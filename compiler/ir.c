@@ -54,6 +54,7 @@ static bool table_grow(ir *g) {
         while (table[at] != 0) at = (at + 1) & (capacity - 1);
         table[at] = row;
     }
+    arena_give_back(g->memory, g->expr_table, g->expr_table_capacity * sizeof(u32));
     g->expr_table = table;
     g->expr_table_capacity = capacity;
     return true;

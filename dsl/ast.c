@@ -25,6 +25,7 @@ static bool strings_rehash(ast *t, u32 capacity) {
         while (table[at] != 0) at = (at + 1) & (capacity - 1);
         table[at] = row;
     }
+    arena_give_back(t->memory, t->string_table, t->string_table_capacity * sizeof(u32));
     t->string_table = table;
     t->string_table_capacity = capacity;
     return true;

@@ -10,6 +10,21 @@
 #define CHUNK_BYTES_MAX ((u64)64 << 20)
 #define PAGE_BYTES 4096u
 #define HUGE_BYTES ((u64)2 << 20)
+/* From here on a growing array has a mapping of its own, which moves without a copy. */
+#define LARGE_BYTES ((u64)256 << 10)
+#define BLOCK_BYTES_MIN 256u
+#define BLOCKS_MAX 32u
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#define SANITIZED true
+#define POISON(at, bytes) ASAN_POISON_MEMORY_REGION(at, bytes)
+#define UNPOISON(at, bytes) ASAN_UNPOISON_MEMORY_REGION(at, bytes)
+#else
+#define SANITIZED false
+#define POISON(at, bytes) ((void)(at), (void)(bytes))
+#define UNPOISON(at, bytes) ((void)(at), (void)(bytes))
+#endif
 
 /* Chunks form a list; `used` counts from the chunk's start, its head included. */
 typedef struct chunk {
@@ -19,10 +34,25 @@ typedef struct chunk {
 } chunk;
 static_assert(sizeof(chunk) == 64, "a chunk's head keeps lines whole");
 
+/* What was given back: blocks[0 .. block_count), each at least BLOCK_BYTES_MIN, aligned to 16. */
+typedef struct {
+    u8 *at;
+    u64 bytes;
+} block;
+/* A growing array in a mapping of its own. */
+typedef struct large {
+    struct large *before;
+    void *at; /* NULL: given back */
+    u64 bytes;
+} large;
+
 struct arena {
     chunk *last;
+    large *larges;
     u64 bytes_max, bytes, chunk_bytes;
+    u32 block_count;
     bool sealed;
+    block blocks[BLOCKS_MAX];
 };
 
 static _Atomic u64 system_calls;
@@ -66,12 +96,29 @@ arena *arena_open(u64 bytes_max) {
     return a;
 }
 
+static void system_give_back(void *at, u64 bytes) {
+    ASSERT(at != NULL && bytes != 0);
+    UNPOISON(at, bytes);
+    munmap(at, bytes);
+}
+
+static void larges_give_back(arena *a) {
+    for (large *l = a->larges; l != NULL; l = l->before) {
+        if (l->at == NULL) continue;
+        ASSERT(l->bytes <= a->bytes);
+        a->bytes -= l->bytes;
+        system_give_back(l->at, l->bytes);
+    }
+    a->larges = NULL;
+}
+
 void arena_close(arena *a) {
     if (a == NULL) return;
+    larges_give_back(a);
     for (chunk *c = a->last; c != NULL;) {
         ASSERT(c->used <= c->bytes);
         chunk *before = c->before;
-        munmap(c, c->bytes);
+        system_give_back(c, c->bytes);
         c = before;
     }
 }
@@ -79,23 +126,71 @@ void arena_close(arena *a) {
 void arena_clear(arena *a) {
     ASSERT(a->last != NULL);
     ASSERT(!a->sealed);
+    larges_give_back(a);
+    a->block_count = 0;
     while (a->last->before != NULL) {
         chunk *before = a->last->before;
         a->bytes -= a->last->bytes;
-        munmap(a->last, a->last->bytes);
+        system_give_back(a->last, a->last->bytes);
         a->last = before;
     }
     u64 kept = ALIGN_UP(sizeof(chunk), _Alignof(arena)) + sizeof(arena);
     ASSERT(a->last->used >= kept);
+    UNPOISON(a->last, a->last->bytes);
     memset((u8 *)a->last + kept, 0, a->last->used - kept);
     a->last->used = kept;
     a->chunk_bytes = CHUNK_BYTES_MIN;
+}
+
+/* The smallest block that fits, with its first `bytes` zeroed; NULL: none does. */
+static u8 *block_take(arena *a, u64 bytes) {
+    ASSERT(bytes >= BLOCK_BYTES_MIN && a->block_count <= BLOCKS_MAX);
+    u32 best = BLOCKS_MAX;
+    for (u32 k = 0; k < a->block_count; k++)
+        if (a->blocks[k].bytes >= bytes &&
+            (best == BLOCKS_MAX || a->blocks[k].bytes < a->blocks[best].bytes))
+            best = k;
+    if (best == BLOCKS_MAX) return NULL;
+    block b = a->blocks[best];
+    u64 used = ALIGN_UP(bytes, 16);
+    a->blocks[best] = a->blocks[--a->block_count];
+    if (b.bytes > used) arena_give_back(a, b.at + used, b.bytes - used);
+    memset(b.at, 0, bytes);
+    return b.at;
+}
+
+void arena_give_back(arena *a, void *at, u64 bytes) {
+    ASSERT(!a->sealed && (at != NULL || bytes == 0));
+    for (large *l = a->larges; l != NULL && bytes >= LARGE_BYTES; l = l->before) {
+        if (l->at != at) continue;
+        a->bytes -= l->bytes;
+        system_give_back(l->at, l->bytes);
+        l->at = NULL;
+        return;
+    }
+    u64 skip = ALIGN_UP((uintptr_t)at, 16) - (uintptr_t)at;
+    if (bytes < skip + BLOCK_BYTES_MIN) return;
+    block b = {(u8 *)at + skip, (bytes - skip) & ~(u64)15};
+    POISON(b.at, b.bytes);
+    if (SANITIZED) return;
+    if (a->block_count < BLOCKS_MAX) {
+        a->blocks[a->block_count++] = b;
+        return;
+    }
+    u32 least = 0;
+    for (u32 k = 1; k < BLOCKS_MAX; k++)
+        if (a->blocks[k].bytes < a->blocks[least].bytes) least = k;
+    if (a->blocks[least].bytes < b.bytes) a->blocks[least] = b;
 }
 
 void *arena_take(arena *a, u64 bytes, u64 align) {
     ASSERT(align != 0 && (align & (align - 1)) == 0 && align <= PAGE_BYTES);
     ASSERT(!a->sealed);
     if (bytes > (u64)1 << 60) return NULL;
+    if (bytes >= BLOCK_BYTES_MIN && align <= 16 && a->block_count != 0) {
+        u8 *again = block_take(a, bytes);
+        if (again != NULL) return again;
+    }
     u64 at = ALIGN_UP(a->last->used, align);
     if (at > a->last->bytes || bytes > a->last->bytes - at) {
         if (!arena_add(a, bytes)) return NULL;
@@ -133,15 +228,47 @@ void *arena_array(arena *a, u64 count, u64 size, u64 align) {
     return arena_take(a, bytes, align);
 }
 
-bool arena_grow(arena *a, void **items, u32 *capacity, u32 needed, u64 size) {
-    ASSERT(items != NULL);
-    ASSERT(size != 0);
-    if (needed <= *capacity) return true;
-    u64 next = u64_max(u64_max((u64)*capacity * 2, needed), 16);
+/* An array of `was` bytes as a mapping of its own of `bytes`, rounded up to pages; its first `was`
+ * bytes are those of `items`. NULL when memory is short. */
+static void *large_grow(arena *a, void *items, u64 was, u64 bytes) {
+    ASSERT(bytes >= LARGE_BYTES && was <= bytes);
+    large *l = a->larges;
+    while (l != NULL && (items == NULL || l->at != items)) l = l->before;
+    u64 size = ALIGN_UP(bytes, PAGE_BYTES), more = size - (l == NULL ? 0 : l->bytes);
+    if (a->bytes_max != 0 && a->bytes + more > a->bytes_max) return NULL;
+    if (l == NULL) {
+        l = arena_take(a, sizeof *l, _Alignof(large));
+        void *at = l == NULL ? NULL : system_take(size);
+        if (at == NULL) return NULL;
+        if (was != 0) memcpy(at, items, was);
+        arena_give_back(a, items, was);
+        *l = (large){a->larges, at, size};
+        a->larges = l;
+    } else {
+        atomic_fetch_add_explicit(&system_calls, 1, memory_order_relaxed);
+        void *at = mremap(l->at, l->bytes, size, MREMAP_MAYMOVE);
+        if (at == MAP_FAILED) return NULL;
+        l->at = at, l->bytes = size;
+    }
+    a->bytes += more;
+    return l->at;
+}
+
+bool arena_grow_more(arena *a, void **items, u32 *capacity, u32 needed, u64 size) {
+    ASSERT(items != NULL && needed > *capacity);
+    ASSERT(size != 0 && !a->sealed);
+    u64 next = u64_max(u64_max((u64)*capacity * 2, needed), 16), was = *capacity * size;
     if (next > UINT32_MAX) next = UINT32_MAX;
-    void *copy = arena_array(a, next, size, 16);
-    if (copy == NULL) return false;
-    if (*capacity != 0) memcpy(copy, *items, *capacity * size);
+    void *copy;
+    if (next * size >= LARGE_BYTES && !SANITIZED) {
+        copy = large_grow(a, *items, was, next * size);
+        if (copy == NULL) return false;
+    } else {
+        copy = arena_array(a, next, size, 16);
+        if (copy == NULL) return false;
+        if (was != 0) memcpy(copy, *items, was);
+        arena_give_back(a, *items, was);
+    }
     *items = copy;
     *capacity = (u32)next;
     ASSERT(*capacity >= needed);

@@ -25,9 +25,17 @@ void arena_seal(arena *a);
 /* arena_take(count * size) with the product checked. */
 void *arena_array(arena *a, u64 count, u64 size, u64 align);
 
-/* A growable array inside an arena: doubles by taking anew and copying. Returns false when memory
- * is short. items: address of the pointer; capacity: address of the capacity. */
-bool arena_grow(arena *a, void **items, u32 *capacity, u32 needed, u64 size);
+/* Takes back what arena_take or arena_array gave, for later takes; nothing may point into it. */
+void arena_give_back(arena *a, void *at, u64 bytes);
+
+/* A growable array inside an arena: doubles; large ones move by remapping, without a copy. The old
+ * place goes back to the arena: rows are held by number, not by pointer, across it. New rows are
+ * zeroed. Returns false when memory is short. items: address of the pointer; capacity: address of
+ * the capacity. */
+bool arena_grow_more(arena *a, void **items, u32 *capacity, u32 needed, u64 size);
+static inline bool arena_grow(arena *a, void **items, u32 *capacity, u32 needed, u64 size) {
+    return needed <= *capacity || arena_grow_more(a, items, capacity, needed, size);
+}
 
 /* One zeroed region of address space straight from the system, 4096-aligned, huge pages asked for
  * from 2 MiB on; pages are touched when first written. NULL when refused. */
