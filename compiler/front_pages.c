@@ -126,6 +126,12 @@ static void edges_read(front *f, u32 page, const ast_item *item) {
     ir_page *p = &f->ir->pages[page];
     u32 axes = f->pages[page].shape == 0 ? 0 : f->shapes[f->pages[page].shape].axis_count;
     if (item->edge_count == 0) return;
+    if (axes == 0) {
+        diag_row *d = diag_add(f->diags, DIAG_EDGE_COUNT, f->tree->edges[item->edge_at].place,
+                               "a scalar has no axes, and so no edge");
+        diag_help(f->diags, d, "remove the edge, or give the page a shape");
+        return;
+    }
     if (item->edge_count != 1 && item->edge_count != axes) {
         diag_row *d = diag_add(f->diags, DIAG_EDGE_COUNT, f->tree->edges[item->edge_at].place,
                                "%u edges for %u axes", item->edge_count, axes);

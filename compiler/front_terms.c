@@ -352,7 +352,7 @@ static bool literal_exponent(front *f, u32 row, i64 *value, u32 *steps) {
     --*steps;
     if (t->kind == TERM_INTEGER) {
         *value = t->op == 1 ? (i64)(0 - t->bits) : (i64)t->bits;
-        return true;
+        return t->op == 1 ? *value <= 0 : *value >= 0; /* else past the i64: not small */
     }
     i64 a, b;
     if (t->kind == TERM_CONST &&
@@ -360,7 +360,7 @@ static bool literal_exponent(front *f, u32 row, i64 *value, u32 *steps) {
         u8 type = class_type(f, t->class);
         u32 unused = 64 - 8 * type_bytes(type);
         *value = type_is_signed(type) ? (i64)(t->bits << unused) >> unused : (i64)t->bits;
-        return true;
+        return type_is_signed(type) || *value >= 0;
     }
     if (t->kind != TERM_OP || !literal_exponent(f, t->a, &a, steps)) return false;
     if (t->op == OP_NEG) return !__builtin_sub_overflow(0, a, value);
