@@ -8,7 +8,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "core/window.h"
+
 typedef unsigned long long llu;
+
+#define LOAD_BYTES ((u64)128 << 10) /* of a page, read at once */
 
 static u64 page_bytes(const image *i, u32 page) {
     ASSERT(page > 0 && page < i->page_count);
@@ -49,6 +53,7 @@ static u64 parts_digest(const file_part *parts, u64 count, u64 seed) {
     ASSERT(count >= 3);
     ASSERT(parts[0].bytes == sizeof(checkpoint_head));
     XXH3_state_t s;
+    XXH3_INITSTATE(&s);
     XXH3_64bits_reset_withSeed(&s, seed);
     XXH3_64bits_update(&s, (const u8 *)parts[0].from + 16, parts[0].bytes - 16);
     for (u64 k = 1; k < count; k++)
@@ -114,8 +119,7 @@ static mmsb_status rows_check(const checkpoint *c, const image *i, u64 epoch, me
     return at == c->byte_count ? MMSB_OK : damaged(epoch, "bytes follow the last page", m);
 }
 
-static mmsb_status head_check(const checkpoint *c, u64 epoch, const image *i, const u8 *uuid,
-                              message *m) {
+static mmsb_status head_check(const checkpoint *c, u64 epoch, message *m) {
     const checkpoint_head *h = c->head;
     if (c->byte_count < sizeof *h) return damaged(epoch, "it is shorter than its head", m);
     if (memcmp(h->magic, CHECKPOINT_MAGIC, 8) != 0) return damaged(epoch, "not a checkpoint", m);
@@ -126,8 +130,14 @@ static mmsb_status head_check(const checkpoint *c, u64 epoch, const image *i, co
                            "build does not read",
                            (llu)epoch, h->version, h->math_version, h->root_version);
     if (h->bytes != c->byte_count) return damaged(epoch, "its length is wrong", m);
-    if (h->digest != XXH3_64bits_withSeed(c->bytes + 16, c->byte_count - 16, tlog_seed(h->uuid)))
-        return damaged(epoch, "its digest is wrong", m);
+    return MMSB_OK;
+}
+
+/* Once the digest is known to be right. */
+static mmsb_status head_fits(const checkpoint *c, u64 epoch, const image *i, const u8 *uuid,
+                             message *m) {
+    const checkpoint_head *h = c->head;
+    ASSERT(h->bytes == c->byte_count);
     if (h->epoch != epoch) return damaged(epoch, "it holds another epoch", m);
     if (uuid != NULL && memcmp(uuid, h->uuid, 16) != 0)
         return damaged(epoch, "it belongs to another log", m);
@@ -148,7 +158,12 @@ mmsb_status checkpoint_read(file_calls *f, int folder, u64 epoch, const image *i
     TRY(file_map(f, folder, name, &bytes, &out->byte_count, m));
     out->bytes = bytes;
     out->head = bytes;
-    mmsb_status s = head_check(out, epoch, i, uuid, m);
+    mmsb_status s = head_check(out, epoch, m);
+    const checkpoint_head *h = out->head;
+    if (s == MMSB_OK && h->digest != XXH3_64bits_withSeed(out->bytes + 16, out->byte_count - 16,
+                                                          tlog_seed(h->uuid)))
+        s = damaged(epoch, "its digest is wrong", m);
+    if (s == MMSB_OK) s = head_fits(out, epoch, i, uuid, m);
     if (s == MMSB_OK) {
         out->requests = (const void *)(out->bytes + sizeof *out->head);
         out->pages = (const void *)(out->requests + out->head->request_count);
@@ -158,12 +173,112 @@ mmsb_status checkpoint_read(file_calls *f, int folder, u64 epoch, const image *i
     return s;
 }
 
+/* A checkpoint whose pages go straight where they belong; what was read is hashed while the caches
+ * hold it. */
+typedef struct {
+    file_window file;
+    XXH3_state_t hash;
+    u64 hashed; /* bytes of the file */
+} loader;
+
+/* Hashes bytes [hashed, to) and, with `into`, copies them there. */
+static mmsb_status load_bytes(loader *l, u64 to, u8 *into, message *m) {
+    ASSERT(to >= l->hashed && to <= l->file.size);
+    while (l->hashed < to) {
+        u64 count = u64_min(to - l->hashed, LOAD_BYTES);
+        const u8 *bytes = into;
+        if (into != NULL && count == LOAD_BYTES) {
+            TRY(file_read_all(l->file.files, l->file.fd, into, count, l->hashed, l->file.name, m));
+        } else {
+            TRY(window_at(&l->file, l->hashed, count, &bytes, m));
+            if (into != NULL) memcpy(into, bytes, count);
+        }
+        XXH3_64bits_update(&l->hash, bytes, count);
+        l->hashed += count;
+        if (into != NULL) into += count;
+    }
+    return MMSB_OK;
+}
+
+/* Head and tables in memory of their own; nothing in them is trusted before the digest is. */
+static mmsb_status load_tables(loader *l, checkpoint *c, const image *i, u64 epoch, message *m) {
+    ASSERT(c->bytes == NULL);
+    checkpoint_head h;
+    checkpoint seen = {.head = &h, .byte_count = l->file.size};
+    const u8 *bytes;
+    if (l->file.size >= sizeof h) {
+        TRY(window_at(&l->file, 0, sizeof h, &bytes, m));
+        memcpy(&h, bytes, sizeof h);
+    }
+    TRY(head_check(&seen, epoch, m));
+    u64 tables = sizeof h + (u64)h.request_count * sizeof(checkpoint_request) +
+                 (u64)h.page_count * sizeof(checkpoint_page);
+    if (tables > l->file.size) return damaged(epoch, "its tables are cut off", m);
+    u8 *memory = region_take(tables);
+    if (memory == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a checkpoint");
+    c->bytes = memory, c->byte_count = tables;
+    memcpy(memory, &h, sizeof h);
+    c->head = (const void *)memory;
+    c->requests = (const void *)(memory + sizeof h);
+    c->pages = (const void *)(c->requests + h.request_count);
+    l->hashed = 16;
+    XXH3_INITSTATE(&l->hash);
+    XXH3_64bits_reset_withSeed(&l->hash, tlog_seed(h.uuid));
+    XXH3_64bits_update(&l->hash, memory + 16, sizeof h - 16);
+    l->hashed = sizeof h;
+    TRY(load_bytes(l, tables, memory + sizeof h, m));
+    seen.pages = c->pages;
+    return rows_check(&seen, i, epoch, m);
+}
+
+static mmsb_status load_pages(loader *l, const checkpoint *c, engine *e, u64 epoch, message *m) {
+    ASSERT(l->hashed == c->byte_count);
+    for (u32 k = 0; k < c->head->page_count; k++) {
+        const checkpoint_page *row = &c->pages[k];
+        if (!page_is_in(e, row->page, epoch))
+            return damaged(epoch, "it holds pages that are not saved", m);
+        TRY(load_bytes(l, row->at, NULL, m));
+        TRY(load_bytes(l, row->at + row->bytes, engine_page_bytes(e, row->page), m));
+    }
+    ASSERT(l->hashed == l->file.size);
+    if (XXH3_64bits_digest(&l->hash) != c->head->digest)
+        return damaged(epoch, "its digest is wrong", m);
+    return MMSB_OK;
+}
+
+mmsb_status checkpoint_load(file_calls *f, int folder, u64 epoch, engine *e, checkpoint *out,
+                            message *m) {
+    ASSERT(out != NULL);
+    const image *i = engine_image(e);
+    char name[48];
+    loader l = {.file = {.fd = -1}};
+    memset(out, 0, sizeof *out);
+    snprintf(name, sizeof name, "checkpoint-%llu", (llu)epoch);
+    int fd = f->open_at(f, folder, name, O_RDONLY | O_NONBLOCK, 0);
+    if (fd < 0) return file_failed(m, "open", name, fd);
+    TRY(window_open(&l.file, f, fd, name, m));
+    u64 size = l.file.size;
+    mmsb_status s = load_tables(&l, out, i, epoch, m);
+    if (s == MMSB_OK) {
+        s = load_pages(&l, out, e, epoch, m);
+        checkpoint whole = {.head = out->head, .byte_count = size};
+        if (s == MMSB_OK) s = head_fits(&whole, epoch, i, NULL, m);
+        /* The engine is as it was opened again. */
+        for (u32 k = 0; s != MMSB_OK && k < out->head->page_count; k++)
+            if (page_is_in(e, out->pages[k].page, epoch))
+                memset(engine_page_bytes(e, out->pages[k].page), 0, out->pages[k].bytes);
+    }
+    window_close(&l.file);
+    if (s != MMSB_OK) checkpoint_free(out);
+    return s;
+}
+
 void checkpoint_free(checkpoint *c) {
     file_unmap(c->bytes, c->byte_count);
     memset(c, 0, sizeof *c);
 }
 
-mmsb_status checkpoint_restore(const checkpoint *c, engine *e, message *m) {
+mmsb_status checkpoint_restored(const checkpoint *c, engine *e, message *m) {
     ASSERT(c->head != NULL);
     const checkpoint_head *h = c->head;
     u32 row = 0;
@@ -171,7 +286,6 @@ mmsb_status checkpoint_restore(const checkpoint *c, engine *e, message *m) {
         if (!page_is_in(e, k, h->epoch)) continue;
         if (row == h->page_count || c->pages[row].page != k)
             return damaged(h->epoch, "a page that the graph needs is missing", m);
-        memcpy(engine_page_bytes(e, k), c->bytes + c->pages[row].at, c->pages[row].bytes);
         row++;
     }
     if (row != h->page_count) return damaged(h->epoch, "it holds pages that are not saved", m);

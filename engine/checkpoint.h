@@ -72,7 +72,11 @@ mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid
 /* MMSB_DAMAGED with the reason; MMSB_WRONG for another version or image. uuid: NULL takes any. */
 mmsb_status checkpoint_read(file_calls *f, int folder, u64 epoch, const image *i, const u8 *uuid,
                             checkpoint *out, message *m);
+/* The same with the pages put straight into a new engine: out holds head and tables alone. The
+ * engine is left as it was where that fails. */
+mmsb_status checkpoint_load(file_calls *f, int folder, u64 epoch, engine *e, checkpoint *out,
+                            message *m);
 void checkpoint_free(checkpoint *c);
-/* Puts its pages into a new engine and makes it stand at the checkpoint's epoch. */
-mmsb_status checkpoint_restore(const checkpoint *c, engine *e, message *m);
+/* After checkpoint_load: makes the engine stand at the checkpoint's epoch, and checks its root. */
+mmsb_status checkpoint_restored(const checkpoint *c, engine *e, message *m);
 #endif

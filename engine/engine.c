@@ -331,16 +331,27 @@ static u64 combine(u8 kind, u8 type, u64 old, u64 value) {
 
 /* Sets `count` lanes from a word's border at most to the next; bit k of the result: lane k changed.
  * Values whose bits are equal change nothing. */
-#define SET_LANES(width_type)                                                                  \
-    static u64 set_lanes_##width_type(width_type *at, const u8 *from, u64 stride, u32 count) { \
-        u64 changed = 0;                                                                       \
-        for (u32 k = 0; k < count; k++, from += stride) {                                      \
-            width_type now;                                                                    \
-            memcpy(&now, from, sizeof now);                                                    \
-            changed |= (u64)(at[k] != now) << k;                                               \
-            at[k] = now;                                                                       \
-        }                                                                                      \
-        return changed;                                                                        \
+#define SET_LANES(type)                                                                     \
+    static u64 set_lanes_##type(type *at, const u8 *from, u64 stride, u32 count) {          \
+        u64 changed = 0;                                                                    \
+        u32 k = 0;                                                                          \
+        for (; stride == sizeof(type) && k + 8 <= count; k += 8, from += 8 * stride) {      \
+            type now[8];                                                                    \
+            memcpy(now, from, sizeof now);                                                  \
+            u64 eight = (u64)(at[k] != now[0]) | (u64)(at[k + 1] != now[1]) << 1 |          \
+                        (u64)(at[k + 2] != now[2]) << 2 | (u64)(at[k + 3] != now[3]) << 3 | \
+                        (u64)(at[k + 4] != now[4]) << 4 | (u64)(at[k + 5] != now[5]) << 5 | \
+                        (u64)(at[k + 6] != now[6]) << 6 | (u64)(at[k + 7] != now[7]) << 7;  \
+            memcpy(at + k, now, sizeof now);                                                \
+            changed |= eight << k;                                                          \
+        }                                                                                   \
+        for (; k < count; k++, from += stride) {                                            \
+            type now;                                                                       \
+            memcpy(&now, from, sizeof now);                                                 \
+            changed |= (u64)(at[k] != now) << k;                                            \
+            at[k] = now;                                                                    \
+        }                                                                                   \
+        return changed;                                                                     \
     }
 SET_LANES(u8)
 SET_LANES(u16)
@@ -364,6 +375,7 @@ static void apply_set(engine *e, u32 page, const delta *d) {
     const u8 *from = d->payload;
     u64 stride = d->broadcast ? 0 : p->width, end = d->first + d->count;
     _Alignas(64) u8 canonical[64 * 8];
+    bool is_float = type_is_float(p->row->type);
     if (d->count == 1)
         undo_save_value(e, p->value + d->first * p->width);
     else
@@ -371,7 +383,7 @@ static void apply_set(engine *e, u32 page, const delta *d) {
     for (u64 lane = d->first; lane < end;) {
         u32 count = (u32)(u64_min(end, (lane | 63) + 1) - lane);
         const u8 *source = from;
-        if (type_is_float(p->row->type)) {
+        if (is_float) {
             for (u32 k = 0; k < count; k++) {
                 u64 bits = number_word(p->row->type, from + k * stride);
                 bits = type_canonical(p->row->type, bits);

@@ -118,13 +118,16 @@ mmsb_status session_apply(session *s, const u8 *body, u64 bytes, message *m) {
     ASSERT(((uintptr_t)body & 7) == 0);
     ASSERT(bytes % 8 == 0);
     delta ahead[APPLY_AHEAD];
-    for (u64 at = 0, used; at < bytes;) {
-        u32 count = 0;
-        for (; count < APPLY_AHEAD && at < bytes; count++, at += used) {
-            TRY(delta_read(s->i, body + at, bytes - at, &ahead[count], &used, m));
-            engine_prefetch(s->e, &ahead[count]);
+    u64 at = 0, used, read = 0, applied = 0;
+    while (at < bytes || applied < read) {
+        if (at < bytes && read - applied < APPLY_AHEAD) {
+            delta *d = &ahead[read % APPLY_AHEAD];
+            TRY(delta_read(s->i, body + at, bytes - at, d, &used, m));
+            engine_prefetch(s->e, d);
+            at += used, read++;
+            if (read - applied < APPLY_AHEAD) continue;
         }
-        for (u32 k = 0; k < count; k++) engine_apply(s->e, &ahead[k]);
+        engine_apply(s->e, &ahead[applied++ % APPLY_AHEAD]);
     }
     return MMSB_OK;
 }
@@ -435,16 +438,11 @@ static mmsb_status directory_open(session *s, message *m) {
     if (l.segment_last == 1) { /* made in part: nothing was acknowledged, unless records follow */
         tlog_reader reader = {.files = s->files, .folder = s->folder, .last_segment = 1};
         tlog_segment head;
-        const void *bytes;
-        u64 count;
         const tlog_head *record = NULL;
-        TRY(file_map(s->files, s->folder, "log-1", &bytes, &count, m));
-        mmsb_status status = tlog_segment_check(bytes, count, 1, &head, m);
-        file_unmap(bytes, count);
-        TRY(status);
+        TRY(tlog_segment_read(s->files, s->folder, 1, &head, m));
         reader.uuid = head.uuid, reader.image_digest = head.image_digest;
         TRY(tlog_read_open(&reader, m));
-        status = tlog_read_next(&reader, &record, m);
+        mmsb_status status = tlog_read_next(&reader, &record, m);
         bool holds = record != NULL;
         tlog_read_close(&reader);
         TRY(status);

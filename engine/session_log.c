@@ -8,8 +8,6 @@ static mmsb_status log_walk(session *s, const session_log_visitor *v, session_lo
                             message *m) {
     ASSERT(v != NULL);
     ASSERT(out != NULL);
-    const void *bytes;
-    u64 count;
     tlog_segment head;
     folder_list l = {.memory = s->tables};
     TRY(folder_open(s, false, m));
@@ -17,10 +15,7 @@ static mmsb_status log_walk(session *s, const session_log_visitor *v, session_lo
     if (l.segment_last == 0)
         return message_set(m, MMSB_WRONG, "%s is not a state directory: it has no log-1",
                            s->o.state);
-    TRY(file_map(s->files, s->folder, "log-1", &bytes, &count, m));
-    mmsb_status status = tlog_segment_check(bytes, count, 1, &head, m);
-    file_unmap(bytes, count);
-    TRY(status);
+    TRY(tlog_segment_read(s->files, s->folder, 1, &head, m));
     tlog_reader r = {.files = s->files,
                      .folder = s->folder,
                      .uuid = head.uuid,
@@ -31,7 +26,7 @@ static mmsb_status log_walk(session *s, const session_log_visitor *v, session_lo
         if (v->checkpoint != NULL) v->checkpoint(v->context, l.checkpoints[k]);
     }
     out->checkpoints = l.checkpoint_count, out->segments = l.segment_last;
-    status = tlog_read_open(&r, m);
+    mmsb_status status = tlog_read_open(&r, m);
     for (const tlog_head *h; status == MMSB_OK;) {
         u64 offset = r.place.offset, segment = r.place.segment;
         status = tlog_read_next(&r, &h, m);

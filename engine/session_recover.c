@@ -16,8 +16,7 @@ static mmsb_status checkpoint_choose(session *s, const folder_list *l, u64 most,
     mmsb_status status = MMSB_OK;
     for (u32 k = l->checkpoint_count; k > 0; k--) {
         if (l->checkpoints[k - 1] > most) continue;
-        mmsb_status one =
-            checkpoint_read(s->files, s->folder, l->checkpoints[k - 1], s->i, NULL, c, m);
+        mmsb_status one = checkpoint_load(s->files, s->folder, l->checkpoints[k - 1], s->e, c, m);
         if (one == MMSB_OK) {
             if (status != MMSB_OK)
                 session_note(s, "%s; going on from checkpoint-%llu and the log", first.text,
@@ -142,7 +141,7 @@ mmsb_status session_restore(session *s, const folder_list *l, recovery *r, messa
                           .last_segment = l->segment_last};
     /* A checkpoint is written after the log up to it was synced, whether or not it can be read. */
     reader.known_durable = l->checkpoints[l->checkpoint_count - 1];
-    mmsb_status status = checkpoint_restore(&c, s->e, m);
+    mmsb_status status = checkpoint_restored(&c, s->e, m);
     checkpoint_free(&c);
     TRY(status);
     if (l->segment_last == 0)

@@ -5,7 +5,7 @@
 #ifndef MMSB_TLOG_H
 #define MMSB_TLOG_H
 #include "core/arena.h"
-#include "core/file.h"
+#include "core/window.h"
 
 #define TLOG_VERSION 1u
 #define TLOG_MAGIC "MMSBLOG\x1a"
@@ -106,7 +106,7 @@ void tlog_close(tlog *t);
 u64 tlog_seed(const u8 uuid[16]);
 void tlog_segment_name(u64 number, char to[40]);
 
-/* Reading, oldest first. A segment is read whole into memory of its own. */
+/* Reading, oldest first, each segment through a window. */
 typedef struct {
     file_calls *files;
     int folder;
@@ -115,11 +115,10 @@ typedef struct {
     u64 known_durable; /* what a checkpoint proves */
     u64 last_segment;  /* the highest number in the folder */
     /* The reader's own. */
-    const u8 *bytes;
-    u64 byte_count;
+    file_window window; /* on the segment's file */
+    char name[40];
     tlog_place place; /* of the next record */
     u64 torn_bytes;   /* at the end: bytes after the last whole record that are not zero */
-    u64 segment_end;  /* of the last segment: its file's bytes */
 } tlog_reader;
 /* Needs: files, folder, uuid, image_digest, known_durable, last_segment. */
 mmsb_status tlog_read_open(tlog_reader *r, message *m);
@@ -131,6 +130,5 @@ mmsb_status tlog_read_next(tlog_reader *r, const tlog_head **record, message *m)
 mmsb_status tlog_cut(tlog_reader *r, message *m);
 void tlog_read_close(tlog_reader *r);
 /* Reads and checks a segment's head alone (to learn the UUID of a folder). */
-mmsb_status tlog_segment_check(const u8 *bytes, u64 byte_count, u64 number, tlog_segment *out,
-                               message *m);
+mmsb_status tlog_segment_read(file_calls *f, int folder, u64 number, tlog_segment *out, message *m);
 #endif

@@ -12,20 +12,33 @@
 
 typedef unsigned long long llu;
 
-static bool bytes_are_zero(const u8 *at, u64 bytes) {
-    for (u64 k = 0; k < bytes; k++)
-        if (at[k] != 0) return false;
-    return true;
+#define REST_BYTES ((u64)256 << 10) /* looked at together behind the last record */
+
+/* How many bytes there are up to the last that is not zero. */
+static u64 bytes_used(const u8 *at, u64 bytes) {
+    ASSERT(at != NULL || bytes == 0);
+    u64 used = 0, k = 0;
+    for (; k + 64 <= bytes; k += 64) {
+        u64 words[8], any = 0;
+        memcpy(words, at + k, sizeof words);
+        for (u32 w = 0; w < 8; w++) any |= words[w];
+        if (any != 0) used = k + 64;
+    }
+    for (; k < bytes; k++)
+        if (at[k] != 0) used = k + 1;
+    while (used > 0 && at[used - 1] == 0) used--;
+    return used;
 }
 
-mmsb_status tlog_segment_check(const u8 *bytes, u64 byte_count, u64 number, tlog_segment *out,
-                               message *m) {
+static mmsb_status segment_check(file_window *w, u64 number, tlog_segment *out, message *m) {
     ASSERT(out != NULL);
     ASSERT(number > 0);
     llu n = number;
-    if (byte_count < TLOG_START)
+    const u8 *bytes;
+    if (w->size < TLOG_START)
         return message_set(m, MMSB_DAMAGED, "log-%llu: %llu bytes are less than a segment's head",
-                           n, (llu)byte_count);
+                           n, (llu)w->size);
+    TRY(window_at(w, 0, TLOG_START, &bytes, m));
     memcpy(out, bytes, sizeof *out);
     if (memcmp(out->magic, TLOG_MAGIC, 8) != 0)
         return message_set(m, MMSB_DAMAGED, "log-%llu: offset 0: not a log segment", n);
@@ -46,26 +59,37 @@ mmsb_status tlog_segment_check(const u8 *bytes, u64 byte_count, u64 number, tlog
     return MMSB_OK;
 }
 
+mmsb_status tlog_segment_read(file_calls *f, int folder, u64 number, tlog_segment *out,
+                              message *m) {
+    ASSERT(f != NULL);
+    char name[40];
+    file_window w = {.fd = -1};
+    tlog_segment_name(number, name);
+    int fd = f->open_at(f, folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0) return file_failed(m, "open", name, fd);
+    TRY(window_open(&w, f, fd, name, m));
+    mmsb_status s = segment_check(&w, number, out, m);
+    window_close(&w);
+    return s;
+}
+
 static mmsb_status segment_load(tlog_reader *r, u64 number, message *m) {
     ASSERT(number > 0);
     ASSERT(r->uuid != NULL);
-    char name[40];
     tlog_segment head;
-    file_unmap(r->bytes, r->byte_count);
-    r->bytes = NULL, r->byte_count = 0;
-    tlog_segment_name(number, name);
-    const void *bytes;
+    file_window *w = &r->window;
+    if (w->files != NULL && w->fd >= 0) w->files->close(w->files, w->fd);
+    w->fd = -1, w->size = w->from = w->filled = 0;
+    tlog_segment_name(number, r->name);
+    const char *name = r->name;
     int fd = r->files->open_at(r->files, r->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd == -2 /* ENOENT */)
         return message_set(m, MMSB_DAMAGED,
                            "%s is missing: epochs after %llu up to segment %llu cannot be known",
                            name, (llu)r->place.epoch, (llu)r->last_segment);
     if (fd < 0) return file_failed(m, "open", name, fd);
-    mmsb_status s = file_map_fd(r->files, fd, name, &bytes, &r->byte_count, m);
-    r->files->close(r->files, fd);
-    TRY(s);
-    r->bytes = bytes;
-    TRY(tlog_segment_check(r->bytes, r->byte_count, number, &head, m));
+    TRY(window_open(w, r->files, fd, name, m));
+    TRY(segment_check(w, number, &head, m));
     if (memcmp(head.uuid, r->uuid, 16) != 0 || head.image_digest != r->image_digest)
         return message_set(m, MMSB_DAMAGED, "%s: this segment belongs to another log", name);
     if (head.digest_prev != r->place.digest_prev || head.epoch != r->place.epoch)
@@ -75,30 +99,39 @@ static mmsb_status segment_load(tlog_reader *r, u64 number, message *m) {
             "%llu: epochs in between are lost",
             name, (llu)head.epoch, (llu)r->place.epoch);
     r->place.segment = number, r->place.offset = TLOG_START;
-    r->segment_end = r->byte_count;
     return MMSB_OK;
 }
 
 mmsb_status tlog_read_open(tlog_reader *r, message *m) {
     ASSERT(r->files != NULL);
     ASSERT(r->last_segment > 0);
-    r->bytes = NULL, r->byte_count = 0, r->torn_bytes = 0;
+    r->window = (file_window){.fd = -1};
+    r->torn_bytes = 0;
     memset(&r->place, 0, sizeof r->place);
     return segment_load(r, 1, m);
 }
 
-/* Whether a whole record that was written for this place stands at `at`. */
-static bool record_is_whole(const tlog_reader *r, u64 at, u64 seed) {
+/* The whole record that was written for place `at`, or NULL where none stands there. */
+static mmsb_status record_at(tlog_reader *r, u64 at, u64 seed, const tlog_head **out, message *m) {
     ASSERT(at >= TLOG_START);
     ASSERT(at % 8 == 0);
     tlog_head h;
-    if (at + sizeof h > r->byte_count) return false;
-    memcpy(&h, r->bytes + at, sizeof h);
+    const u8 *bytes;
+    u64 size = r->window.size;
+    *out = NULL;
+    if (at > size || size - at < sizeof h) return MMSB_OK;
+    TRY(window_at(&r->window, at, sizeof h, &bytes, m));
+    memcpy(&h, bytes, sizeof h);
     if (h.place != (r->place.segment << 40 | at) || h.kind == TLOG_END ||
         h.kind >= TLOG_KIND_COUNT || h.flags != 0 || h.body_bytes % 8 != 0 ||
-        h.body_bytes > r->byte_count - at - sizeof h)
-        return false;
-    return h.digest == XXH3_64bits_withSeed(r->bytes + at + 8, sizeof h - 8 + h.body_bytes, seed);
+        h.body_bytes > size - at - sizeof h)
+        return MMSB_OK;
+    TRY(window_at(&r->window, at, sizeof h + h.body_bytes, &bytes, m));
+    /* What was read again may be other bytes. */
+    bool same = memcmp(bytes, &h, sizeof h) == 0;
+    if (same && h.digest == XXH3_64bits_withSeed(bytes + 8, sizeof h - 8 + h.body_bytes, seed))
+        *out = (const void *)bytes;
+    return MMSB_OK;
 }
 
 static mmsb_status damage(const tlog_reader *r, u64 last, message *m) {
@@ -110,39 +143,53 @@ static mmsb_status damage(const tlog_reader *r, u64 last, message *m) {
         (llu)r->place.segment, (llu)r->place.offset, (llu)r->place.epoch, (llu)last);
 }
 
+/* How many bytes from `at` on there are up to the last that is not zero. */
+static mmsb_status rest_used(tlog_reader *r, u64 at, u64 *used, message *m) {
+    ASSERT(used != NULL);
+    u64 end = r->window.size;
+    *used = 0;
+    for (u64 k = at, part; k < end; k += part) {
+        const u8 *bytes;
+        part = u64_min(REST_BYTES, end - k);
+        TRY(window_at(&r->window, k, part, &bytes, m));
+        u64 here = bytes_used(bytes, part);
+        if (here != 0) *used = k - at + here;
+    }
+    return MMSB_OK;
+}
+
 /* The bytes at the place are no record: clean end, torn tail, or damage. */
 static mmsb_status end_classify(tlog_reader *r, message *m) {
     ASSERT(r->place.offset >= TLOG_START);
-    u64 at = r->place.offset, seed = tlog_seed(r->uuid);
-    u64 rest = r->byte_count > at ? r->byte_count - at : 0;
-    bool clean = bytes_are_zero(r->bytes + u64_min(at, r->byte_count), rest);
+    u64 at = r->place.offset, seed = tlog_seed(r->uuid), size = r->window.size, used;
+    TRY(rest_used(r, at, &used, m));
     u64 durable = r->known_durable;
     bool later = r->place.segment < r->last_segment, sealed = false;
-    for (u64 k = at + 8; !clean && k + sizeof(tlog_head) <= r->byte_count; k += 8) {
-        if (!record_is_whole(r, k, seed)) continue;
-        tlog_head h;
-        memcpy(&h, r->bytes + k, sizeof h);
-        durable = u64_max(durable, h.durable);
+    for (u64 k = at + 8; k < at + used && k + sizeof(tlog_head) <= size; k += 8) {
+        const tlog_head *h;
+        TRY(record_at(r, k, seed, &h, m));
+        if (h == NULL) continue;
+        durable = u64_max(durable, h->durable);
         /* These two are written after all before them was synced. */
-        sealed = sealed || h.kind == TLOG_SEAL || h.kind == TLOG_CLOSE;
+        sealed = sealed || h->kind == TLOG_SEAL || h->kind == TLOG_CLOSE;
     }
-    if (later && clean) return segment_load(r, r->place.segment + 1, m);
+    if (later && used == 0) return segment_load(r, r->place.segment + 1, m);
     if (later || sealed || durable > r->place.epoch)
         return damage(r, u64_max(durable, r->place.epoch), m);
-    for (u64 k = rest; k > 0 && r->torn_bytes == 0; k--)
-        if (r->bytes[at + k - 1] != 0) r->torn_bytes = k;
+    r->torn_bytes = used;
     return MMSB_OK;
 }
 
 mmsb_status tlog_read_next(tlog_reader *r, const tlog_head **record, message *m) {
     ASSERT(record != NULL);
+    const tlog_head *h = NULL;
     *record = NULL;
     for (u64 before = r->place.segment;; before = r->place.segment) {
-        if (r->torn_bytes == 0 && record_is_whole(r, r->place.offset, tlog_seed(r->uuid))) break;
+        if (r->torn_bytes == 0) TRY(record_at(r, r->place.offset, tlog_seed(r->uuid), &h, m));
+        if (h != NULL) break;
         TRY(end_classify(r, m));
         if (r->place.segment == before) return MMSB_OK;
     }
-    const tlog_head *h = (const void *)(r->bytes + r->place.offset);
     u64 next = r->place.epoch;
     bool makes = h->kind == TLOG_EPOCH || h->kind == TLOG_TICKS;
     u64 made = h->kind == TLOG_EPOCH ? 1 : 0;
@@ -156,7 +203,7 @@ mmsb_status tlog_read_next(tlog_reader *r, const tlog_head **record, message *m)
             "%llu: records are missing or moved",
             (llu)r->place.segment, (llu)r->place.offset, (llu)h->epoch, (llu)next);
     r->place.offset += sizeof *h + h->body_bytes;
-    ASSERT(r->place.offset <= r->byte_count);
+    ASSERT(r->place.offset <= r->window.size);
     r->place.digest_prev = h->digest;
     r->place.epoch = h->epoch;
     *record = h;
@@ -181,7 +228,4 @@ mmsb_status tlog_cut(tlog_reader *r, message *m) {
     return s;
 }
 
-void tlog_read_close(tlog_reader *r) {
-    file_unmap(r->bytes, r->byte_count);
-    r->bytes = NULL;
-}
+void tlog_read_close(tlog_reader *r) { window_close(&r->window); }
