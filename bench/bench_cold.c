@@ -114,20 +114,26 @@ int main(void) {
     image i;
     message m = {.used = 0};
     engine *e = NULL;
-    engine *shared = NULL;
-    f64 ours[TRIES], plain[TRIES], streamed[TRIES], two[TRIES];
+    engine *shared = NULL, *native = NULL;
+    f64 compiled[TRIES], ours[TRIES], plain[TRIES], streamed[TRIES], two[TRIES];
     mmsbc_result *r = bench_compile(text, &i);
     engine_options o = {.recompute_all = true};
     bench_try(engine_open(&i, &o, &e, &m), &m);
     o.threads = 2;
     bench_try(engine_open(&i, &o, &shared, &m), &m);
+    o.threads = 1;
+    bench_try(engine_open(&i, &o, &native, &m), &m);
+    bool has_native = bench_native(native);
     bench_pin(); /* the second thread stays free to go elsewhere */
     fill(e, &i);
     for (u32 p = 1; p < i.page_count; p++)
-        if (i.pages[p].kind == PAGE_SOURCE)
+        if (i.pages[p].kind == PAGE_SOURCE) {
             memcpy(engine_page_bytes(shared, p), engine_page(e, p), N * 8);
+            memcpy(engine_page_bytes(native, p), engine_page(e, p), N * 8);
+        }
     bench_try(engine_epoch0(e, &m), &m);
     bench_try(engine_epoch0(shared, &m), &m);
+    bench_try(engine_epoch0(native, &m), &m);
     for (int t = -1; t < TRIES; t++) {
         u64 a = bench_ns();
         floor_plain();
@@ -140,13 +146,18 @@ int main(void) {
         bench_try(engine_run(shared, &m), &m);
         engine_accept(shared);
         u64 f = bench_ns();
+        bench_try(engine_run(native, &m), &m);
+        engine_accept(native);
+        u64 g = bench_ns();
         if (t < 0) continue;
+        compiled[t] = (f64)(g - f);
         plain[t] = (f64)(b - a), streamed[t] = (f64)(c - b), ours[t] = (f64)(d - c);
         two[t] = (f64)(f - d);
     }
     check(e, &i);
     check(shared, &i);
-    if (engine_root(e) != engine_root(shared)) exit(70);
+    check(native, &i);
+    if (engine_root(e) != engine_root(shared) || engine_root(e) != engine_root(native)) exit(70);
     bench_row("cold", "floor: C, fused, plain stores", plain, TRIES, 1e6, "ms", 0, 0, "");
     f64 base = bench_row("cold", "floor: C, fused, non-temporal stores", streamed, TRIES, 1e6, "ms",
                          0, 0, "the bar is against this row");
@@ -154,7 +165,11 @@ int main(void) {
                         1e6, "ms", base, 2.5, "tile VM, 1 thread; pages bit-equal to the floor's");
     bench_row("cold", "the same, 2 threads", two, TRIES, 1e6, "ms", one, 0,
               "ratio to the row above; one root");
+    if (has_native)
+        bench_row("cold", "the same, native, 1 thread", compiled, TRIES, 1e6, "ms", base, 1.25,
+                  "ratio to the floor with non-temporal stores; one root");
     engine_close(e);
+    engine_close(native);
     engine_close(shared);
     mmsbc_free(r);
     return 0;

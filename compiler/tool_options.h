@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "../engine/core/base.h"
+#include "mmsbc.h"
+
 #define TOOL_LIST_MAX 1024
 
 typedef struct {
@@ -29,6 +32,8 @@ int tool_options_read(tool_options *o, int count, char **a, bool *ended);
 int tool_usage(const char *what, const char *text);
 /* The word of --emit that was given. */
 const char *tool_emit_text(const tool_options *o);
+/* tool_c.c: --emit=c. */
+mmsb_status tool_emit_c(const mmsbc_result *r, FILE *to, message *m);
 /* tool_lsp.c, where jansson was found: `mmsbc lsp`, until `exit` or the end of input. The exit
  * status of the command. */
 int lsp_run(FILE *in, FILE *out, const char *const *folders, size_t folder_count);

@@ -74,6 +74,7 @@ mmsb_status engine_open(const image *i, const engine_options *options, engine **
 void engine_close(engine *e) {
     if (e == NULL) return;
     split_close(e);
+    if (e->native_memory != NULL) region_give_back(e->native_memory, e->native_bytes);
     region_give_back(e->memory, e->memory_bytes);
     arena_close(e->tables);
 }

@@ -73,7 +73,8 @@ static void stats_print(const run *r) {
         {"bytes_stored", "bytes stored", s->bytes_stored},
     };
     bool json = strcmp(r->stats, "json") == 0;
-    if (json) fputc('{', stderr);
+    const char *executor = session_executor_text(r->s);
+    fprintf(stderr, json ? "{\"executor\": \"%s\", " : "executor %s, ", executor);
     for (u32 k = 0; k < ARRAY_COUNT(rows); k++)
         fprintf(stderr, json ? "%s\"%s\": %llu" : "%s%s %llu", k == 0 ? "" : ", ",
                 json ? rows[k].json : rows[k].text, (unsigned long long)rows[k].value);
@@ -186,6 +187,12 @@ static mmsb_status run_replay(run *r, session_options *o, message *m) {
     return s;
 }
 
+static session_executor executor_of(const run *r) {
+    ASSERT(r->executor == NULL || strcmp(r->executor, "cuda") != 0);
+    if (r->executor == NULL || strcmp(r->executor, "vm") == 0) return EXECUTOR_VM;
+    return strcmp(r->executor, "auto") == 0 ? EXECUTOR_AUTO : EXECUTOR_NATIVE;
+}
+
 static const char *only_image(char *to, size_t bytes) {
     ASSERT(bytes > 6);
     DIR *d = opendir(".");
@@ -231,6 +238,7 @@ int main(int count, char **a) {
                          .note = note,
                          .oracle_epochs = r.oracle.value,
                          .engine = {.threads = (u32)r.threads.value},
+                         .executor = executor_of(&r),
                          .allow_kernels = r.allow_kernels};
     s = r.replay != NULL ? run_replay(&r, &o, &m) : run_live(&r, &o, &m);
     int status = s == MMSB_REJECTED ? 1 : s != MMSB_OK ? fail(s, &m) : r.rejected ? 1 : 0;

@@ -50,8 +50,7 @@ static void choose_variant(engine *e, node_state *n, step *s) {
     spread(e, n, &s->c, info->arity == 3 ? r->type : TYPE_BOOL);
 }
 
-static void step_resolve(engine *e, node_state *n, step *s, const image_instruction *r,
-                         bool uniform) {
+void step_resolve(engine *e, node_state *n, step *s, const image_instruction *r, bool uniform) {
     ASSERT(r->op < INSTRUCTION_COUNT);
     *s = (step){.row = r, .a = place_of(r->a), .b = place_of(r->b), .c = place_of(r->c)};
     s->width = (u8)type_bytes(r->type);

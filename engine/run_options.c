@@ -98,12 +98,13 @@ static int option_read(run *r, int count, char **a, int *k) {
 static int options_check(run *r) {
     static const char *const modes[] = {"batch", "none", "epoch", "sealed"};
     const char *e = r->executor;
-    if (e != NULL && (strcmp(e, "native") == 0 || strcmp(e, "cuda") == 0)) {
-        fprintf(stderr, "mmsb-run: the executor %s is not in this version; use vm or auto\n", e);
+    if (e != NULL && strcmp(e, "cuda") == 0) {
+        fprintf(stderr,
+                "mmsb-run: the executor %s is not in this version; use vm, native or auto\n", e);
         return 5;
     }
-    if (e != NULL && strcmp(e, "vm") != 0 && strcmp(e, "auto") != 0)
-        return options_usage("--executor is vm or auto, not", e);
+    if (e != NULL && strcmp(e, "vm") != 0 && strcmp(e, "native") != 0 && strcmp(e, "auto") != 0)
+        return options_usage("--executor is vm, native or auto, not", e);
     if (r->threads.given && r->threads.value == 0)
         return options_usage("--threads takes a count from 1 on, not", "0");
     if (r->threads.value > CREW_MOST) return options_usage("--threads is at most", "64");

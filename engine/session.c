@@ -310,6 +310,7 @@ mmsb_status session_close(session *s, message *m) {
     tlog_close(s->log);
     folder_close(s);
     engine_close(s->e);
+    native_close(s);
     kernels_close(s);
     region_give_back(s->record, s->record_room);
     arena_close(s->tables);
@@ -462,7 +463,7 @@ session *session_new(const image *i, const session_options *options) {
         arena_close(a);
         return NULL;
     }
-    s->o = *options, s->i = i, s->tables = a, s->folder = s->lock = -1;
+    s->o = *options, s->i = i, s->tables = a, s->folder = s->lock = s->native_fd = -1;
     s->files = options->files == NULL ? file_system() : options->files;
     return s;
 }
@@ -486,6 +487,7 @@ mmsb_status session_open(const image *i, const session_options *options, session
     *out = NULL;
     if (s == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a session");
     mmsb_status status = engine_open(i, &options->engine, &s->e, m);
+    if (status == MMSB_OK) status = native_open(s, m);
     if (status == MMSB_OK) status = rooms_take(s, m);
     if (status == MMSB_OK) status = kernels_open(s, false, m);
     if (status == MMSB_OK)
@@ -513,6 +515,7 @@ mmsb_status session_replay(const image *i, const session_options *options,
                   .record = replay->record,
                   .context = replay->context};
     mmsb_status status = engine_open(i, &options->engine, &s->e, m);
+    if (status == MMSB_OK) status = native_open(s, m);
     if (status == MMSB_OK) status = folder_open(s, false, m);
     if (status == MMSB_OK) status = folder_read(s, &l, m);
     if (status == MMSB_OK && l.checkpoint_count == 0)

@@ -8,6 +8,7 @@
 #define MMSB_SESSION_H
 #include "core/file.h"
 #include "engine.h"
+#include "native.h"
 #include "tlog.h"
 
 typedef struct {
@@ -15,6 +16,9 @@ typedef struct {
     u64 page_bytes;
     const char *path; /* .npy or .csv, any path */
 } session_input;
+/* NATIVE: compiled code, or MMSB_ABSENT where there is no compiler. AUTO: where it is in the cache
+ * or one pass over the graph is long enough to pay for compiling; else the VM. */
+typedef enum { EXECUTOR_VM, EXECUTOR_NATIVE, EXECUTOR_AUTO } session_executor;
 typedef struct {
     const char *state;      /* directory, NULL: nothing is kept */
     const char *image_path; /* `from` files lie in its folder */
@@ -27,8 +31,10 @@ typedef struct {
     bool allow_kernels;       /* libraries of a user's own kernels may be loaded */
     u64 oracle_epochs;        /* every N epochs engine_check; 0: never */
     engine_options engine;
-    file_calls *files; /* NULL: file_system() */
-    u64 segment_bytes; /* of a log file; 0: 64 MiB */
+    session_executor executor;
+    const native_table *native; /* of a program's own (mmsbc --emit=c); NULL: none */
+    file_calls *files;          /* NULL: file_system() */
+    u64 segment_bytes;          /* of a log file; 0: 64 MiB */
     /* One line for a person, without newline: recovery reports, cut tails. NULL: dropped. */
     void (*note)(void *context, const char *text);
     void *note_context;
@@ -40,6 +46,7 @@ typedef struct session session;
  * directory. */
 mmsb_status session_open(const image *i, const session_options *options, session **out, message *m);
 engine *session_engine(session *s);
+const char *session_executor_text(const session *s); /* "vm" or "native" */
 /* Where the state directory is another graph's: carries sources and state pages of the same name,
  * type and shape over, and keeps the old directory as DIR.before-N. Nothing changes where it fails
  * (MMSB_WRONG: also where the new graph does not take the state), where the graph is the same, or

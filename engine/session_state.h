@@ -22,6 +22,8 @@ struct session {
     checkpoint_request *requests;
     u32 request_count, request_capacity;
     checkpoint_room room;
+    void *native_library; /* of compiled calls; NULL: none */
+    int native_fd;
     void **libraries; /* of kernels, by row of KERNELS; NULL: none */
     arena *tables;
 };
@@ -50,6 +52,9 @@ mmsb_status folder_open(session *s, bool write, message *m);
 mmsb_status folder_read(session *s, folder_list *l, message *m);
 mmsb_status folder_graph_check(session *s, message *m);
 void folder_close(session *s);
+/* session_native.c: native calls, as the options say. */
+mmsb_status native_open(session *s, message *m);
+void native_close(session *s);
 /* session_kernels.c: gives the engine its kernels; copies: from the state directory. */
 mmsb_status kernels_open(session *s, bool copies, message *m);
 void kernels_close(session *s);

@@ -6,6 +6,7 @@
 #include "../kernels/kernels.h"
 #include "crew.h"
 #include "engine.h"
+#include "native.h"
 #include "set.h"
 
 /* Where an operand lies: a tile slot, a uniform cell, or a uniform spread over a tile. */
@@ -22,18 +23,24 @@ typedef struct {
         kernel_gather_fn gather;
         kernel_offsets_fn offsets;
         kernel_scatter_fn scatter; /* stores */
+        native_fn native;          /* STEP_NATIVE; its results' slots are in outs */
     };
     kernel_store_fn put; /* stores, dense */
-    operand a, b, c;     /* as the kernel wants them; loads: c is the guard */
-    void *page;          /* loads and stores: the page's lanes */
-    u8 width;            /* bytes of row->type */
+    const u16 *outs;
+    u32 out_count;
+    operand a, b, c; /* as the kernel wants them; loads: c is the guard */
+    void *page;      /* loads and stores: the page's lanes */
+    u8 width;        /* bytes of row->type */
     bool faults;
 } step;
+#define STEP_NATIVE INSTRUCTION_COUNT /* op of a step that calls a compiled function */
 typedef struct node_state {
     const image_node *row;
     const image_shape *shape;
     step *uniform, *tile; /* uniform_count, tile_count */
-    u16 *spread;          /* uniform slots to spread before tiles run */
+    step *fast;           /* fast_count: the tile program with native calls; NULL: none */
+    u32 fast_count;
+    u16 *spread; /* uniform slots to spread before tiles run */
     u32 spread_count, first_spread;
     bool coordinates; /* some step needs coordinates in packed tiles */
     bool iota;
@@ -153,6 +160,9 @@ struct engine {
     crew *crew;      /* NULL: one thread */
     u8 *more_memory; /* scratch of the other workers */
     u64 more_bytes;
+    u8 *native_memory; /* tile slots of native schedules, where they need more than programs do */
+    u64 native_bytes;
+    u32 native_calls; /* in use */
     u32 spread_lanes; /* how far vm_uniform spreads values that every lane shares */
     u8 *spread_types; /* of the nodes' spread slots, one after the other */
     u16 *spread_slots;
@@ -194,6 +204,7 @@ static inline u64 number_word(u8 type, const void *at) {
 
 /* resolve.c: tables at open */
 mmsb_status resolve_all(engine *e, message *m);
+void step_resolve(engine *e, node_state *n, step *s, const image_instruction *r, bool uniform);
 /* undo.c: before `bytes` at `at` (inside the mutable part) are written in an epoch */
 void undo_save_lines(engine *e, const void *at, u64 bytes);
 static inline void undo_save(engine *e, const void *at, u64 bytes) {

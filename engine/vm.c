@@ -102,13 +102,24 @@ static void find_lane_fault(worker *w, const step *s, const void *a, const void 
     }
 }
 
+/* Slots may hold pointers into pages: results go to the slots' own memory. */
+static void run_native(worker *w, const step *s) {
+    ASSERT(s->out_count != 0);
+    for (u32 k = 0; k < s->out_count; k++) w->slots[s->outs[k]] = slot_at(w, s->outs[k]);
+    s->native(w->slots, cell_at(w->e, 0), w->count);
+}
+
 static void run_tile(worker *w, node_state *n) {
+    /* A fault is found, and a check made, by the VM alone. */
+    bool fast = n->fast != NULL && w->e->probe == NULL && !w->e->verify;
+    const step *list = fast ? n->fast : n->tile;
+    u32 steps = fast ? n->fast_count : n->row->tile_count;
     fetch f;
     f.first = f.count = 0;
     w->feed = NULL;
     if (n->iota || (n->coordinates && w->lanes_at != NULL)) load_coordinates(w, n);
-    for (u32 k = 0; k < n->row->tile_count; k++) {
-        const step *s = &n->tile[k];
+    for (u32 k = 0; k < steps; k++) {
+        const step *s = &list[k];
         const image_instruction *r = s->row;
         if (r->op < INSTRUCTION_FIRST) {
             void *to = slot_at(w, r->dst);
@@ -122,6 +133,8 @@ static void run_tile(worker *w, node_state *n) {
             w->feed = s;
             w->feed_at = operand_at(w, s->a);
             w->present_at = operand_at(w, s->b);
+        } else if (r->op == STEP_NATIVE) {
+            run_native(w, s);
         } else {
             run_load(w, n, s, &f);
             continue;
