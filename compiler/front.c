@@ -194,6 +194,7 @@ static bool passes(front *f) {
     exports_all(f);
     f->passes_done = PASS_ITEMS;
     if (f->out_of_memory || !pages_elaborate(f)) return false;
+    functions_check(f);
     f->passes_done = PASS_PAGES;
     if (f->diags->error_count == 0) keys_check(f);
     if (f->diags->error_count == 0) instances_check(f);

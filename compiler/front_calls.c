@@ -125,6 +125,7 @@ static u32 user_function(front *f, u32 expr, u32 symbol_row) {
     f->local_base = first;
     f->scope = s->scope;
     f->fn_stack[f->fn_depth++] = symbol_row;
+    f->symbols[symbol_row].called = true;
     u32 row = elaborate(f, item->expr);
     f->fn_depth--;
     f->local_count = before, f->local_base = was_base, f->scope = was_scope;

@@ -149,7 +149,9 @@ void terms_check(front *f, u32 first, u32 end) {
             }
             break;
         }
-        case TERM_INTEGER: check_literal(f, t); break;
+        case TERM_INTEGER:
+            if (class_type(f, t->class) != TYPE_NONE) check_literal(f, t);
+            break;
         case TERM_FLOAT: check_float(f, t); break;
         case TERM_READ:
             for (u32 k = 0; k < t->count; k++) need_integer(f, f->lists[t->at + k]);

@@ -238,7 +238,7 @@ static void stated_check(front *f, u32 page, u32 row) {
 }
 
 /* Takes back the hidden pages from row `pages` on. */
-static void pages_forget(front *f, u32 pages) {
+void pages_forget(front *f, u32 pages) {
     ASSERT(pages <= f->ir->page_count);
     for (u32 k = pages; k < f->ir->page_count; k++) {
         u32 of = f->pages[k].prev_of;

@@ -33,6 +33,7 @@ typedef enum {
 typedef struct {
     u8 kind, progress, type; /* type, bits: CONST */
     bool of_function;        /* stands in the functions' name space */
+    bool called;             /* FN: by a page's definition, which has checked it */
     u32 name, scope, item;
     u32 page;   /* PAGE */
     u32 target; /* USE, MODULE: the scope it opens */
@@ -268,6 +269,10 @@ u32 local_push(front *f, local l);
 
 /* front_pages.c: definitions in dependency order */
 bool pages_elaborate(front *f);
+/* Drops hidden pages from row `pages` on, which nothing reads. */
+void pages_forget(front *f, u32 pages);
+/* front_unused.c: functions that no page calls. Needs: pages elaborated. */
+void functions_check(front *f);
 /* front_lower.c */
 bool pages_lower(front *f);
 u32 lower_term(front *f, u32 row);
