@@ -10,7 +10,7 @@ packages="valgrind binutils gcc libc6-dev cmake ninja-build re2c lemon libxxhash
     clang-format clang-tidy strace mandoc zsh fish vim
     libmpfr-dev libjansson-dev
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
-    python3 git ca-certificates"
+    python3 python3-numpy git ca-certificates"
 sh tests/need.sh $packages || echo "going on without them; what needs them fails or is skipped by name"
 passed=0
 failed=0
@@ -64,13 +64,17 @@ check "incremental equals from scratch; one root from every level" sh tests/incr
 check "the same, sanitized" sh tests/incremental.sh build-asan/bin
 check "5,000 random graphs: engine, recovery and replay equal the oracle" \
     build/tests/oracle_compare --seed 1 --count 5000 --jobs 2 --keep build
+check "2,000 random graphs: the engine equals the oracle in Python, which equals the one in C" \
+    build/tests/oracle_compare --python --seed 200000 --count 2000 --jobs 2 --keep build
+check "an oracle in Python that is wrong by one bit is found out" \
+    build/tests/oracle_compare --python --plant --seed 1 --count 200 --jobs 2 --keep build
 check "an oracle that is wrong by one bit is found out" \
     build/tests/oracle_compare --plant --seed 1 --count 200 --jobs 2 --keep build
 for graph in tests/oracle/*.mmsbg; do
     check "a graph that once differed: $(basename "$graph")" \
-        build/tests/oracle_compare --file "$graph" --seed 1 --count 10 --jobs 2 --keep build
+        build/tests/oracle_compare --python --file "$graph" --seed 1 --count 10 --jobs 2 --keep build
 done
-check "300 more, sanitized" build-asan/tests/oracle_compare --seed 50000 --count 300 --jobs 2 --keep build-asan
+check "300 more, sanitized" build-asan/tests/oracle_compare --python --seed 50000 --count 300 --jobs 2 --keep build-asan
 presets() {
     d=$(mktemp -d)
     for p in dev release asan tsan fuzz coverage cuda; do cmake --preset $p -B "$d/$p" || return 1; done

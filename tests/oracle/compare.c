@@ -3,13 +3,14 @@
  * for bit; incremental, from scratch, killed and recovered, and replayed.
  *
  *     compare [--seed S] [--count N] [--jobs J] [--epochs N] [--keep DIR] [--print] [--plant]
- *             [--threads T] [--file GRAPH]
+ *             [--threads T] [--file GRAPH] [--python]
  *
  * On a difference: the seed, the graph, the changes, page, lane and both bits, and the shortest
  * command that shows it again; the graph goes to DIR/oracle-SEED.mmsbg. --print only writes the
  * graph of --seed. --file takes that graph instead of a random one (imports beside it); --seed then
  * gives the changes. --plant makes the oracle wrong by one bit in one lane of one live page in one
- * epoch: a graph passes if that is found. Ends with `N passed, N failed`. */
+ * epoch: a graph passes if that is found. --python: the evaluator in Python judges too, and is the
+ * planted one. Ends with `N passed, N failed`. */
 #include "../../compiler/include/mmsbc.h"
 #include "../../engine/core/number.h"
 #include "../../engine/engine.h"
@@ -17,6 +18,7 @@
 #include "generate.h"
 #include "logged.h"
 #include "parse.h"
+#include "record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,6 +197,7 @@ static bool changes_make(trial *t) {
 }
 
 /* ---- one trial ---- */
+static bool python;     /* the evaluator in Python judges too */
 static u32 threads = 1; /* of each engine; with more than one even the smallest node is split */
 
 static mmsb_status engine_step(trial *t, engine *e, bool check, message *m) {
@@ -225,6 +228,10 @@ static bool epoch(trial *t, tally *s, bool check) {
     if (t->planted && accepted) plant(t);
     mmsb_status first = engine_step(t, t->incremental, check, &m);
     mmsb_status second = engine_step(t, t->whole, false, &n);
+    if (python) {
+        record_epoch(&t->i, t->o->epoch + !accepted, first == MMSB_OK, t->deltas, t->made_count);
+        record_state(&t->i, t->incremental, first == MMSB_OK);
+    }
     s->epochs++;
     t->ran++;
     s->rejected += !accepted;
@@ -311,6 +318,8 @@ static bool open_both(trial *t) {
     size_t bytes;
     *files = (sources){.memory = t->memory};
     if (!parse_all(t, files, tree)) return false;
+    if (python && !(record_open() && record_graph(tree, files, t->memory)))
+        return differs(t, "no Python");
     t->o = oracle_open(tree, files, t->memory, t->scratch);
     if (t->o == NULL || t->o->refused != NULL)
         return differs(t, "the oracle: %s", t->o == NULL ? "no memory" : t->o->refused);
@@ -350,6 +359,8 @@ static bool trial_run(trial *t, tally *s) {
     if ((first == MMSB_OK) != runs || first != second)
         return differs(t, "epoch 0: the engine %s, the oracle %s: %s",
                        first == MMSB_OK ? "runs" : "does not", runs ? "runs" : "does not", m.text);
+    if (python) record_epoch(&t->i, 0, first == MMSB_OK, NULL, 0);
+    if (python && runs) record_state(&t->i, t->incremental, false);
     s->no_run += !runs;
     if (!runs) return true;
     if (!same_pages(t, t->incremental, "incremental")) return false;
@@ -422,7 +433,7 @@ static void trial_close(trial *t) {
 static bool trial_one(u64 seed, const choices *o, tally *s) {
     static char text[GRAPH_TEXT_MAX], library[GRAPH_TEXT_MAX];
     trial t = {.seed = seed, .text = text, .c = {seed ^ 0x5DEECE66Du}};
-    t.folder = o->folder, t.epochs_most = o->epochs_most, t.planted = o->planted;
+    t.folder = o->folder, t.epochs_most = o->epochs_most, t.planted = o->planted && !python;
     t.memory = arena_open(0), t.scratch = arena_open(0);
     t.made = calloc(DELTAS_MAX, sizeof *t.made);
     t.changes = calloc((size_t)DELTAS_MAX * GENERATE_CHANGES_MAX, sizeof *t.changes);
@@ -434,10 +445,15 @@ static bool trial_one(u64 seed, const choices *o, tally *s) {
     if (library[0] != 0) library_write(o->folder, library);
     u64 epochs = s->epochs - s->rejected;
     bool passed = trial_run(&t, s);
+    char found[sizeof t.what] = "";
+    if (python) record_judge(seed, o->planted, found, sizeof found);
+    if (found[0] != 0) passed = differs(&t, "in Python: %s", found);
     bool any = s->epochs - s->rejected > epochs;
+    bool planted = o->planted && any;
+    if (planted && python) passed = strstr(found, ", oracle ") != NULL;
     if (t.planted && any) passed = !passed && strstr(t.what, ", oracle ") != NULL;
     if (!passed) tell_difference(&t, o);
-    s->refused += t.refused, s->kills += t.log.kills, s->planted += t.planted && any;
+    s->refused += t.refused, s->kills += t.log.kills, s->planted += planted;
     trial_close(&t);
     return passed;
 }
@@ -501,6 +517,8 @@ static void options_read(int count, char **a, choices *o) {
             o->print = true;
         else if (strcmp(a[k], "--plant") == 0)
             o->planted = true;
+        else if (strcmp(a[k], "--python") == 0)
+            python = true;
         else if (more && strcmp(a[k], "--seed") == 0)
             o->seed = number_of(a[++k]);
         else if (more && strcmp(a[k], "--count") == 0)
@@ -517,7 +535,8 @@ static void options_read(int count, char **a, choices *o) {
             o->file = a[++k];
         else {
             fprintf(stderr, "usage: compare [--seed S] [--count N] [--jobs J] [--epochs N] "
-                            "[--keep DIR] [--print] [--plant] [--threads T] [--file GRAPH]\n");
+                            "[--keep DIR] [--print] [--plant] [--threads T] [--file GRAPH] "
+                            "[--python]\n");
             exit(2);
         }
     }
