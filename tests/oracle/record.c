@@ -52,7 +52,7 @@ void record_epoch(const image *i, u64 epoch, bool accepted, const delta *deltas,
                 d->kind, (unsigned long long)d->first, (unsigned long long)d->count,
                 (unsigned long long)mask, type_text(d->type),
                 (unsigned long long)(mask + d->payload_bytes));
-        fwrite(d->mask, 1, mask, to);
+        if (mask > 0) fwrite(d->mask, 1, mask, to);
         fwrite(d->payload, 1, d->payload_bytes, to);
     }
 }
