@@ -40,6 +40,7 @@ $build/bench/bench_cold >>$rows
 peer cold_tbb
 peer cold_eigen
 [ $quick = yes ] || "$python" bench/peers/cold.py >>$rows || true
+$build/bench/bench_fusion >>$rows
 $build/bench/bench_sparse >>$rows
 peer sparse_tbb
 $build/bench/bench_gather >>$rows
