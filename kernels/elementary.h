@@ -155,11 +155,17 @@ ELEMENTARY f64 mm_log_special(f64 x, f64 r) {
     return x >= 0.0 ? r : MM_NAN;
 }
 
-ELEMENTARY f64 mm_log(f64 x) {
-    f64 k, m = mm_split(x, &k), f = m - 1.0, s = f / (2.0 + f), hf = 0.5 * f * f;
+/* log(x) for x = 2^k m of mm_split. */
+ELEMENTARY f64 mm_log_of(f64 k, f64 m, f64 x) {
+    f64 f = m - 1.0, s = f / (2.0 + f), hf = 0.5 * f * f;
     f64 r = mm_log_rest(hf, s);
     f64 y = MM_FMA(k, MM_LN2_SHORT, f - (hf - MM_FMA(k, MM_LN2_REST, r)));
     return mm_log_special(x, y);
+}
+
+ELEMENTARY f64 mm_log(f64 x) {
+    f64 k, m = mm_split(x, &k);
+    return mm_log_of(k, m, x);
 }
 
 ELEMENTARY f64 mm_log1p(f64 x) {
@@ -228,13 +234,17 @@ ELEMENTARY mm_pair mm_log_pair(f64 x) {
     return mm_fast_sum(r.high, r.low + MM_FMA(k, MM_LN2_REST, l.low));
 }
 
-/* Special values as C99's pow. */
-ELEMENTARY f64 mm_pow(f64 x, f64 y) {
+/* log|x| as mm_pow_of wants it: infinite at 0 and infinity. */
+ELEMENTARY mm_pair mm_pow_log(f64 x) {
     f64 a = mm_abs(x);
     mm_pair l = mm_log_pair(a);
     l.high = a == 0.0 ? -MM_INFINITY : l.high;
     l.high = a == MM_INFINITY ? a : l.high;
-    f64 high = y * l.high, low = MM_FMA(y, l.low, MM_FMA(y, l.high, -high));
+    return l;
+}
+/* Special values as C99's pow. */
+ELEMENTARY f64 mm_pow_of(mm_pair l, f64 x, f64 y) {
+    f64 a = mm_abs(x), high = y * l.high, low = MM_FMA(y, l.low, MM_FMA(y, l.high, -high));
     i64 k;
     mm_pair e = mm_exp_pair(high, low, &k);
     f64 r = mm_exp_ends(high, mm_scale(e.high, k));
@@ -245,6 +255,7 @@ ELEMENTARY f64 mm_pow(f64 x, f64 y) {
     r = x != x || y != y ? MM_NAN : r;
     return y == 0.0 || x == 1.0 ? 1.0 : r;
 }
+ELEMENTARY f64 mm_pow(f64 x, f64 y) { return mm_pow_of(mm_pow_log(x), x, y); }
 
 /* Above it the angle is reduced in integers: 2^19 quarter turns keep the three-part reduction
  * exact. */

@@ -4,7 +4,9 @@
 #include "level.h"
 #include "meaning.h"
 
-#define BINARY_FORM(op, t, class, result, form, A, B)                                          \
+#define BINARY_FORM(op, t, class, result, form, A, B) \
+    LEVEL_PASTE(BINARY_FORM, SECOND(OWN_##op, 0, _))(op, t, class, result, form, A, B)
+#define BINARY_FORM_0(op, t, class, result, form, A, B)                                        \
     static u32 op##_##t##_##form(void *to, const void *left, const void *right, const void *c, \
                                  u32 n) {                                                      \
         result *d = __builtin_assume_aligned(to, 64);                                          \
@@ -12,6 +14,23 @@
         const t a0 = *a, b0 = *b;                                                              \
         (void)c, (void)a0, (void)b0;                                                           \
         LANES d[k] = (result)MEANING_##op##_##class(t, A, B, );                                \
+        return 0;                                                                              \
+    }
+/* pow in two loops: the long chains of many vectors run beside each other so. */
+#define OWN_POW _, 1
+#define BINARY_FORM_1(op, t, class, result, form, A, B)                                        \
+    static u32 op##_##t##_##form(void *to, const void *left, const void *right, const void *c, \
+                                 u32 n) {                                                      \
+        t *d = __builtin_assume_aligned(to, 64);                                               \
+        const t *a = left, *b = right;                                                         \
+        const t a0 = *a, b0 = *b;                                                              \
+        _Alignas(64) f64 high[TILE_MOST], low[TILE_MOST];                                      \
+        (void)c, (void)a0, (void)b0;                                                           \
+        LANES {                                                                                \
+            mm_pair l = mm_pow_log((f64)(A));                                                  \
+            high[k] = l.high, low[k] = l.low;                                                  \
+        }                                                                                      \
+        LANES d[k] = (t)mm_pow_of((mm_pair){high[k], low[k]}, (f64)(A), (f64)(B));             \
         return 0;                                                                              \
     }
 #define BINARY(op, t, class, result)                  \

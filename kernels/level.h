@@ -16,6 +16,9 @@
 #define LANES _Pragma("GCC ivdep") for (u32 k = 0; k < n; k++)
 #endif
 #define TILE_MOST 512u
+/* The second argument: a macro defined as `_, 1` puts a 1 in the place of a default. */
+#define SECOND_(a, b, ...) b
+#define SECOND(...) SECOND_(__VA_ARGS__)
 
 /* [op][type][variant]; NULL where there is none. */
 typedef const kernel_fn kernel_ops[OP_COUNT][TYPE_COUNT][VARIANT_COUNT];
