@@ -64,17 +64,6 @@ ELEMENTARY f64 mm_erf_centre(f64 z) {
     odd = MM_FMA(odd, w, -0x1.812746b0379e7p-2);
     return MM_FMA(odd, z, even);
 }
-/* As mm_exp_ends: selects on results, none on arguments. From 6 on erf is 1. */
-ELEMENTARY f64 mm_erf(f64 x) {
-    f64 a = mm_abs(x);
-    i64 k;
-    mm_pair tail = mm_erfc_tail(a, 0.0, &k);
-    f64 scale = mm_power_of_two(k);
-    mm_pair far = mm_fast_sum(1.0, -tail.high * scale);
-    f64 r = MM_FMA(-tail.low, scale, far.low) + far.high;
-    r = mm_sign_of(a > 6.0 ? 1.0 : r, x);
-    return a < 0.5 ? MM_FMA(x, mm_erf_centre(a * a), x) : r;
-}
 /* erfc(x + low) / 2^down, rounded once; |low| is at most an ulp of x. */
 ELEMENTARY f64 mm_erfc_sum(f64 x, f64 low, i64 down) {
     f64 unit = mm_power_of_two(-down);
@@ -100,5 +89,60 @@ ELEMENTARY f64 mm_erfc(f64 x) { return mm_erfc_sum(x, 0.0, 0); }
 ELEMENTARY f64 mm_cdf(f64 x) {
     mm_pair t = mm_product(-x, 0x1.6a09e667f3bcdp-1);
     return mm_erfc_sum(t.high, MM_FMA(x, 0x1.bdd3413b26456p-55, t.low), 1);
+}
+/* erf(x) / x - 1 for z = x^2 in [0, 49/64]. */
+ELEMENTARY f64 mm_erf_near(f64 z) {
+    f64 w = z * z;
+    f64 even = 0x1.e54e0b125aa0ep-27;
+    even = MM_FMA(even, w, 0x1.b9c122086a54dp-20);
+    even = MM_FMA(even, w, 0x1.f9a31006a22b8p-14);
+    even = MM_FMA(even, w, 0x1.565bcd0bd44b2p-8);
+    even = MM_FMA(even, w, 0x1.ce2f21a0429cp-4);
+    even = MM_FMA(even, w, 0x1.06eba8214db69p-3);
+    f64 odd = -0x1.dc9f88b60f3fep-31;
+    odd = MM_FMA(odd, w, -0x1.5dd082c89108p-23);
+    odd = MM_FMA(odd, w, -0x1.f4d01d5def3f9p-17);
+    odd = MM_FMA(odd, w, -0x1.c02db3658a15p-11);
+    odd = MM_FMA(odd, w, -0x1.b82ce3127ba38p-6);
+    odd = MM_FMA(odd, w, -0x1.812746b0379e5p-2);
+    return MM_FMA(odd, z, even);
+}
+/* log(erfc(7/8 + u)) but for its constant, for u in [0, 5.125], so exact that erfc misses by 2^-55
+ * at most: fewer and fewer bits as erfc falls. */
+#define MM_LOG_ERFC -0x1.88672ea9b34dcp+0
+#define MM_LOG_ERFC_REST 0x1.11433bfd472dbp-55
+ELEMENTARY f64 mm_erfc_log(f64 u) {
+    f64 v = u * u;
+    f64 even = -0x1.6ac5ac593d5ddp-35;
+    even = MM_FMA(even, v, -0x1.3411dfa807af1p-28);
+    even = MM_FMA(even, v, -0x1.9d3ff777bb353p-24);
+    even = MM_FMA(even, v, -0x1.28b87b2fc3fdfp-23);
+    even = MM_FMA(even, v, 0x1.982616ce4dad1p-17);
+    even = MM_FMA(even, v, 0x1.f1574583bfa9fp-15);
+    even = MM_FMA(even, v, -0x1.19049a40e91a6p-9);
+    even = MM_FMA(even, v, -0x1.802c27938a865p-5);
+    even = MM_FMA(even, v, -0x1.3711709c17b43p+1);
+    f64 odd = 0x1.938da6a396ed9p-40;
+    odd = MM_FMA(odd, v, 0x1.2de3fa2069a0ap-31);
+    odd = MM_FMA(odd, v, 0x1.ab4836e2c6129p-26);
+    odd = MM_FMA(odd, v, 0x1.ff5de6ba2ee47p-23);
+    odd = MM_FMA(odd, v, -0x1.1195c0da62e79p-19);
+    odd = MM_FMA(odd, v, -0x1.4a4db655b06e2p-15);
+    odd = MM_FMA(odd, v, 0x1.a5137d4d301a9p-13);
+    odd = MM_FMA(odd, v, 0x1.730b0e97041dbp-7);
+    odd = MM_FMA(odd, v, -0x1.a730790b4d444p-1);
+    return u * MM_FMA(odd, u, even);
+}
+/* Below 7/8 odd powers, above 1 - e^log(erfc), where an ulp of erfc is less than half of erf's.
+ * From 6 on erf is 1. */
+ELEMENTARY f64 mm_erf(f64 x) {
+    f64 a = mm_abs(x), near = MM_FMA(x, mm_erf_near(x * x), x);
+    mm_pair p = mm_fast_sum(MM_LOG_ERFC, mm_erfc_log(a - 0.875));
+    f64 t = MM_FMA(p.high, 0x1.71547652b82fep+0, MM_MAGIC), n = t - MM_MAGIC;
+    f64 r = MM_FMA(-n, MM_LN2L, p.low + MM_LOG_ERFC_REST) + MM_FMA(-n, MM_LN2H, p.high);
+    f64 scale = mm_power_of_two((i64)(bits_f64(t) - bits_f64(MM_MAGIC)));
+    f64 far = MM_FMA(-(1.0 + (r + mm_exp_tail(r))), scale, 1.0);
+    far = mm_sign_of(a > 6.0 ? 1.0 : far, x);
+    return a < 0.875 ? near : far;
 }
 #endif

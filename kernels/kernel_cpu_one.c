@@ -27,14 +27,27 @@ ANGLE(SIN, sin, f32)
 ANGLE(COS, cos, f32)
 ANGLE(TAN, tan, f32)
 
-/* 1 for the three above: ANGLES_SIN is two arguments, any other ANGLES_op is one. */
-#define ANGLES_SIN _, 1
-#define ANGLES_COS _, 1
-#define ANGLES_TAN _, 1
-#define SECOND_(a, b, ...) b
-#define SECOND(...) SECOND_(__VA_ARGS__)
+/* log in two loops: the long chains of many vectors run beside each other so. */
+#define LOG_TILE(op, t)                                                                    \
+    static u32 op##_##t(void *to, const void *from, const void *b, const void *c, u32 n) { \
+        t *d = __builtin_assume_aligned(to, 64);                                           \
+        const t *a = from;                                                                 \
+        _Alignas(64) f64 power[TILE_MOST], part[TILE_MOST];                                \
+        (void)b, (void)c;                                                                  \
+        LANES part[k] = mm_split((f64)a[k], &power[k]);                                    \
+        LANES d[k] = (t)mm_log_of(power[k], part[k], (f64)a[k]);                           \
+        return 0;                                                                          \
+    }
+LOG_TILE(LOG, f64)
+LOG_TILE(LOG, f32)
+
+/* 1 for those above. */
+#define OWN_SIN _, 1
+#define OWN_COS _, 1
+#define OWN_TAN _, 1
+#define OWN_LOG _, 1
 #define UNARY(op, t, T, class, result) \
-    LEVEL_PASTE(UNARY, SECOND(ANGLES_##op, 0, _))(op, t, T, class, result)
+    LEVEL_PASTE(UNARY, SECOND(OWN_##op, 0, _))(op, t, T, class, result)
 #define UNARY_1(op, t, T, class, result)
 #define UNARY_0(op, t, T, class, result)                                                   \
     static u32 op##_##t(void *to, const void *from, const void *b, const void *c, u32 n) { \
