@@ -77,7 +77,7 @@ static inline void join_at(const node_state *n, u8 *partials, i64 *index, u64 le
     u64 value = 0;
     n->join(partials + (level_at + first) * width, index != NULL ? index + level_at + first : NULL,
             (u32)count, &value, &at);
-    memcpy(partials + to * width, &value, width);
+    lane_put(partials + to * width, value, width);
     if (index != NULL) index[to] = at;
 }
 

@@ -195,6 +195,26 @@ static inline void *slot_at(const worker *w, u16 slot) {
     return w->slot_memory + (u64)slot * LAYOUT_SLOT_BYTES;
 }
 
+/* One lane's bits, zero-extended; its width is 1, 2, 4 or 8. */
+static inline u64 lane_bits(const void *at, u32 width) {
+    u64 bits = 0;
+    switch (width) {
+    case 1: memcpy(&bits, at, 1); break;
+    case 2: memcpy(&bits, at, 2); break;
+    case 4: memcpy(&bits, at, 4); break;
+    default: memcpy(&bits, at, 8);
+    }
+    return bits;
+}
+static inline void lane_put(void *at, u64 bits, u32 width) {
+    switch (width) {
+    case 1: memcpy(at, &bits, 1); break;
+    case 2: memcpy(at, &bits, 2); break;
+    case 4: memcpy(at, &bits, 4); break;
+    default: memcpy(at, &bits, 8);
+    }
+}
+
 static inline void number_cell(void *cell, u64 bits) { memcpy(cell, &bits, 8); }
 static inline u64 number_word(u8 type, const void *at) {
     u64 bits = 0;

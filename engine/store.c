@@ -27,14 +27,11 @@ void page_changed_lane(engine *e, u32 page, u64 lane) {
 void page_set_lane(engine *e, u32 page, u64 lane, const void *bits) {
     ASSERT(lane < e->pages[page].lanes);
     page_state *p = &e->pages[page];
-    u64 now = 0, then = 0;
-    memcpy(&now, bits, p->width);
-    now = type_canonical(p->row->type, now);
+    u64 now = type_canonical(p->row->type, lane_bits(bits, p->width));
     u8 *at = p->value + lane * p->width;
-    memcpy(&then, at, p->width);
-    if (now == then) return;
+    if (now == lane_bits(at, p->width)) return;
     undo_save_value(e, at);
-    memcpy(at, &now, p->width);
+    lane_put(at, now, p->width);
     page_changed_lane(e, page, lane);
 }
 
@@ -123,6 +120,12 @@ void store_lanes(worker *w, const step *s, const void *from) {
     u64 changed[8];
     u32 any;
     if (p->head != NULL && !e->first_run) offsets_move(w, p, from);
+    if (w->lanes_at != NULL && w->count == 1) { /* one changed lane goes through page after page */
+        ASSERT(!w->shared);
+        w->stats->bytes_stored += p->width;
+        page_set_lane(e, page, w->lanes_at[0], from);
+        return;
+    }
     if (w->lanes_at != NULL) {
         for (u32 k = 0; k < w->count && e->undo_on; k++)
             undo_save_value(e, p->value + w->lanes_at[k] * p->width);
