@@ -74,7 +74,8 @@ static void run_load(worker *w, node_state *n, const step *s, fetch *f) {
     case IN_LANE:
         if (w->lanes_at == NULL) {
             w->slots[r->dst] = (u8 *)s->page + w->base * width;
-            if (w->e->work.whole) fetch_plan(f, w->slots[r->dst], w->count * width);
+            if (w->e->work.whole && n->fast == NULL)
+                fetch_plan(f, w->slots[r->dst], w->count * width);
         } else
             s->gather(to, s->page, w->lanes_at, w->count);
         return;
