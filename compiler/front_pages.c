@@ -293,7 +293,7 @@ static bool shape_from_init(front *f, u32 page) {
     u32 expr = f->tree->items[p->item].expr;
     if (p->item == 0 || p->shape_known || f->tree->kind[expr] != AST_INIT) return false;
     f->page = page, f->scope = p->scope, f->depth = 0, f->local_count = f->local_base = 0,
-    f->whole = true, f->unknown = false;
+    f->whole = true, f->unknown = false, f->term_first = f->term_count, f->limit_hit = false;
     u32 errors = f->diags->error_count, pages = f->ir->page_count;
     u32 row = elaborate(f, f->tree->a[expr]);
     bool known = !f->unknown && !term_bad(f, row);
