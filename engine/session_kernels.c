@@ -40,7 +40,9 @@ static mmsb_status library_open(session *s, u32 row, bool copy, int *fd, message
     return status;
 }
 
-/* The descriptor itself is loaded, so that the file that was checked is the file that runs. */
+/* The descriptor itself is loaded, so that the file that was checked is the file that runs. It
+ * stays open: the loader knows a library by its path, and the next one opened would get the same.
+ */
 static mmsb_status library_load(session *s, u32 row, int fd, message *m) {
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -74,14 +76,14 @@ mmsb_status kernels_open(session *s, bool copies, message *m) {
                            "--allow-kernels if you trust them",
                            library_of(s, 0));
     s->libraries = ARENA_ARRAY(s->tables, void *, count);
-    if (s->libraries == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for kernels");
+    s->library_files = ARENA_ARRAY(s->tables, int, count);
+    if (s->libraries == NULL || s->library_files == NULL)
+        return message_set(m, MMSB_OUT_OF_SPACE, "no memory for kernels");
+    for (u32 k = 0; k < count; k++) s->library_files[k] = -1;
     for (u32 k = 0; k < count; k++) {
-        int fd = -1;
         if (library_row(s, k) == k) {
-            TRY(library_open(s, k, copies, &fd, m));
-            mmsb_status status = library_load(s, k, fd, m);
-            s->files->close(s->files, fd);
-            TRY(status);
+            TRY(library_open(s, k, copies, &s->library_files[k], m));
+            TRY(library_load(s, k, s->library_files[k], m));
         }
         TRY(symbol_find(s, k, m));
     }
@@ -89,8 +91,11 @@ mmsb_status kernels_open(session *s, bool copies, message *m) {
 }
 
 void kernels_close(session *s) {
-    for (u32 k = 0; s->libraries != NULL && k < s->i->kernel_count; k++)
+    if (s->libraries == NULL || s->library_files == NULL) return;
+    for (u32 k = 0; k < s->i->kernel_count; k++) {
         if (s->libraries[k] != NULL) dlclose(s->libraries[k]);
+        if (s->library_files[k] >= 0) s->files->close(s->files, s->library_files[k]);
+    }
 }
 
 /* Writes each library into the state directory, or compares it with the copy there. */

@@ -24,7 +24,8 @@ struct session {
     checkpoint_room room;
     void *native_library; /* of compiled calls; NULL: none */
     int native_fd;
-    void **libraries; /* of kernels, by row of KERNELS; NULL: none */
+    void **libraries;   /* of kernels, by row of KERNELS; NULL: none */
+    int *library_files; /* their descriptors, -1: none, open as long as they are loaded */
     arena *tables;
 };
 

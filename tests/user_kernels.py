@@ -91,6 +91,20 @@ def errors():
         check(f"{text}: {code}", status == 1 and err.count("error[") == 1 and code in err)
 
 
+def two_libraries():
+    """Functions of the same name in two libraries: each call reaches its own."""
+    for name, plus in (("one", "1.0"), ("two", "2.0")):
+        write(f"{name}.c", "int add(void *to, const void *const *in, const long long *d)\n"
+              f"{{ (void)d; *(double *)to = *(const double *)in[0] + {plus}; return 0; }}\n")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", f"lib{name}.so", f"{name}.c"], check=True)
+    write("two.mmsbg", 'kernel one(x: f64) -> f64 from "libone.so" symbol "add"\nkernel two(x: f64) -> f64 from "libtwo.so" symbol "add"\n'
+          "source x: f64 = 10.0\npage a = one(x)\npage b = two(x)\n")
+    code, _, err = run("mmsbc", "two.mmsbg")
+    check(f"two libraries compile: {err}", code == 0)
+    code, out, _ = run("mmsb-run", "two.mmsbx", "--allow-kernels", "--print", "a,b")
+    check("each kernel runs the function of its own library", code == 0 and "a = 11.0" in out and "b = 12.0" in out)
+
+
 def main():
     if shutil.which("cc") is None:
         print("skipped: no cc\n0 passed, 0 failed")
@@ -110,6 +124,7 @@ def main():
         state()
         refused()
         errors()
+        two_libraries()
         os.chdir("/")
     print(f"{counts[True]} passed, {counts[False]} failed")
     return 1 if counts[False] or not counts[True] else 0
