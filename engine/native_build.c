@@ -91,8 +91,9 @@ static void first_line(int fd, char *to, size_t bytes) {
 
 static bool words_part(native_compiler *c, const char *from) {
     ASSERT(c->word_count == 0);
-    if (strlen(from) >= sizeof c->words) return false;
-    strcpy(c->words, from);
+    size_t bytes = strlen(from) + 1;
+    if (bytes > sizeof c->words) return false;
+    memcpy(c->words, from, bytes);
     for (char *at = c->words; *at != 0;) {
         at += strspn(at, " \t");
         if (*at == 0) break;

@@ -55,7 +55,7 @@ static void place_find(char to[4000]) {
     const char *named = secure_getenv("XDG_CACHE_HOME"), *home = secure_getenv("HOME");
     to[0] = 0;
     if (named != NULL && named[0] == '/' && strlen(named) < 3900)
-        strcpy(to, named);
+        snprintf(to, 4000, "%s", named);
     else if (home != NULL && home[0] == '/' && strlen(home) < 3900)
         snprintf(to, 4000, "%s/.cache", home);
     ASSERT(to[0] == 0 || to[0] == '/');

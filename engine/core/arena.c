@@ -232,6 +232,7 @@ void *arena_array(arena *a, u64 count, u64 size, u64 align) {
  * bytes are those of `items`. NULL when memory is short. */
 static void *large_grow(arena *a, void *items, u64 was, u64 bytes) {
     ASSERT(bytes >= LARGE_BYTES && was <= bytes);
+    ASSERT(items != NULL || was == 0);
     large *l = a->larges;
     while (l != NULL && (items == NULL || l->at != items)) l = l->before;
     u64 size = ALIGN_UP(bytes, PAGE_BYTES), more = size - (l == NULL ? 0 : l->bytes);
