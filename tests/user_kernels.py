@@ -97,8 +97,8 @@ def two_libraries():
         write(f"{name}.c", "int add(void *to, const void *const *in, const long long *d)\n"
               f"{{ (void)d; *(double *)to = *(const double *)in[0] + {plus}; return 0; }}\n")
         subprocess.run(["cc", "-shared", "-fPIC", "-o", f"lib{name}.so", f"{name}.c"], check=True)
-    write("two.mmsbg", 'kernel one(x: f64) -> f64 from "libone.so" symbol "add"\nkernel two(x: f64) -> f64 from "libtwo.so" symbol "add"\n'
-          "source x: f64 = 10.0\npage a = one(x)\npage b = two(x)\n")
+    kernels = "".join(f'kernel {k}(x: f64) -> f64 from "lib{k}.so" symbol "add"\n' for k in ("one", "two"))
+    write("two.mmsbg", kernels + "source x: f64 = 10.0\npage a = one(x)\npage b = two(x)\n")
     code, _, err = run("mmsbc", "two.mmsbg")
     check(f"two libraries compile: {err}", code == 0)
     code, out, _ = run("mmsb-run", "two.mmsbx", "--allow-kernels", "--print", "a,b")

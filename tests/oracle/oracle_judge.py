@@ -91,7 +91,7 @@ def main():
                 found = judge(files, epochs, int(words[1]), words[2] == "1")
             except Exception:
                 found = "the oracle: " + traceback.format_exc()
-            print(len(found.encode()), found, flush=True)
+            print(len(found.encode()), found, sep="\n", end="", flush=True)
             files, epochs = {}, []
         words, blob = read_record(stream)
 

@@ -83,17 +83,17 @@ void record_state(const image *i, const engine *e, bool fired) {
 }
 
 void record_judge(u64 seed, bool plant, char *found, u32 bytes) {
-    unsigned said = 0;
+    char line[32], *end = line;
     fprintf(to, "end %llu %d 0\n", (unsigned long long)seed, plant);
     fflush(to);
     found[0] = 0;
-    if (fscanf(from, "%u", &said) != 1) {
+    unsigned long said = fgets(line, sizeof line, from) == NULL ? 0 : strtoul(line, &end, 10);
+    if (end == line) {
         snprintf(found, bytes, "the evaluator in Python died, or there is no NumPy");
         return;
     }
-    fgetc(from);
     u32 used = 0;
-    for (u32 k = 0; k < said; k++) {
+    for (unsigned long k = 0; k < said; k++) {
         int c = fgetc(from);
         if (used + 1 < bytes) found[used++] = (char)c;
     }
