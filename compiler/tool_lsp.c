@@ -42,7 +42,7 @@ static json_t *capabilities(void) {
         "referencesProvider", 1, "renameProvider", "prepareProvider", 1,
         "documentFormattingProvider", 1, "documentSymbolProvider", 1, "completionProvider",
         "triggerCharacters", ".", "codeActionProvider", "codeActionKinds", "quickfix", "serverInfo",
-        "name", "mmsbc lsp", "version", "0.1.0");
+        "name", "mmsbc lsp", "version", MMSB_VERSION);
 }
 
 /* Changes of documents; publishes what they mean. */

@@ -167,7 +167,7 @@ int tool_options_read(tool_options *o, int count, char **a, bool *ended) {
             *ended = true;
             return 0;
         } else if (is_option && strcmp(a[k], "--version") == 0) {
-            printf("mmsbc 0.1.0, image %u, math %u\n", IMAGE_VERSION, MATH_VERSION);
+            printf("mmsbc " MMSB_VERSION ", image %u, math %u\n", IMAGE_VERSION, MATH_VERSION);
             *ended = true;
             return 0;
         } else if (is_option) {

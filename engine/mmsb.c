@@ -253,8 +253,7 @@ static int command_run(int count, char **a) {
     static message m;
     count = kernels_take(count, a);
     if (count == 2 && strcmp(a[1], "--help") == 0) return fputs(help, stdout) < 0 ? 3 : 0;
-    if (count == 2 && strcmp(a[1], "--version") == 0)
-        return puts("mmsb 0.1.0, image 2, log 1, math 1, root 1") < 0 ? 3 : 0;
+    if (count == 2 && strcmp(a[1], "--version") == 0) return version_print("mmsb") ? 0 : 3;
     if (count == 4 && strcmp(a[1], "log") == 0) {
         if (strcmp(a[2], "ls") == 0) return log_ls(a[3], &m);
         if (strcmp(a[2], "show") == 0) return log_show(a[3], &m);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * native_cache: compiled objects kept under XDG_CACHE_HOME (or ~/.cache), in a folder of mode 0700.
- * A file is used only where the folder and it are the user's own, nobody else may write them, no
- * link is on the way, and its digest and key hold. What is loaded is a sealed copy. */
+ * A file is used only where our folder and it are the user's own, nobody else may write them,
+ * neither is a link, and its digest and key hold. What is loaded is a sealed copy. */
 #include "native.h"
 
 #include "core/file.h"
@@ -18,7 +18,6 @@
 #include <xxhash.h>
 
 #define OBJECT_MOST ((u64)64 << 20)
-#define ENGINE_VERSION "mmsb 0.1.0"
 
 /* Behind the object's bytes. */
 typedef struct {
@@ -33,7 +32,7 @@ native_key native_key_of(const native_compiler *c, const char *text, u64 bytes) 
     ASSERT(c->word_count != 0);
     if (s == NULL) return key;
     XXH3_128bits_reset(s);
-    XXH3_128bits_update(s, ENGINE_VERSION, sizeof ENGINE_VERSION);
+    XXH3_128bits_update(s, MMSB_VERSION, sizeof MMSB_VERSION);
     XXH3_128bits_update(s, c->version, strlen(c->version) + 1);
     for (u32 k = 0; k < c->word_count; k++)
         XXH3_128bits_update(s, c->word[k], strlen(c->word[k]) + 1);

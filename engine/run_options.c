@@ -5,6 +5,7 @@
 #include "core/number.h"
 #include "crew.h"
 #include "run.h"
+#include "tool_print.h"
 
 typedef enum { OPTION_TEXT, OPTION_COUNT, OPTION_FLAG, OPTION_LIST, OPTION_STATS } option_kind;
 typedef struct {
@@ -143,7 +144,7 @@ int options_read(run *r, int count, char **a, bool *ended) {
             return 0;
         }
         if (strcmp(a[k], "--version") == 0) {
-            puts("mmsb-run 0.1.0, image 2, log 1, math 1, root 1");
+            version_print("mmsb-run");
             *ended = true;
             return 0;
         }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/number.h"
+#include "tlog.h"
 
 static void print_number(u8 type, const void *at) {
     char text[NUMBER_TEXT_MAX];
@@ -167,4 +168,9 @@ mmsb_status page_parse(const image *i, const char *text, u32 *page, u64 *lane, m
         return message_set(m, MMSB_USAGE, "%s: write PAGE, or PAGE[i] with %u indices", text,
                            s->axis_count);
     return MMSB_OK;
+}
+
+bool version_print(const char *program) {
+    return printf("%s " MMSB_VERSION ", image %u, log %u, math %u, root %u\n", program,
+                  IMAGE_VERSION, TLOG_VERSION, MATH_VERSION, ROOT_VERSION) > 0;
 }

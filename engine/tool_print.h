@@ -15,4 +15,6 @@ void print_delta(const image *i, const delta *d, const char *before);
 /* Reads "name" or "name[i, j]" : the page (0: unknown) and the lane (UINT64_MAX: all). MMSB_WRONG,
  * MMSB_USAGE with words. */
 mmsb_status page_parse(const image *i, const char *text, u32 *page, u64 *lane, message *m);
+/* The line of --version; false where it cannot be written. */
+bool version_print(const char *program);
 #endif

@@ -123,6 +123,17 @@ def check_checkpoint(spec, data, epoch, root):
     return lanes
 
 
+def check_versions(bin_dir, image, log, spec):
+    """What --version says is what the files hold."""
+    version = int.from_bytes(image[8:12], "little")
+    head = spec["Log segment"]
+    for program in ("mmsb", "mmsb-run", "mmsbc"):
+        said = subprocess.run([f"{bin_dir}/{program}", "--version"], check=True, capture_output=True, text=True).stdout
+        expect(f"{program} --version names itself", said.startswith(f"{program} "), True)
+        expect(f"{program} --version: image", f"image {version}," in said, True)
+        expect(f"{program} --version: log", program == "mmsbc" or f"log {field(head, 'version', log)}," in said, True)
+
+
 def main():
     spec = tables()
     check_tables(spec)
@@ -140,6 +151,7 @@ def main():
             with open(os.path.join(work, "s", name), "rb") as f:
                 return f.read()
         check_log(spec, read("log-1"))
+        check_versions(bin_dir, read("graph.mmsbx"), read("log-1"), spec)
         check_checkpoint(spec, read("checkpoint-0"), 0, None)
         lanes = check_checkpoint(spec, read("checkpoint-5"), 5, root)
         expect("checkpoint 5 holds x", struct.pack("<4d", 0.5, 1.5, 2.5, 0.0) in lanes, True)
