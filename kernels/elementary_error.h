@@ -48,20 +48,21 @@ ELEMENTARY mm_pair mm_erfc_tail(f64 a, f64 low, i64 *k) {
     f64 inverse = 1.0 / d.high, q = n.high * inverse;
     return mm_fast_sum(q, (MM_FMA(-q, d.high, n.high) + MM_FMA(-q, d.low, n.low)) * inverse);
 }
-/* erf(x) / x - 1 for z = x^2 in [0, 0.25]. */
+/* erf(x) / x - 1 for z = x^2 in [0, 49/64]. */
 ELEMENTARY f64 mm_erf_centre(f64 z) {
     f64 w = z * z;
-    f64 even = 0x1.c60ae51ab3f1ap-27;
-    even = MM_FMA(even, w, 0x1.b9d19f64adbf7p-20);
-    even = MM_FMA(even, w, 0x1.f9a324a3275e4p-14);
-    even = MM_FMA(even, w, 0x1.565bcd0e5f5ap-8);
-    even = MM_FMA(even, w, 0x1.ce2f21a042bep-4);
+    f64 even = 0x1.e54e0b125aa0ep-27;
+    even = MM_FMA(even, w, 0x1.b9c122086a54dp-20);
+    even = MM_FMA(even, w, 0x1.f9a31006a22b8p-14);
+    even = MM_FMA(even, w, 0x1.565bcd0bd44b2p-8);
+    even = MM_FMA(even, w, 0x1.ce2f21a0429cp-4);
     even = MM_FMA(even, w, 0x1.06eba8214db69p-3);
-    f64 odd = -0x1.5d7686ab64503p-23;
-    odd = MM_FMA(odd, w, -0x1.f4d1cff2bc65dp-17);
-    odd = MM_FMA(odd, w, -0x1.c02db3f9d6c61p-11);
-    odd = MM_FMA(odd, w, -0x1.b82ce312889f2p-6);
-    odd = MM_FMA(odd, w, -0x1.812746b0379e7p-2);
+    f64 odd = -0x1.dc9f88b60f3fep-31;
+    odd = MM_FMA(odd, w, -0x1.5dd082c89108p-23);
+    odd = MM_FMA(odd, w, -0x1.f4d01d5def3f9p-17);
+    odd = MM_FMA(odd, w, -0x1.c02db3658a15p-11);
+    odd = MM_FMA(odd, w, -0x1.b82ce3127ba38p-6);
+    odd = MM_FMA(odd, w, -0x1.812746b0379e5p-2);
     return MM_FMA(odd, z, even);
 }
 /* erfc(x + low) / 2^down, rounded once; |low| is at most an ulp of x. */
@@ -89,23 +90,6 @@ ELEMENTARY f64 mm_erfc(f64 x) { return mm_erfc_sum(x, 0.0, 0); }
 ELEMENTARY f64 mm_cdf(f64 x) {
     mm_pair t = mm_product(-x, 0x1.6a09e667f3bcdp-1);
     return mm_erfc_sum(t.high, MM_FMA(x, 0x1.bdd3413b26456p-55, t.low), 1);
-}
-/* erf(x) / x - 1 for z = x^2 in [0, 49/64]. */
-ELEMENTARY f64 mm_erf_near(f64 z) {
-    f64 w = z * z;
-    f64 even = 0x1.e54e0b125aa0ep-27;
-    even = MM_FMA(even, w, 0x1.b9c122086a54dp-20);
-    even = MM_FMA(even, w, 0x1.f9a31006a22b8p-14);
-    even = MM_FMA(even, w, 0x1.565bcd0bd44b2p-8);
-    even = MM_FMA(even, w, 0x1.ce2f21a0429cp-4);
-    even = MM_FMA(even, w, 0x1.06eba8214db69p-3);
-    f64 odd = -0x1.dc9f88b60f3fep-31;
-    odd = MM_FMA(odd, w, -0x1.5dd082c89108p-23);
-    odd = MM_FMA(odd, w, -0x1.f4d01d5def3f9p-17);
-    odd = MM_FMA(odd, w, -0x1.c02db3658a15p-11);
-    odd = MM_FMA(odd, w, -0x1.b82ce3127ba38p-6);
-    odd = MM_FMA(odd, w, -0x1.812746b0379e5p-2);
-    return MM_FMA(odd, z, even);
 }
 /* log(erfc(7/8 + u)) but for its constant, for u in [0, 5.125], so exact that erfc misses by 2^-55
  * at most: fewer and fewer bits as erfc falls. */
@@ -136,7 +120,7 @@ ELEMENTARY f64 mm_erfc_log(f64 u) {
 /* Below 7/8 odd powers, above 1 - e^log(erfc), where an ulp of erfc is less than half of erf's.
  * From 6 on erf is 1. */
 ELEMENTARY f64 mm_erf(f64 x) {
-    f64 a = mm_abs(x), near = MM_FMA(x, mm_erf_near(x * x), x);
+    f64 a = mm_abs(x), near = MM_FMA(x, mm_erf_centre(x * x), x);
     mm_pair p = mm_fast_sum(MM_LOG_ERFC, mm_erfc_log(a - 0.875));
     f64 t = MM_FMA(p.high, 0x1.71547652b82fep+0, MM_MAGIC), n = t - MM_MAGIC;
     f64 r = MM_FMA(-n, MM_LN2L, p.low + MM_LOG_ERFC_REST) + MM_FMA(-n, MM_LN2H, p.high);
