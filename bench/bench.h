@@ -5,44 +5,18 @@
 #ifndef MMSB_BENCH_H
 #define MMSB_BENCH_H
 #include <math.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <time.h>
 
+#include "clock.h"
 #include "engine.h"
 #include "kernels.h"
 #include "mmsbc.h"
 #include "native.h"
 #include "session.h"
-
-static inline u64 bench_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
-}
-
-static inline u64 bench_random(u64 *s) { /* xorshift64* */
-    u64 x = *s;
-    x ^= x >> 12, x ^= x << 25, x ^= x >> 27;
-    *s = x;
-    return x * 2685821657736338717u;
-}
-
-static inline void bench_pin(void) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(0, &set);
-    sched_setaffinity(0, sizeof set, &set);
-}
-
-static inline int bench_order(const void *a, const void *b) {
-    f64 x = *(const f64 *)a, y = *(const f64 *)b;
-    return (x > y) - (x < y);
-}
 
 /* Prints a row of n samples in ns, shown divided by `scale`; returns the median in ns. floor_ns 0:
  * this is a floor. bar: the ratio that must not be passed, 0: none. */
@@ -115,6 +89,20 @@ static inline void bench_try(mmsb_status status, const message *m) {
     if (status == MMSB_OK) return;
     fprintf(stderr, "bench: %s: %s\n", status_text(status), m->text);
     exit(status_exit(status));
+}
+
+/* An epoch of one delta: one f64 lane set. */
+static inline void bench_tick(engine *e, u32 page, u64 lane, f64 value) {
+    message m = {.used = 0};
+    delta d = {.page = page,
+               .type = TYPE_F64,
+               .first = lane,
+               .count = 1,
+               .payload_bytes = 8,
+               .payload = &value};
+    engine_apply(e, &d);
+    bench_try(engine_run(e, &m), &m);
+    engine_accept(e);
 }
 
 static inline u32 bench_page(const image *i, const char *name) {

@@ -9,18 +9,6 @@
 
 static message m;
 
-static void tick(engine *e, u32 page, u64 lane, f64 value) {
-    delta d = {.page = page,
-               .type = TYPE_F64,
-               .first = lane,
-               .count = 1,
-               .payload_bytes = 8,
-               .payload = &value};
-    engine_apply(e, &d);
-    bench_try(engine_run(e, &m), &m);
-    engine_accept(e);
-}
-
 /* y = x * 1.5 + 2 stored, and its sum. The full recompute is the same engine told to redo all. */
 static void lanes(u64 n) {
     char text[200], name[96];
@@ -39,7 +27,7 @@ static void lanes(u64 n) {
     u32 whole_tries = n > 10000000 ? 3 : 9;
     for (u32 t = 0; t < whole_tries; t++) {
         u64 start = bench_ns();
-        tick(whole, x, bench_random(&seed) % n, 1.0 + t);
+        bench_tick(whole, x, bench_random(&seed) % n, 1.0 + t);
         all[t] = (f64)(bench_ns() - start);
     }
     engine_close(whole);
@@ -47,7 +35,7 @@ static void lanes(u64 n) {
     bench_try(engine_epoch0(sparse, &m), &m);
     for (u32 t = 0; t < TRIES; t++) {
         u64 lane = bench_random(&seed) % n, start = bench_ns();
-        tick(sparse, x, lane, 2.0 + t);
+        bench_tick(sparse, x, lane, 2.0 + t);
         one[t] = (f64)(bench_ns() - start);
     }
     bench_try(engine_run(sparse, &m), &m);
@@ -84,7 +72,7 @@ static f64 clean(u64 n, f64 small) {
     u32 p0 = bench_page(&i, "p0");
     for (u32 t = 0; t < TRIES; t++) {
         u64 start = bench_ns();
-        tick(e, p0, 0, 3.0 + t);
+        bench_tick(e, p0, 0, 3.0 + t);
         ns[t] = (f64)(bench_ns() - start);
     }
     snprintf(name, sizeof name, "%llu pages, one source of them dirty, its path of 15",

@@ -69,15 +69,7 @@ static void sparse(bool random, const char *name, f64 bar_ns) {
         stage[0][lane] = value;
         floor_block(lane / 512);
         u64 b = bench_ns();
-        delta d = {.page = source,
-                   .type = TYPE_F64,
-                   .first = lane,
-                   .count = 1,
-                   .payload_bytes = 8,
-                   .payload = &value};
-        engine_apply(e, &d);
-        bench_try(engine_run(e, &m), &m);
-        engine_accept(e);
+        bench_tick(e, source, lane, value);
         u64 c = bench_ns();
         if (t >= 0) floor_ns[t] = (f64)(b - a), ours[t] = (f64)(c - b);
     }

@@ -16,7 +16,7 @@ static inline struct cold cold_make(void) {
     for (int k = 0; k < 8; k++) p[k] = peer_array(COLD_LANES);
     for (int k = 0; k < 4; k++)
         for (size_t l = 0; l < COLD_LANES; l++)
-            p[k][l] = 1.0 + (double)(peer_random(&seed) >> 40) * 1e-6;
+            p[k][l] = 1.0 + (double)(bench_random(&seed) >> 40) * 1e-6;
     struct cold c = {p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]};
     return c;
 }

@@ -7,20 +7,20 @@
 using array = Eigen::Map<Eigen::ArrayXd, Eigen::Aligned64>;
 
 int main() {
-    peer_pin();
+    bench_pin();
     cold c = cold_make();
     array price(c.price, COLD_LANES), qty(c.qty, COLD_LANES), cost(c.cost, COLD_LANES);
     array fx(c.fx, COLD_LANES), value(c.value, COLD_LANES), pnl(c.pnl, COLD_LANES);
     array cap(c.cap, COLD_LANES), risk(c.risk, COLD_LANES);
     double ns[COLD_TRIES], total = 0;
     for (int t = -1; t < COLD_TRIES; t++) {
-        double start = peer_ns();
+        uint64_t start = bench_ns();
         value = price * qty;
         pnl = (price - cost) * qty * fx;
         cap = pnl.max(-COLD_LIMIT).min(COLD_LIMIT);
         risk = (pnl < 0).select(value, cap);
         total = pnl.sum();
-        if (t >= 0) ns[t] = peer_ns() - start;
+        if (t >= 0) ns[t] = (double)(bench_ns() - start);
     }
     char note[64];
     snprintf(note, sizeof note, "one expression a page; total %.9g", total);

@@ -31,10 +31,10 @@ int main() {
         tbb::global_control limit(tbb::global_control::max_allowed_parallelism, (size_t)threads);
         double ns[COLD_TRIES], total = 0;
         for (int t = -1; t < COLD_TRIES; t++) {
-            double start = peer_ns();
+            uint64_t start = bench_ns();
             total = tbb::parallel_deterministic_reduce(range(0, COLD_LANES, 16384), 0.0, body,
                                                        std::plus<double>());
-            if (t >= 0) ns[t] = peer_ns() - start;
+            if (t >= 0) ns[t] = (double)(bench_ns() - start);
         }
         char name[64], note[64];
         snprintf(name, sizeof name, "oneTBB, fused by hand, %d thread%s", threads,

@@ -50,7 +50,7 @@ static void lmdb(const char *path) {
         must(mdb_env_create(&env) == 0, "mdb_env_create");
         mdb_env_set_mapsize(env, (size_t)1 << 30);
         must(mdb_env_open(env, path, 0, 0600) == 0, "mdb_env_open");
-        double start = peer_ns();
+        uint64_t start = bench_ns();
         for (uint64_t g = 0; g < DELTAS / GROUP; g++) {
             must(mdb_txn_begin(env, NULL, 0, &txn) == 0, "mdb_txn_begin");
             must(mdb_dbi_open(txn, NULL, MDB_INTEGERKEY, &db) == 0, "mdb_dbi_open");
@@ -60,8 +60,8 @@ static void lmdb(const char *path) {
             }
             must(mdb_txn_commit(txn) == 0, "mdb_txn_commit");
         }
-        append[t] = peer_ns() - start;
-        start = peer_ns();
+        append[t] = (double)(bench_ns() - start);
+        start = bench_ns();
         must(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) == 0, "mdb_txn_begin");
         must(mdb_cursor_open(txn, db, &cursor) == 0, "mdb_cursor_open");
         while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
@@ -69,7 +69,7 @@ static void lmdb(const char *path) {
             memcpy(&c, value.mv_data, sizeof c);
             apply(&c);
         }
-        replay[t] = peer_ns() - start;
+        replay[t] = (double)(bench_ns() - start);
         mdb_cursor_close(cursor);
         mdb_txn_abort(txn);
         mdb_env_close(env);
@@ -94,7 +94,7 @@ static void sqlite(const char *path) {
         must(sqlite3_exec(db, sql, 0, 0, 0) == SQLITE_OK, "create table");
         sqlite3_prepare_v2(db, "insert into log values(?, ?)", -1, &put, 0);
         sqlite3_prepare_v2(db, "select body from log order by id", -1, &get, 0);
-        double start = peer_ns();
+        uint64_t start = bench_ns();
         for (int g = 0; g < DELTAS / GROUP; g++) {
             must(sqlite3_exec(db, "begin", 0, 0, 0) == SQLITE_OK, "begin");
             for (int k = g * GROUP; k < (g + 1) * GROUP; k++) {
@@ -105,14 +105,14 @@ static void sqlite(const char *path) {
             }
             must(sqlite3_exec(db, "commit", 0, 0, 0) == SQLITE_OK, "commit");
         }
-        append[t] = peer_ns() - start;
-        start = peer_ns();
+        append[t] = (double)(bench_ns() - start);
+        start = bench_ns();
         while (sqlite3_step(get) == SQLITE_ROW) {
             change c;
             memcpy(&c, sqlite3_column_blob(get, 0), sizeof c);
             apply(&c);
         }
-        replay[t] = peer_ns() - start;
+        replay[t] = (double)(bench_ns() - start);
         sqlite3_finalize(put);
         sqlite3_finalize(get);
         sqlite3_close(db);
@@ -136,7 +136,7 @@ static void rocksdb(const char *path) {
         rocksdb_writeoptions_set_sync(w, 1);
         rocksdb_t *db = rocksdb_open(o, path, &wrong);
         must(wrong == NULL, "rocksdb_open");
-        double start = peer_ns();
+        uint64_t start = bench_ns();
         for (uint64_t g = 0; g < DELTAS / GROUP; g++) {
             rocksdb_writebatch_t *b = rocksdb_writebatch_create();
             for (uint64_t k = g * GROUP; k < (g + 1) * GROUP; k++) {
@@ -148,8 +148,8 @@ static void rocksdb(const char *path) {
             must(wrong == NULL, "rocksdb_write");
             rocksdb_writebatch_destroy(b);
         }
-        append[t] = peer_ns() - start;
-        start = peer_ns();
+        append[t] = (double)(bench_ns() - start);
+        start = bench_ns();
         rocksdb_iterator_t *it = rocksdb_create_iterator(db, r);
         for (rocksdb_iter_seek_to_first(it); rocksdb_iter_valid(it); rocksdb_iter_next(it)) {
             size_t bytes;
@@ -157,7 +157,7 @@ static void rocksdb(const char *path) {
             memcpy(&c, rocksdb_iter_value(it, &bytes), sizeof c);
             apply(&c);
         }
-        replay[t] = peer_ns() - start;
+        replay[t] = (double)(bench_ns() - start);
         rocksdb_iter_destroy(it);
         rocksdb_close(db);
         rocksdb_options_destroy(o);
@@ -178,7 +178,7 @@ int main(int count, char **arguments) {
     snprintf(path, sizeof path, "%s/peer", arguments[1]);
     state = (unsigned char *)peer_array((size_t)8 << 20);
     for (int k = 0; k < DELTAS; k++) {
-        changes[k].slot = (uint32_t)(peer_random(&seed) % ((uint64_t)1 << 20));
+        changes[k].slot = (uint32_t)(bench_random(&seed) % ((uint64_t)1 << 20));
         memset(changes[k].payload, k, 64);
     }
 #ifdef PEER_LMDB

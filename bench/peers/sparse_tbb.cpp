@@ -31,7 +31,7 @@ static void sum_path() {
 
 int main() {
     using namespace tbb::flow;
-    peer_pin();
+    bench_pin();
     tbb::global_control limit(tbb::global_control::max_allowed_parallelism, 1);
     for (double *&s : stage) s = peer_array(LANES);
     graph g;
@@ -53,12 +53,13 @@ int main() {
         static double ns[TRIES];
         uint64_t seed = 7;
         for (int t = -100; t < TRIES; t++) {
-            size_t lane = random ? peer_random(&seed) % LANES : 777777;
-            double value = (double)(peer_random(&seed) >> 40), from = peer_ns();
+            size_t lane = random ? bench_random(&seed) % LANES : 777777;
+            double value = (double)(bench_random(&seed) >> 40);
+            uint64_t from = bench_ns();
             stage[0][lane] = value, block = lane / 512;
             start.try_put(continue_msg());
             g.wait_for_all();
-            if (t >= 0) ns[t] = peer_ns() - from;
+            if (t >= 0) ns[t] = (double)(bench_ns() - from);
         }
         peer_row("sparse",
                  random ? "oneTBB flow graph, random lane" : "oneTBB flow graph, hot lane", ns,
