@@ -10,8 +10,12 @@
 #define CHUNK_BYTES_MAX ((u64)64 << 20)
 #define PAGE_BYTES 4096u
 #define HUGE_BYTES ((u64)2 << 20)
+#define AHEAD_BYTES ((u64)256 << 10)
 /* From here on a growing array has a mapping of its own, which moves without a copy. */
 #define LARGE_BYTES ((u64)256 << 10)
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 #define BLOCK_BYTES_MIN 256u
 #define BLOCKS_MAX 32u
 
@@ -26,11 +30,12 @@
 #define UNPOISON(at, bytes) ((void)(at), (void)(bytes))
 #endif
 
-/* Chunks form a list; `used` counts from the chunk's start, its head included. */
+/* Chunks form a list; `used` counts from the chunk's start, its head included; `ready` bytes of it
+ * have been asked of the system. */
 typedef struct chunk {
     struct chunk *before;
-    u64 bytes, used;
-    u64 zero[5];
+    u64 bytes, used, ready;
+    u64 zero[4];
 } chunk;
 static_assert(sizeof(chunk) == 64, "a chunk's head keeps lines whole");
 
@@ -67,6 +72,20 @@ static void *system_take(u64 bytes) {
 }
 
 u64 arena_system_calls(void) { return atomic_load_explicit(&system_calls, memory_order_relaxed); }
+
+/* Asks for the pages of `used` and the next AHEAD_BYTES at once: a fault for each costs four times
+ * as much. An older system refuses, and faults. A large piece is its user's to touch or leave. */
+static void chunk_ready(chunk *c) {
+    ASSERT(c->used > c->ready && c->used <= c->bytes);
+    u64 to = ALIGN_UP(c->used, PAGE_BYTES);
+    if (to - c->ready <= 4 * AHEAD_BYTES) {
+        u64 end = u64_min(to + AHEAD_BYTES, c->bytes);
+        madvise((u8 *)c + c->ready, end - c->ready, MADV_POPULATE_WRITE);
+        to = end;
+    }
+    c->ready = to;
+    ASSERT(c->ready % PAGE_BYTES == 0);
+}
 
 /* Adds a chunk with room for `bytes` at any alignment up to a page; false where the limit or memory
  * ends. */
@@ -198,6 +217,7 @@ void *arena_take(arena *a, u64 bytes, u64 align) {
     }
     ASSERT(at + bytes <= a->last->bytes);
     a->last->used = at + bytes;
+    if (a->last->used > a->last->ready) chunk_ready(a->last);
     return (u8 *)a->last + at;
 }
 
