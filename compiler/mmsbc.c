@@ -117,8 +117,9 @@ static int give(const tool_options *o, const mmsbc_result *r, message *m) {
     ASSERT(r != NULL);
     if (o->check) return 0;
     if (o->emit == 0) return write_image(o, r, m);
-    if (strcmp(tool_emit_text(o), "c") == 0) {
-        mmsb_status s = tool_emit_c(r, stdout, m);
+    bool c = strcmp(tool_emit_text(o), "c") == 0;
+    if (c || strcmp(tool_emit_text(o), "ptx") == 0) {
+        mmsb_status s = (c ? tool_emit_c : tool_emit_ptx)(r, stdout, m);
         return s == MMSB_OK ? 0 : tell_message(s, m);
     }
     if (mmsbc_emit(r, tool_emit_text(o), stdout) == 0 && fflush(stdout) == 0) return 0;

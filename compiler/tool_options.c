@@ -147,7 +147,7 @@ static int options_check(const tool_options *o) {
 }
 
 const char *tool_emit_text(const tool_options *o) {
-    static const char *const texts[] = {"image", "plan", "json", "dot", "ast", "ir", "c"};
+    static const char *const texts[] = {"image", "plan", "json", "dot", "ast", "ir", "c", "ptx"};
     ASSERT(o->emit >= 0 && (size_t)o->emit < ARRAY_COUNT(texts));
     return texts[o->emit];
 }

@@ -34,6 +34,8 @@ int tool_usage(const char *what, const char *text);
 const char *tool_emit_text(const tool_options *o);
 /* tool_c.c: --emit=c. */
 mmsb_status tool_emit_c(const mmsbc_result *r, FILE *to, message *m);
+/* tool_ptx.c: --emit=ptx. */
+mmsb_status tool_emit_ptx(const mmsbc_result *r, FILE *to, message *m);
 /* tool_lsp.c, where jansson was found: `mmsbc lsp`, until `exit` or the end of input. The exit
  * status of the command. */
 int lsp_run(FILE *in, FILE *out, const char *const *folders, size_t folder_count);

@@ -122,6 +122,7 @@ check "the examples give what they show" sh tests/examples.sh build/bin
 check "the graph library equals plain Python" python3 tests/library build/bin
 check "the native executor: the VM's bits, its cache, its compilers, --emit=c" sh tests/native.sh build 60
 check "the same, sanitized" sh tests/native.sh build-asan 10
+check "the GPU's code: roundings said, assembled for five processors" python3 tests/cuda/gates.py build 60
 check "a state directory carried over to another graph" sh tests/migrate.sh build/bin
 check "the same, sanitized" sh tests/migrate.sh build-asan/bin
 check "kernels of a user's own" python3 tests/user_kernels.py build/bin

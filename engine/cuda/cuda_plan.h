@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cuda_plan: what of an image runs on a GPU, and the PTX text that runs it. Both are functions of
+ * the image alone, so that mmsbc and the engine give the same. Needs core and kernels; knows
+ * neither the driver nor a running graph. */
+#ifndef MMSB_CUDA_PLAN_H
+#define MMSB_CUDA_PLAN_H
+#include <stdio.h>
+
+#include "../core/arena.h"
+#include "../core/image.h"
+
+#define CUDA_THREADS 128u /* of a block: a tile's lanes in four steps, or 16 leaves */
+#define CUDA_LEAVES_A_BLOCK 16u
+#define CUDA_CHANGED_BYTES 64u         /* a store's changed lanes of a tile, a bit each */
+#define CUDA_BLOCK_BYTES 4096u         /* what moves between host and device */
+#define CUDA_ROWS_MOST 4096u           /* instructions of a program: longer ones stay on the CPU */
+#define CUDA_TEXT_ROWS_MOST (1u << 16) /* of all programs: assembling is not free */
+#define CUDA_NOWHERE UINT64_MAX
+
+typedef enum { CUDA_ON_CPU, CUDA_MAP, CUDA_LEAVES } cuda_role;
+typedef struct {
+    u64 at;        /* offset in device memory, 4096-aligned; CUDA_NOWHERE: not there */
+    bool resident; /* only nodes read it: it comes back when a node on the CPU asks */
+} cuda_page;
+typedef struct {
+    cuda_page *pages;  /* image.page_count rows */
+    u8 *roles;         /* cuda_role, image.node_count rows */
+    u64 bytes;         /* of the pages */
+    u64 resident_most; /* end of the resident pages, which come first: what undo keeps a copy of */
+    u32 node_count;    /* on the GPU */
+    u32 stores_most;   /* of any node on it */
+} cuda_plan;
+
+/* Whether this build can write PTX: it had nvcc. */
+bool cuda_is_built(void);
+/* Takes its tables from `a`. */
+mmsb_status cuda_plan_make(const image *i, arena *a, cuda_plan *out, message *m);
+/* Partial results of a REDUCE node that are kept: leaves of an outer lane. */
+u64 cuda_leaves_each(const image *i, u32 node);
+/* Writes the whole module: head, the math functions that are called, the kernels. False: `to` took
+ * no more, or no memory. Needs cuda_is_built(). */
+bool cuda_print(const image *i, const cuda_plan *p, FILE *to);
+#endif

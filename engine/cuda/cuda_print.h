@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cuda_print: the writer of one kernel, shared by the files that write its parts. Private to
+ * engine/cuda.
+ *
+ * Registers. A tile slot is %r (32 bits: bool and integers to 32, extended by their sign), %l (64),
+ * %f or %d of its number; a uniform slot the same with a u. %x %y %g %h %p are for one instruction.
+ * Every operation that rounds says how, so that no assembler may join two. */
+#ifndef MMSB_CUDA_PRINT_H
+#define MMSB_CUDA_PRINT_H
+#include "../../kernels/kernels.h"
+#include "cuda_plan.h"
+
+typedef struct {
+    FILE *to;
+    const image *i;
+    const cuda_plan *plan;
+    const image_node *n;
+    const image_instruction *rows; /* of the tile program */
+    u64 inner, outer, leaves;      /* REDUCE */
+    u32 labels, store, store_count;
+    u32 feed; /* row of FEED, or UINT32_MAX */
+} printer;
+typedef struct {
+    char text[24];
+} name;
+
+void say(printer *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The register of a slot that holds `type`; an immediate of that type. */
+name slot_name(u16 slot, u8 type);
+name immediate(u8 type, u64 bits);
+/* "s32", "u64", "f64": arithmetic in registers; "b32" or "b64" or "f64": moves and selects. */
+const char *arithmetic(u8 type);
+const char *move_type(u8 type);
+bool is_wide(u8 type); /* 64-bit integers */
+/* Keeps the bits that the type has. */
+void narrow(printer *p, u8 type, const char *at);
+/* %p0 has what makes a lane fault: it counts where the lane is live and its guard is set. */
+void raise(printer *p, u16 guard);
+/* cuda_ops.c: an operator of ops.def. Every dst is written after all operands are read. */
+void print_op(printer *p, const image_instruction *r);
+/* How the math function of an operator is called, or NULL. */
+const char *op_function(u16 op, u8 type);
+/* cuda_loads.c: reads other than operators; a store. %lane has the lane. */
+void print_load(printer *p, const image_instruction *r);
+void print_store(printer *p, const image_instruction *r);
+void print_element(printer *p, u32 page, const char *to); /* lane %lane of a page */
+void print_coordinates(printer *p);
+bool needs_coordinates(const printer *p);
+#endif
