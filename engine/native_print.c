@@ -206,7 +206,7 @@ static bool bodies_print(const image *i, const native_plan *p, u32 *function, FI
             at = (at + 1) & (buckets - 1);
         if (whole && rows[at].function == 0) {
             rows[at] = (body_row){hash.low64, hash.high64, ++count, 0};
-            fprintf(to, "CALL(f%u) {\n%s", count, text);
+            fprintf(to, "CALL(call_%u) {\n%s", count, text);
         }
         function[k] = rows[at].function;
         free(text);
@@ -223,7 +223,7 @@ static void table_print(const image *i, const native_plan *p, const u32 *functio
           to);
     fprintf(to, "static const native_fn calls[%u] = {", p->call_count + 1);
     for (u32 k = 0; k < p->call_count; k++)
-        fprintf(to, "%sf%u,", k % 16 == 0 ? "\n    " : " ", function[k]);
+        fprintf(to, "%scall_%u,", k % 16 == 0 ? "\n    " : " ", function[k]);
     fputs("\n};\n", to);
     ASSERT(p->call_count == 0 || p->op_count != 0);
     fputs(graph

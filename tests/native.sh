@@ -5,7 +5,7 @@
 # usage: native.sh BUILD [RANDOM GRAPHS]
 set -eu
 build=$(cd "$1" && pwd)
-count=${2:-40}
+count=${2:-10}
 bin=$build/bin
 top=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)

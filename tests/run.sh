@@ -120,8 +120,10 @@ else
 fi
 check "the examples give what they show" sh tests/examples.sh build/bin
 check "the graph library equals plain Python" python3 tests/library build/bin
-check "the native executor: the VM's bits, its cache, its compilers, --emit=c" sh tests/native.sh build 60
-check "the same, sanitized" sh tests/native.sh build-asan 10
+check "the native executor: the VM's bits, its cache, its compilers, --emit=c" sh tests/native.sh build 20
+check "the same, sanitized" sh tests/native.sh build-asan 5
+check "50 random graphs: compiled code equals VM and oracle" \
+    build/tests/oracle_compare --native --seed 1 --count 50 --jobs 2 --keep build
 check "the GPU's code: roundings said, assembled for five processors" python3 tests/cuda/gates.py build 60
 check "a state directory carried over to another graph" sh tests/migrate.sh build/bin
 check "the same, sanitized" sh tests/migrate.sh build-asan/bin

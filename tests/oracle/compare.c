@@ -3,18 +3,21 @@
  * for bit; incremental, from scratch, killed and recovered, and replayed.
  *
  *     compare [--seed S] [--count N] [--jobs J] [--epochs N] [--keep DIR] [--print] [--plant]
- *             [--threads T] [--file GRAPH] [--python]
+ *             [--threads T] [--file GRAPH] [--python] [--native]
  *
  * On a difference: the seed, the graph, the changes, page, lane and both bits, and the shortest
  * command that shows it again; the graph goes to DIR/oracle-SEED.mmsbg. --print only writes the
  * graph of --seed. --file takes that graph instead of a random one (imports beside it); --seed then
  * gives the changes. --plant makes the oracle wrong by one bit in one lane of one live page in one
  * epoch: a graph passes if that is found. --python: the evaluator in Python judges too, and is the
- * planted one. Ends with `N passed, N failed`. */
+ * planted one. --native: the incremental engine runs compiled code. Ends with `N passed, N failed`.
+ */
 #include "../../compiler/include/mmsbc.h"
 #include "../../engine/core/number.h"
 #include "../../engine/engine.h"
 #include "../../kernels/kernels.h"
+#include "choices.h"
+#include "compiled.h"
 #include "generate.h"
 #include "logged.h"
 #include "parse.h"
@@ -40,6 +43,7 @@ typedef struct {
     mmsbc_result *compiled;
     image i;
     engine *incremental, *whole;
+    compiled_calls native;
     logged log;
     chance c;
     generated_delta *made; /* of this epoch */
@@ -57,6 +61,7 @@ typedef struct {
 typedef struct {
     u64 seed; /* in work */
     u64 passed, failed, refused, no_run, epochs, rejected, fired, kills, planted;
+    u64 calls; /* of compiled code */
 } tally;
 
 static bool differs(trial *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -198,6 +203,7 @@ static bool changes_make(trial *t) {
 
 /* ---- one trial ---- */
 static bool python;     /* the evaluator in Python judges too */
+static bool native;     /* the incremental engine runs compiled code */
 static u32 threads = 1; /* of each engine; with more than one even the smallest node is split */
 
 static mmsb_status engine_step(trial *t, engine *e, bool check, message *m) {
@@ -258,10 +264,14 @@ static bool epoch(trial *t, tally *s, bool check) {
            differs(t, "epoch %llu: %s: %s", (unsigned long long)t->o->epoch, wrong, m.text);
 }
 
-static bool engine_start(trial *t, engine **e, bool whole, mmsb_status *s, message *m) {
+static bool engine_start(trial *t, engine **e, bool whole, mmsb_status *s, tally *all, message *m) {
     engine_options options = {.recompute_all = whole, .threads = threads, .split_from = 1};
     if (engine_open(&t->i, &options, e, m) != MMSB_OK)
         return differs(t, "engine_open: %s", m->text);
+    if (native && !whole &&
+        (compiled_make(&t->i, t->memory, &t->native, m) != MMSB_OK ||
+         compiled_install(*e, &t->native, &all->calls, m) != MMSB_OK))
+        return differs(t, "native: %s", m->text);
     *s = engine_first(*e, NULL, m);
     if (*s == MMSB_OK) *s = engine_epoch0(*e, m);
     return true;
@@ -353,8 +363,8 @@ static bool trial_run(trial *t, tally *s) {
     if (!open_both(t)) return false;
     bool runs = oracle_start(t->o);
     if (t->o->refused != NULL) return differs(t, "the oracle: %s", t->o->refused);
-    if (!engine_start(t, &t->incremental, false, &first, &m) ||
-        !engine_start(t, &t->whole, true, &second, &m))
+    if (!engine_start(t, &t->incremental, false, &first, s, &m) ||
+        !engine_start(t, &t->whole, true, &second, s, &m))
         return false;
     if ((first == MMSB_OK) != runs || first != second)
         return differs(t, "epoch 0: the engine %s, the oracle %s: %s",
@@ -376,13 +386,6 @@ static bool trial_run(trial *t, tally *s) {
         return differs(t, "the replay ends with another root");
     return same_pages(t, replayed, "replayed");
 }
-
-typedef struct {
-    u64 seed, trials, jobs;
-    u32 epochs_most;
-    const char *keep, *file, *folder; /* folder: of what is imported */
-    bool print, planted;
-} choices;
 
 static void keep_text(const choices *o, const char *name, u64 seed, const char *text) {
     char path[4096];
@@ -421,6 +424,7 @@ static void folder_remove(const char *folder) {
 static void trial_close(trial *t) {
     if (t->incremental != NULL) engine_close(t->incremental);
     if (t->whole != NULL) engine_close(t->whole);
+    compiled_free(&t->native);
     logged_free(&t->log);
     if (t->compiled != NULL) mmsbc_free(t->compiled);
     arena_close(t->memory);
@@ -488,91 +492,34 @@ static void worker(u64 first, const choices *o, tally *s) {
     }
 }
 
-static u64 number_of(const char *text) {
-    char *end;
-    u64 n = strtoull(text, &end, 0);
-    if (*text == 0 || *end != 0) {
-        fprintf(stderr, "compare: `%s` is not a number\n", text);
-        exit(2);
-    }
-    return n;
-}
-
-static char *file_read(const char *path) {
-    static char text[1 << 20];
-    FILE *f = fopen(path, "r");
-    if (f == NULL) {
-        fprintf(stderr, "compare: cannot open %s\n", path);
-        exit(3);
-    }
-    text[fread(text, 1, sizeof text - 1, f)] = 0;
-    fclose(f);
-    return text;
-}
-
-static void options_read(int count, char **a, choices *o) {
-    for (int k = 1; k < count; k++) {
-        bool more = k + 1 < count;
-        if (strcmp(a[k], "--print") == 0)
-            o->print = true;
-        else if (strcmp(a[k], "--plant") == 0)
-            o->planted = true;
-        else if (strcmp(a[k], "--python") == 0)
-            python = true;
-        else if (more && strcmp(a[k], "--seed") == 0)
-            o->seed = number_of(a[++k]);
-        else if (more && strcmp(a[k], "--count") == 0)
-            o->trials = number_of(a[++k]);
-        else if (more && strcmp(a[k], "--jobs") == 0)
-            o->jobs = number_of(a[++k]);
-        else if (more && strcmp(a[k], "--epochs") == 0)
-            o->epochs_most = (u32)number_of(a[++k]);
-        else if (more && strcmp(a[k], "--threads") == 0)
-            threads = (u32)number_of(a[++k]);
-        else if (more && strcmp(a[k], "--keep") == 0)
-            o->keep = a[++k];
-        else if (more && strcmp(a[k], "--file") == 0)
-            o->file = a[++k];
-        else {
-            fprintf(stderr, "usage: compare [--seed S] [--count N] [--jobs J] [--epochs N] "
-                            "[--keep DIR] [--print] [--plant] [--threads T] [--file GRAPH] "
-                            "[--python]\n");
-            exit(2);
-        }
-    }
-    if (o->jobs == 0 || o->jobs > 64) o->jobs = 1;
-    if (o->file == NULL) return;
-    static char folder[4096];
-    snprintf(folder, sizeof folder, "%s", o->file);
-    char *slash = strrchr(folder, '/');
-    snprintf(slash == NULL ? folder : slash, 2, "%s", slash == NULL ? "." : "");
-    o->folder = folder;
-    o->file = file_read(o->file);
-}
-
 static u64 report(const tally *s, u64 jobs, bool planted) {
     tally all = {0};
     for (u64 j = 0; j < jobs; j++) {
         all.passed += s[j].passed, all.failed += s[j].failed, all.no_run += s[j].no_run;
         all.refused += s[j].refused, all.epochs += s[j].epochs, all.rejected += s[j].rejected;
         all.fired += s[j].fired, all.kills += s[j].kills, all.planted += s[j].planted;
+        all.calls += s[j].calls;
     }
     printf("%llu epochs, %llu rejected, %llu events, %llu kills; %llu graphs cannot start, %llu "
            "refused\n",
            (unsigned long long)all.epochs, (unsigned long long)all.rejected,
            (unsigned long long)all.fired, (unsigned long long)all.kills,
            (unsigned long long)all.no_run, (unsigned long long)all.refused);
+    if (native) printf("%llu calls of compiled code in use\n", (unsigned long long)all.calls);
     if (planted)
         printf("planted in %llu graphs; found wherever it passed\n",
                (unsigned long long)all.planted);
     printf("%llu passed, %llu failed\n", (unsigned long long)all.passed,
            (unsigned long long)all.failed);
-    return all.failed != 0 || (planted && all.planted == 0) ? 0 : all.passed;
+    bool nothing = (planted && all.planted == 0) || (native && all.calls == 0);
+    return all.failed != 0 || nothing ? 0 : all.passed;
 }
 
 int main(int count, char **a) {
-    choices o = {.seed = 1, .trials = 1, .jobs = 1, .epochs_most = EPOCHS_MAX, .keep = "."};
-    options_read(count, a, &o);
+    choices o = {
+        .seed = 1, .trials = 1, .jobs = 1, .epochs_most = EPOCHS_MAX, .threads = 1, .keep = "."};
+    choices_read(count, a, &o);
+    python = o.python, native = o.native, threads = o.threads;
     static char text[GRAPH_TEXT_MAX], library[GRAPH_TEXT_MAX];
     if (o.print) {
         generate_graph(o.seed, text, library);
