@@ -44,6 +44,7 @@ $build/bench/bench_fusion >>$rows
 $build/bench/bench_sparse >>$rows
 peer sparse_tbb
 $build/bench/bench_gather >>$rows
+$build/bench/bench_density >>$rows
 $build/bench/bench_scholes >>$rows
 $build/bench/bench_math >>$rows
 $build/bench/bench_whole "$python" >>$rows

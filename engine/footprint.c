@@ -155,6 +155,32 @@ static void affine_lane(engine *e, const node_state *n, const affine_state *f, u
     set_add(&e->work, work_unit(n, out));
 }
 
+/* Whether no edge can bring another index to 64 lanes of a page from `lane` on, and their shift
+ * stays inside. */
+static bool word_is_inner(const affine_state *f, u64 lane) {
+    ASSERT(f->shift && f->axes > 0);
+    ASSERT(lane % 64 == 0);
+    u64 more = 63;
+    for (u32 a = f->axes; a > 0; a--) {
+        u64 at = lane % f->dims[a - 1];
+        if (at < 2 || at + more + 2 >= f->dims[a - 1] || f->constant[a - 1] < -1 ||
+            f->constant[a - 1] > 1)
+            return false;
+        lane /= f->dims[a - 1];
+        more = 0;
+    }
+    return true;
+}
+
+/* The changed lanes of a word of a page's set, turned round through a shift at once. */
+static void shift_word(engine *e, const affine_state *f, u64 word, u64 bits) {
+    ASSERT(bits != 0);
+    u64 to = word * 64 - (u64)f->flat_shift, by = to & 63;
+    u64 low = bits << by, high = by == 0 ? 0 : bits >> (64 - by);
+    if (low != 0) set_add_mask(&e->work, to / 64, low);
+    if (high != 0) set_add_mask(&e->work, to / 64 + 1, high);
+}
+
 #define LANES_AHEAD 12u /* of a target, whose offsets are on their way */
 
 /* The lanes that stood at the target when the order was built, where they still do, and those that
@@ -246,6 +272,8 @@ void footprint_add(engine *e, node_state *n, const image_read *r) {
     bool leaves = (r->kind == READ_LANE || r->kind == READ_ELEMENT) &&
                   n->row->kind == NODE_REDUCE && n->outer == 1 &&
                   (n->row->flags & NODE_PARTIALS) != 0;
+    const affine_state *shift = r->kind == READ_AFFINE ? &e->affines[r->arg] : NULL;
+    if (shift != NULL && (!shift->shift || n->row->kind != NODE_MAP)) shift = NULL;
     for (u64 tile = set_next_tile(d, 0); tile != SET_NONE; tile = set_next_tile(d, tile + 1)) {
         if (plain) {
             set_add_words(&e->work, tile, d->leaf + tile * 8, 8);
@@ -256,8 +284,13 @@ void footprint_add(engine *e, node_state *n, const image_read *r) {
                 if (d->leaf[w] != 0) set_add(&e->work, w);
             continue;
         }
-        for (u64 w = tile * 8; w < tile * 8 + 8; w++)
+        for (u64 w = tile * 8; w < tile * 8 + 8; w++) {
+            if (shift != NULL && d->leaf[w] != 0 && word_is_inner(shift, w * 64)) {
+                shift_word(e, shift, w, d->leaf[w]);
+                continue;
+            }
             for (u64 bits = d->leaf[w]; bits != 0; bits &= bits - 1)
                 lane_visit(e, n, r, w * 64 + (u64)__builtin_ctzll(bits));
+        }
     }
 }

@@ -118,6 +118,8 @@ static void shift_resolve(engine *e, const image_read *r) {
         for (u32 d = 0; d < s->axis_count; d++)
             f->shift = f->shift && f->coefficient[k][d] == (d == k);
     }
+    f->flat_shift = 0;
+    for (u32 k = 0; k < f->axes; k++) f->flat_shift += f->constant[k] * (i64)f->strides[k];
 }
 
 static void keyed_resolve(engine *e, node_state *n, u32 row) {

@@ -83,7 +83,7 @@ typedef struct {
     u32 axes;
     bool checked;
     bool shift; /* each axis: its own domain axis plus a constant, same dims */
-    i64 flat_shift;
+    i64 flat_shift; /* of a shift: the page's lane minus the domain's, inside */
 } affine_state;
 
 /* What one thread needs to run tiles: scratch, and the tile that it is at. Uniform cells and spread

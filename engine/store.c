@@ -51,9 +51,17 @@ static void changed_words(worker *w, u32 page, const u64 *changed, u32 count) {
     page_state *p = &e->pages[page];
     u64 before = p->dirty.count;
     if (w->lanes_at != NULL) {
+        u64 word = SET_NONE, mask = 0; /* packed lanes of a word stand together */
         for (u32 k = 0; k * 64 < count; k++)
-            for (u64 bits = changed[k]; bits != 0; bits &= bits - 1)
-                set_add(&p->dirty, w->lanes_at[k * 64 + (u32)__builtin_ctzll(bits)]);
+            for (u64 bits = changed[k]; bits != 0; bits &= bits - 1) {
+                u64 lane = w->lanes_at[k * 64 + (u32)__builtin_ctzll(bits)];
+                if (lane / 64 != word) {
+                    if (mask != 0) set_add_mask(&p->dirty, word, mask);
+                    word = lane / 64, mask = 0;
+                }
+                mask |= (u64)1 << (lane & 63);
+            }
+        if (mask != 0) set_add_mask(&p->dirty, word, mask);
     } else {
         set_add_words(&p->dirty, w->base / TILE_LANES, changed, (count + 63) / 64);
     }

@@ -61,11 +61,40 @@ static void affine_lane(worker *w, const affine_state *f, const step *s, const i
     memcpy(to + (u64)k * width, (const u8 *)s->page + (u64)flat * width, width);
 }
 
+/* A shift of packed lanes: those that it leaves inside are gathered, the others take the long way.
+ */
+static void shift_packed(worker *w, node_state *n, const affine_state *f, const step *s, u8 *to,
+                         const u8 *guard) {
+    u64 at[TILE_LANES];
+    u16 outside[TILE_LANES];
+    u32 outside_count = 0, axes = f->axes;
+    i64 c[AXES_MAX];
+    ASSERT(f->shift && axes == n->shape->axis_count);
+    ASSERT(w->count <= TILE_LANES);
+    for (u32 k = 0; k < w->count; k++) {
+        bool inside = true;
+        for (u32 a = 0; a < axes; a++)
+            inside = inside && (u64)(w->coordinates[a][k] + f->constant[a]) < f->dims[a];
+        at[k] = inside ? w->lanes_at[k] + (u64)f->flat_shift : 0;
+        outside[outside_count] = (u16)k;
+        outside_count += !inside;
+    }
+    kernel_gather(s->row->type)(to, s->page, at, w->count);
+    for (u32 k = 0; k < outside_count; k++) {
+        for (u32 d = 0; d < axes; d++) c[d] = w->coordinates[d][outside[k]];
+        affine_lane(w, f, s, c, axes, to, outside[k], guard);
+    }
+}
+
 static void affine_packed(worker *w, node_state *n, const affine_state *f, const step *s, u8 *to,
                           const u8 *guard) {
     ASSERT(w->lanes_at != NULL);
     i64 c[AXES_MAX];
     u32 axes = n->shape->axis_count;
+    if (f->shift) {
+        shift_packed(w, n, f, s, to, guard);
+        return;
+    }
     for (u32 k = 0; k < w->count; k++) {
         for (u32 d = 0; d < axes; d++) c[d] = w->coordinates[d][k];
         affine_lane(w, f, s, c, axes, to, k, guard);

@@ -149,5 +149,6 @@ check "mmsbc: options, --fix, -MD, hostile texts" python3 tests/format/command.p
 check "the same, sanitized" python3 tests/format/command.py build-asan/bin
 check "mmsbc fmt keeps trees, comments and images" python3 tests/format/format.py build
 check "instructions of five hot paths" python3 tests/hot_paths.py build/bench/hot_paths
+check "work in proportion, at every density" python3 tests/density.py build/bench/bench_density
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
