@@ -272,8 +272,7 @@ void footprint_add(engine *e, node_state *n, const image_read *r) {
     bool leaves = (r->kind == READ_LANE || r->kind == READ_ELEMENT) &&
                   n->row->kind == NODE_REDUCE && n->outer == 1 &&
                   (n->row->flags & NODE_PARTIALS) != 0;
-    const affine_state *shift = r->kind == READ_AFFINE ? &e->affines[r->arg] : NULL;
-    if (shift != NULL && (!shift->shift || n->row->kind != NODE_MAP)) shift = NULL;
+    bool shifts = r->kind == READ_AFFINE && e->affines[r->arg].shift && n->row->kind == NODE_MAP;
     for (u64 tile = set_next_tile(d, 0); tile != SET_NONE; tile = set_next_tile(d, tile + 1)) {
         if (plain) {
             set_add_words(&e->work, tile, d->leaf + tile * 8, 8);
@@ -285,8 +284,8 @@ void footprint_add(engine *e, node_state *n, const image_read *r) {
             continue;
         }
         for (u64 w = tile * 8; w < tile * 8 + 8; w++) {
-            if (shift != NULL && d->leaf[w] != 0 && word_is_inner(shift, w * 64)) {
-                shift_word(e, shift, w, d->leaf[w]);
+            if (shifts && d->leaf[w] != 0 && word_is_inner(&e->affines[r->arg], w * 64)) {
+                shift_word(e, &e->affines[r->arg], w, d->leaf[w]);
                 continue;
             }
             for (u64 bits = d->leaf[w]; bits != 0; bits &= bits - 1)
