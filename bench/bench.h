@@ -116,28 +116,17 @@ static inline u32 bench_page(const image *i, const char *name) {
 
 /* Gives an opened engine native code, compiled anew; false where there is no compiler. */
 static inline bool bench_native(engine *e) {
-    const image *i = engine_image(e);
     message m = {.used = 0};
     arena *a = arena_open(0);
     native_plan p;
-    native_compiler c;
-    char *text = NULL;
-    size_t bytes = 0;
-    void *object, *library = NULL;
+    void *library;
     const native_table *t;
-    u64 object_bytes;
     u32 refused = 0;
     int fd;
-    FILE *to = open_memstream(&text, &bytes);
-    bool done = a != NULL && to != NULL && native_plan_make(i, a, &p, &m) == MMSB_OK &&
-                native_print(i, &p, false, to);
-    done = to != NULL && fclose(to) == 0 && done;
-    done = done && native_compiler_find(&c, &m) == MMSB_OK &&
-           native_compile(&c, text, bytes, a, &object, &object_bytes, &m) == MMSB_OK &&
-           native_load(object, object_bytes, &library, &fd, &t, &m) == MMSB_OK &&
-           native_install(e, &p, t, &refused, &m) == MMSB_OK && refused == 0;
+    bool done = a != NULL &&
+                native_compile_image(engine_image(e), a, &p, &library, &fd, &t, &m) == MMSB_OK &&
+                t != NULL && native_install(e, &p, t, &refused, &m) == MMSB_OK && refused == 0;
     if (!done) fprintf(stderr, "skipped: native: %s\n", m.text);
-    free(text);
     arena_close(a);
     return done;
 }

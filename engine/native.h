@@ -98,6 +98,11 @@ mmsb_status native_compiler_find(native_compiler *c, message *m);
 /* Compiles a text to a shared object, in memory that `a` owns. */
 mmsb_status native_compile(const native_compiler *c, const char *text, u64 bytes, arena *a,
                            void **object, u64 *object_bytes, message *m);
+/* Plan, text, object and its table at once, no cache: for benches and tests. The plan's tables come
+ * from `a`. *library NULL: the image has nothing to compile, *t is NULL. MMSB_ABSENT: no compiler.
+ */
+mmsb_status native_compile_image(const image *i, arena *a, native_plan *p, void **library, int *fd,
+                                 const native_table **t, message *m);
 /* native_cache.c: objects by the hash of text, compiler, flags and version, in a folder of the
  * user's own. */
 typedef struct {

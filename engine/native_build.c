@@ -193,3 +193,25 @@ mmsb_status native_compile(const native_compiler *c, const char *text, u64 bytes
     unlink(source), unlink(made), rmdir(folder);
     return s;
 }
+
+mmsb_status native_compile_image(const image *i, arena *a, native_plan *p, void **library, int *fd,
+                                 const native_table **t, message *m) {
+    native_compiler compiler;
+    void *object = NULL;
+    char *text = NULL;
+    size_t bytes = 0;
+    u64 object_bytes = 0;
+    ASSERT(library != NULL && t != NULL);
+    *library = NULL, *t = NULL, *fd = -1;
+    TRY(native_plan_make(i, a, p, m));
+    if (p->call_count == 0) return MMSB_OK;
+    TRY(native_compiler_find(&compiler, m));
+    FILE *to = open_memstream(&text, &bytes);
+    bool whole = to != NULL && native_print(i, p, false, to);
+    whole = to != NULL && fclose(to) == 0 && whole;
+    mmsb_status s = whole ? native_compile(&compiler, text, bytes, a, &object, &object_bytes, m)
+                          : message_set(m, MMSB_OUT_OF_SPACE, "no memory for the C text");
+    free(text);
+    ASSERT(s != MMSB_OK || object != NULL);
+    return s != MMSB_OK ? s : native_load(object, object_bytes, library, fd, t, m);
+}

@@ -352,6 +352,9 @@ typedef struct {
         can_reject; /* some node of LATER can fault, or there is an assert: undo space is planned */
 } image;
 
+/* Bytes of a row of each section. */
+extern const u32 image_row_bytes[SECTION_COUNT];
+
 /* Verifies `bytes` (8-aligned; kept by the caller as long as the image is used) whole: head,
  * digest, every row, types and definite assignment of every program, footprints that cover every
  * load, acyclic command lists, the plan. Any bytes either pass or are refused: MMSB_DAMAGED with a

@@ -14,7 +14,7 @@ mmsb_status verify_refuse(const verify *v, const char *table, u64 row, const cha
                        (unsigned long long)row, reason);
 }
 
-static const u32 section_row_bytes[SECTION_COUNT] = {
+const u32 image_row_bytes[SECTION_COUNT] = {
     [SECTION_STRINGS] = 1,
     [SECTION_SHAPES] = sizeof(image_shape),
     [SECTION_PAGES] = sizeof(image_page),
@@ -40,7 +40,7 @@ static const u32 section_row_bytes[SECTION_COUNT] = {
     [SECTION_KERNEL_PAGES] = sizeof(u32),
     [SECTION_PLAN] = sizeof(image_plan),
 };
-static_assert(ARRAY_COUNT(section_row_bytes) == SECTION_COUNT, "every section has a width");
+static_assert(ARRAY_COUNT(image_row_bytes) == SECTION_COUNT, "every section has a width");
 
 static mmsb_status verify_head(const image_head *h, u64 byte_count, message *m) {
     ASSERT(byte_count >= sizeof(image_head));
@@ -81,11 +81,11 @@ static mmsb_status verify_section(const image_head *h, u32 section, u64 *end, me
     u64 at = h->sections[section].at, count = h->sections[section].count;
     if (count == 0 && at == 0) return MMSB_OK;
     bool fits = at == ALIGN_UP(*end, 64) && at <= h->bytes && count < UINT32_MAX &&
-                count * section_row_bytes[section] <= h->bytes - at;
+                count * image_row_bytes[section] <= h->bytes - at;
     if (!fits || !bytes_are_zero(bytes + *end, at - *end)) {
         return message_set(m, MMSB_DAMAGED, "damaged image: section %u is out of place", section);
     }
-    *end = at + count * section_row_bytes[section];
+    *end = at + count * image_row_bytes[section];
     return MMSB_OK;
 }
 

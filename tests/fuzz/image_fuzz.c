@@ -29,29 +29,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes) {
     return 0;
 }
 
-static const u16 row_bytes[SECTION_COUNT] = {[SECTION_STRINGS] = 1,
-                                             [SECTION_SHAPES] = sizeof(image_shape),
-                                             [SECTION_PAGES] = sizeof(image_page),
-                                             [SECTION_NODES] = sizeof(image_node),
-                                             [SECTION_INSTRUCTIONS] = sizeof(image_instruction),
-                                             [SECTION_CONSTANTS] = sizeof(u64),
-                                             [SECTION_AFFINES] = sizeof(image_affine),
-                                             [SECTION_AFFINE_AXES] = sizeof(image_affine_axis),
-                                             [SECTION_TERMS] = sizeof(image_term),
-                                             [SECTION_CHECKS] = sizeof(image_check),
-                                             [SECTION_READS] = sizeof(image_read),
-                                             [SECTION_READERS] = sizeof(u32),
-                                             [SECTION_FIRST] = sizeof(u32),
-                                             [SECTION_EPOCH0] = sizeof(u32),
-                                             [SECTION_LATER] = sizeof(u32),
-                                             [SECTION_POSITIONS] = sizeof(image_position),
-                                             [SECTION_ASSERTS] = sizeof(image_assert),
-                                             [SECTION_EVENTS] = sizeof(image_event),
-                                             [SECTION_EVENT_VALUES] = sizeof(u32),
-                                             [SECTION_FILES] = sizeof(image_file),
-                                             [SECTION_EXPORTS] = sizeof(u32),
-                                             [SECTION_PLAN] = sizeof(image_plan)};
-
 static u64 value_near(u64 old, u64 *random) {
     static const u64 edges[] = {0, 1, 2, 0xff, 0xffff, 0x7fff, 0x8000, 0xffffffff, 0x80000000};
     u64 r = fuzz_random(random);
@@ -71,9 +48,9 @@ static void field_change(u8 *data, size_t bytes, u64 *random) {
     u64 r = fuzz_random(random);
     u32 section = (u32)(r % SECTION_COUNT), width = 1u << (r >> 8) % 4;
     u64 count = head.sections[section].count, at = head.sections[section].at, value = 0;
-    if (count == 0 || count > bytes || width > row_bytes[section]) return;
-    at += (r >> 16) % count * row_bytes[section];
-    at += fuzz_random(random) % (row_bytes[section] / width) * width;
+    if (count == 0 || count > bytes || width > image_row_bytes[section]) return;
+    at += (r >> 16) % count * image_row_bytes[section];
+    at += fuzz_random(random) % (image_row_bytes[section] / width) * width;
     if (at > bytes || width > bytes - at) return;
     memcpy(&value, data + at, width);
     value = value_near(value, random);
