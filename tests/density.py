@@ -36,7 +36,8 @@ def main():
             part = instructions(program, pattern, "incremental", folder)
             full = instructions(program, pattern, "full", folder)
             good = 0 < part <= BOUND * full
-            print(f"{'ok' if good else 'FAILED'} {pattern}: {part:,} instructions, {full:,} in full, ratio {part / full:.4f}")
+            verdict = "ok" if good else "FAILED"
+            print(f"{verdict} {pattern}: {part:,} instructions, {full:,} in full, ratio {part / full:.4f}")
             failed |= not good
     return int(failed)
 
