@@ -84,6 +84,21 @@ static u32 conversion(front *f, u32 expr, u8 type) {
                               .class = class_new(f, type, expr)});
 }
 
+/* An argument whose type is known and is not the one that the parameter states. */
+static bool parameter_differs(front *f, u32 arg, const ast_parameter *p, const char *function) {
+    ASSERT(arg < f->term_count);
+    u32 expr = f->terms[arg].expr;
+    u8 type = class_type(f, f->terms[arg].class);
+    char text[80];
+    if (p->type == TYPE_NONE || type == TYPE_NONE || type == p->type) return false;
+    diag_row *d = diag_add(f->diags, DIAG_MIXED_TYPES, f->tree->place[expr],
+                           "`%s` is %s, but parameter `%s` of %s is %s",
+                           expr_text(f, expr, text, sizeof text), type_text(type),
+                           ast_text(f->tree, p->name), function, type_text(p->type));
+    diag_help(f->diags, d, "convert it: %s(%s)", type_text(p->type), text);
+    return true;
+}
+
 static u32 user_function(front *f, u32 expr, u32 symbol_row) {
     ASSERT(f->symbols[symbol_row].kind == SYMBOL_FN);
     ASSERT(f->fn_depth <= ARRAY_COUNT(f->fn_stack));
@@ -117,8 +132,10 @@ static u32 user_function(front *f, u32 expr, u32 symbol_row) {
     for (u32 k = 0; k < item->parameter_count; k++) {
         u32 arg = elaborate(f, f->tree->lists[at + k]);
         const ast_parameter *p = &f->tree->parameters[item->parameter_at + k];
-        if (!term_bad(f, arg) && p->type != TYPE_NONE &&
-            !class_join(f, f->terms[arg].class, class_new(f, p->type, 0), f->terms[arg].expr))
+        if (!term_bad(f, arg) && parameter_differs(f, arg, p, name))
+            arg = 0;
+        else if (!term_bad(f, arg) && p->type != TYPE_NONE &&
+                 !class_join(f, f->terms[arg].class, class_new(f, p->type, 0), f->terms[arg].expr))
             arg = 0;
         local_push(f, (local){.name = p->name, .term = arg == 0 ? term_error(f, expr) : arg});
     }

@@ -48,7 +48,9 @@ static void check_op(front *f, const term *t) {
         diag_add(f->diags, DIAG_OPERAND_TYPE, f->tree->place[t->expr],
                  "`%s` takes %s, but `%s` is %s", info->text, operands_text(info->operands),
                  expr_text(f, f->terms[operand].expr, text, sizeof text), type_text(type));
-    if (type == TYPE_BOOL) {
+    if (t->op == OP_REM && type_is_float(type)) {
+        diag_help(f->diags, d, "write mod(x, y), which takes floats: its result has y's sign");
+    } else if (type == TYPE_BOOL) {
         diag_help(f->diags, d, "convert the bool: i64(%s)", text);
     } else if (info->operands == 'F') {
         diag_help(f->diags, d, "convert it: f64(%s)", text);

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #define INSTANCE_DEPTH_MAX 64u
-#define INSTANCES_MAX 400000u
+#define INSTANCES_MAX 100000u
 
 static bool read_text(front *f, const char *path, const char *shown, u32 *file) {
     ASSERT(path[0] != 0 && file != NULL);

@@ -299,6 +299,39 @@ bool names_collect_items(front *f, u32 scope_row, const u32 *items, u32 count) {
     return !f->out_of_memory;
 }
 
+/* The name of an imported symbol is taken: by a scope that imports it without `as`, or by another
+ * of its imports. */
+static void import_clash(front *f, u32 row, u32 other) {
+    const symbol *s = &f->symbols[row], *o = &f->symbols[other];
+    if (other == 0 || other == row || s->kind == SYMBOL_MODULE || o->kind == SYMBOL_MODULE) return;
+    ASSERT(s->name == o->name && s->of_function == o->of_function);
+    diag_row *d = diag_add(f->diags, DIAG_DUPLICATE, o->place, "`%s` is defined twice",
+                           ast_text(f->tree, s->name));
+    diag_second(f->diags, d, s->place, "it is imported from here");
+    diag_help(f->diags, d, "rename one, or import the file `as` a name of its own");
+}
+
+static void imports_check(front *f) {
+    u32 count = f->scope_count;
+    ASSERT(f->passes_done == PASS_NONE);
+    for (u32 at = 1; at < count; at++) {
+        const scope *s = &f->scopes[at];
+        for (u32 k = 0; k < s->import_count; k++) {
+            u32 from = f->imports[s->import_at + k];
+            for (u32 row = 1; row < f->symbol_count; row++) {
+                const symbol *x = &f->symbols[row];
+                if (x->scope != from || x->kind == SYMBOL_PAGE) continue;
+                import_clash(f, row, names_here(f, at, x->name, x->of_function));
+                for (u32 l = k + 1; l < s->import_count; l++)
+                    if (f->imports[s->import_at + l] != from)
+                        import_clash(
+                            f, row,
+                            names_here(f, f->imports[s->import_at + l], x->name, x->of_function));
+            }
+        }
+    }
+}
+
 bool names_collect(front *f) {
     ASSERT(f->passes_done == PASS_NONE && f->scope_count == 0);
     u32 root = names_scope(f, 0, 0, false, "");
@@ -312,6 +345,7 @@ bool names_collect(front *f) {
         u32 item = f->tree->top[k];
         if (f->tree->items[item].whole.file == 0) names_collect_items(f, root, &item, 1);
     }
+    imports_check(f);
     for (u32 row = 1; row < f->symbol_count && !f->out_of_memory; row++)
         if (f->symbols[row].kind == SYMBOL_USE && f->symbols[row].scope == root)
             instances_use(f, row);

@@ -57,6 +57,14 @@ static int choice_of(const char *choices, const char *value) {
     }
 }
 
+static bool define_is(const char *text) {
+    const char *equals = strchr(text, '=');
+    u64 bits;
+    ASSERT(text[0] != 0 || equals == NULL);
+    return equals != NULL && equals != text &&
+           number_parse(TYPE_I64, equals + 1, strlen(equals + 1), &bits) == NUMBER_OK;
+}
+
 static int value_set(tool_options *o, const option_row *row, const char *value) {
     void *field = (char *)o + row->field;
     tool_list *list = field;
@@ -65,6 +73,8 @@ static int value_set(tool_options *o, const option_row *row, const char *value) 
     case OPTION_TEXT: *(const char **)field = value; return 0;
     case OPTION_LIST:
         if (list->count == TOOL_LIST_MAX) return tool_usage("too many options", row->name);
+        if (strcmp(row->name, "-D") == 0 && !define_is(value))
+            return tool_usage("-D takes NAME=INTEGER, not", value);
         list->items[list->count++] = value;
         return 0;
     case OPTION_COUNT: {

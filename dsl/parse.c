@@ -100,6 +100,7 @@ static bool read_item(item_reader *r) {
     p->failed = false;
     p->errors = p->diags->error_count;
     p->stack_count = 0;
+    p->item_code = r->next_code, p->typed = false;
     u32 begin = r->next.place.begin;
     r->bracket_count = r->brace_count = 0;
     do {
@@ -107,6 +108,7 @@ static bool read_item(item_reader *r) {
         if (!p->failed) {
             p->before_code = p->last_code;
             p->last = r->next, p->last_code = r->next_code;
+            p->typed |= r->next_code == T_COLON && r->bracket_count == 0;
             mmsbg(r->parser, r->next_code, r->next, p);
         }
         reader_advance(r);

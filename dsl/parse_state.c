@@ -185,6 +185,8 @@ u32 state_item(parse_state *p, ast_item item) {
 
 /* A word of help for common slips, or NULL. */
 static const char *slip(const parse_state *p, int code) {
+    if (p->item_code == T_SOURCE && !p->typed && (code == T_ASSIGN || code == T_FROM))
+        return "a source states its type, as in `source x: f64[4] = 1.0`";
     if (code == T_ASSIGN && p->before_code != T_NAME) return "write == to compare";
     if (code == T_NAME && p->before_code == T_NAME)
         return "every item starts with a keyword such as `page` or `source`";

@@ -41,6 +41,8 @@ typedef struct {
     bool failed;     /* this item had a syntax error */
     bool bare;       /* the item before ended with its keyword, which was told */
     u32 errors;      /* of the text, when this item began */
+    int item_code;   /* of the item's keyword */
+    bool typed;      /* it has a colon */
     bool in_body;
 } parse_state;
 

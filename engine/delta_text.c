@@ -46,7 +46,7 @@ static mmsb_status number(reader *r, u64 *v) {
     const char *from = r->at;
     while (r->at < r->end && ((*r->at >= '0' && *r->at <= '9') || *r->at == '_')) r->at++;
     if (number_parse(TYPE_U64, from, (size_t)(r->at - from), v) == NUMBER_OK) return MMSB_OK;
-    return message_set(r->m, MMSB_WRONG, "an index is needed at `%.*s`",
+    return message_set(r->m, MMSB_WRONG, "a count from 0 on is needed at `%.*s`",
                        (int)u64_min((u64)(r->end - from), 30), from);
 }
 
@@ -226,6 +226,17 @@ static mmsb_status change(reader *r, int folder, const char *name, size_t bytes,
     return runs(r, d, first, end, axes, given, out);
 }
 
+/* What is wrong with a line says whose line it is, where its words do not yet. */
+static mmsb_status named(mmsb_status s, const char *name, size_t bytes, message *m) {
+    char word[64], why[sizeof m->text];
+    if (s != MMSB_WRONG || bytes == 0 || bytes >= sizeof word) return s;
+    memcpy(word, name, bytes);
+    word[bytes] = 0;
+    memcpy(why, m->text, sizeof why);
+    ASSERT(why[0] != 0);
+    return strstr(why, word) != NULL ? s : message_set(m, s, "%s: %s", word, why);
+}
+
 mmsb_status delta_text_line(const image *i, arena *memory, int folder, const char *text, u64 bytes,
                             delta_line *out, message *m) {
     ASSERT(memory != NULL);
@@ -241,13 +252,15 @@ mmsb_status delta_text_line(const image *i, arena *memory, int folder, const cha
         out->kind = LINE_COMMIT;
     } else if (length == 4 && memcmp(from, "tick", 4) == 0 && !take(&r, "=")) {
         out->kind = LINE_TICK;
-        TRY(number(&r, &out->ticks));
+        TRY(named(number(&r, &out->ticks), from, length, m));
     } else {
         out->kind = LINE_DELTA;
-        TRY(change(&r, folder, from, length, out));
+        TRY(named(change(&r, folder, from, length, out), from, length, m));
     }
     blanks(&r);
     if (r.at == r.end) return MMSB_OK;
-    return message_set(m, MMSB_WRONG, "`%.*s` is left over at the end of the line",
-                       (int)u64_min((u64)(r.end - r.at), 40), r.at);
+    const char *rest = r.at;
+    message_set(m, MMSB_WRONG, "`%.*s` is left over at the end of the line",
+                (int)u64_min((u64)(r.end - rest), 40), rest);
+    return named(MMSB_WRONG, from, length, m);
 }

@@ -54,7 +54,8 @@ mmsb_status engine_open(const image *i, const engine_options *options, engine **
     mmsb_status s = layout_compute(i, a, &e->layout, m);
     if (s == MMSB_OK) {
         e->memory_bytes = e->layout.plan.arena_bytes + 2u * 4096u;
-        e->memory = region_take(e->memory_bytes);
+        bool fits = e->memory_bytes <= region_bytes_max();
+        e->memory = fits ? region_take(e->memory_bytes) : NULL;
         if (e->memory == NULL)
             s = message_set(m, MMSB_OUT_OF_SPACE,
                             "the plan needs %llu bytes of memory, more than the system gives",

@@ -78,7 +78,7 @@ static void words(engine *e, const fault_record *f, message *m) {
                     image_string(e->image, e->image->pages[read].name),
                     (unsigned long long)f->values[1] - 1);
     } else if (r->op == IN_GROUP) {
-        number_format(TYPE_I64, f->values[0], a);
+        number_format(r->type, f->values[0], a);
         message_add(m, "key %s is outside the groups 0 to %llu", a,
                     (unsigned long long)f->values[1] - 1);
     } else {

@@ -50,9 +50,11 @@ static mmsb_status until_run(run *r, message *m) {
         fprintf(stderr, "%s\n", m->text);
         r->rejected = true;
     }
-    if (s == MMSB_OK && *now == 0 && run_stop == 0)
-        return message_set(m, MMSB_WRONG, "the event %s did not come within %llu ticks", r->until,
-                           (unsigned long long)done);
+    if (s == MMSB_OK && *now == 0 && run_stop == 0) {
+        fprintf(stderr, "mmsb-run: the event %s did not come within %llu ticks\n", r->until,
+                (unsigned long long)done);
+        r->rejected = true;
+    }
     return s;
 }
 
@@ -86,21 +88,22 @@ static u32 named_page(const run *r, const char *option, const char *name, size_t
     u32 page = image_find_page(&r->i, name, bytes);
     if (page == 0)
         message_set(m, MMSB_USAGE,
-                    "%s: there is no page `%.*s` that is kept; the exports are: see "
-                    "the table that a run without --print ends with",
+                    "%s: no page `%.*s` is kept: it is not in the graph, not live, or fused away "
+                    "(`mmsbc --emit plan` tells); exported pages always are",
                     option, (int)bytes, name);
     return page;
 }
 
 static mmsb_status results(run *r, message *m) {
     ASSERT(r->e != NULL);
-    for (const char *at = r->print; at != NULL && *at != 0;) {
-        size_t bytes = strcspn(at, ",");
-        u32 page = named_page(r, "--print", at, bytes, m);
-        if (page == 0) return MMSB_USAGE;
-        print_page(r->e, page);
-        at += bytes + (at[bytes] == ',');
-    }
+    for (u32 k = 0; k < r->print.count; k++)
+        for (const char *at = r->print.items[k]; *at != 0;) {
+            size_t bytes = strcspn(at, ",");
+            u32 page = named_page(r, "--print", at, bytes, m);
+            if (page == 0) return MMSB_USAGE;
+            print_page(r->e, page);
+            at += bytes + (at[bytes] == ',');
+        }
     for (u32 k = 0; k < r->out.count; k++) {
         const char *text = r->out.items[k], *equals = strchr(text, '=');
         if (equals == NULL) return message_set(m, MMSB_USAGE, "--out %s: write PAGE=FILE", text);
@@ -109,7 +112,7 @@ static mmsb_status results(run *r, message *m) {
         TRY(array_file_write(file_system(), AT_FDCWD, equals + 1, r->i.pages[page].type,
                              &r->i.shapes[r->i.pages[page].shape], engine_page(r->e, page), m));
     }
-    if (r->print == NULL && r->out.count == 0) print_table(r->e);
+    if (r->print.count == 0 && r->out.count == 0) print_table(r->e);
     if (r->root) print_root(r->e);
     if (r->stats != NULL) stats_print(r);
     return MMSB_OK;
@@ -154,7 +157,10 @@ static mmsb_status run_live(run *r, session_options *o, message *m) {
     signals_catch();
     mmsb_status s = work(r, m);
     bool told = s == MMSB_REJECTED;
-    if (s == MMSB_OK && run_stop == 0) s = results(r, m);
+    if ((s == MMSB_OK || told) && run_stop == 0) { /* a run that stopped shows where it stands */
+        mmsb_status shown = results(r, m);
+        if (shown != MMSB_OK) s = shown, told = false;
+    }
     if (run_stop != 0)
         fprintf(stderr, "mmsb-run: stopped by a signal after epoch %llu%s%s\n",
                 (unsigned long long)engine_epoch(r->e),

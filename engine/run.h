@@ -18,8 +18,8 @@ typedef struct {
 } run_count;
 typedef struct {
     const char *image_path;
-    const char *deltas, *until, *print, *state, *durability, *replay, *executor, *stats;
-    run_list in, out;
+    const char *deltas, *until, *state, *durability, *replay, *executor, *stats;
+    run_list in, out, print;
     run_count ticks, checkpoint, audit, to, oracle, threads;
     bool root, resume, strict, no_strict, allow_kernels, migrate;
     durability_mode mode;

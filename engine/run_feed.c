@@ -60,7 +60,10 @@ static mmsb_status feed_commit(feed *f, message *m) {
 
 static mmsb_status feed_ticks(feed *f, u64 n, message *m) {
     ASSERT(f->r->s != NULL);
-    if (f->deltas != 0 || f->bad) TRY(feed_commit(f, m));
+    if (f->deltas != 0 || f->bad) {
+        mmsb_status s = feed_commit(f, m);
+        if (s != MMSB_OK && (s != MMSB_REJECTED || f->strict)) return s;
+    }
     u64 first = f->ordinal + 1, skipped = f->skip > f->ordinal ? f->skip - f->ordinal : 0, done;
     f->ordinal += n;
     if (skipped >= n) return MMSB_OK;

@@ -4,7 +4,11 @@
 #include "arena.h"
 
 #include <stdatomic.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
 
 #define CHUNK_BYTES_MIN ((u64)256 << 10)
 #define CHUNK_BYTES_MAX ((u64)64 << 20)
@@ -294,6 +298,20 @@ bool arena_grow_more(arena *a, void **items, u32 *capacity, u32 needed, u64 size
     *capacity = (u32)next;
     ASSERT(*capacity >= needed);
     return true;
+}
+
+/* Memory and swap, or the limit of a control group (v2) where one is set. */
+u64 region_bytes_max(void) {
+    struct sysinfo all;
+    char text[32] = "";
+    u64 most = UINT64_MAX;
+    if (sysinfo(&all) == 0) most = ((u64)all.totalram + all.totalswap) * all.mem_unit;
+    int file = open("/sys/fs/cgroup/memory.max", O_RDONLY | O_CLOEXEC);
+    ssize_t got = file < 0 ? 0 : read(file, text, sizeof text - 1);
+    if (file >= 0) close(file);
+    ASSERT(got < (ssize_t)sizeof text);
+    if (got > 0 && text[0] >= '0' && text[0] <= '9') most = u64_min(most, strtoull(text, NULL, 10));
+    return most;
 }
 
 void *region_take(u64 bytes) {

@@ -40,6 +40,7 @@ static inline bool arena_grow(arena *a, void **items, u32 *capacity, u32 needed,
 /* One zeroed region of address space straight from the system, 4096-aligned, huge pages asked for
  * from 2 MiB on; pages are touched when first written. NULL when refused. */
 void *region_take(u64 bytes);
+u64 region_bytes_max(void); /* what this machine, or its container, has */
 void region_give_back(void *at, u64 bytes);
 /* How often region_take, malloc-like calls of arena were made in this process: a test proves that
  * it stands still. */
