@@ -92,12 +92,15 @@ static void others_all(front *f) {
 static void values_guard(front *f) {
     ASSERT(f->passes_done == PASS_EQUATIONS && f->diags->error_count == 0);
     ir *g = f->ir;
+    bool parts = false; /* a value may read one that can fault */
+    for (u32 page = 1; page < g->page_count; page++) parts |= page_is_part(f, page);
     for (u32 k = 0; k < g->event_count; k++) {
         const ir_event e = g->events[k];
         for (u32 v = 0; v < e.value_count; v++) {
             u32 page = g->lists[e.value_at + v];
             ir_equation *q = &g->equations[g->pages[page].equation];
-            if (g->pages[page].equation == 0 || !g->exprs[q->expr].can_fault) continue;
+            bool may = g->exprs[q->expr].can_fault || parts;
+            if (g->pages[page].equation == 0 || !may) continue;
             u32 now = ir_read(g, e.page, false, NULL, 0, g->pages[page].place);
             u32 before = ir_read(g, e.page, true, NULL, 0, g->pages[page].place);
             u32 rising = ir_andand(g, now, ir_op(g, OP_NOT, TYPE_BOOL, before, 0, 0, 0));
@@ -203,6 +206,7 @@ static bool passes(front *f) {
     if (!pages_lower(f) || f->diags->error_count != 0) return !f->out_of_memory;
     f->passes_done = PASS_EQUATIONS;
     values_guard(f);
+    if (!parts_guard(f)) return false;
     if (!time_check(f) || f->diags->error_count != 0) return !f->out_of_memory;
     f->passes_done = PASS_TIME;
     live_mark(f);

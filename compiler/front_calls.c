@@ -486,6 +486,14 @@ u32 elaborate_index(front *f, u32 expr) {
     char text[80], shape[120];
     const term *b = &f->terms[base];
     u32 axes = b->shape == 0 ? 0 : f->shapes[b->shape].axis_count;
+    if (b->kind != TERM_PAGE && b->kind != TERM_READ && axes != 0 && b->vars == 0) {
+        u32 page = term_as_page(f, base);
+        if (page == 0) return term_error(f, expr);
+        f->whole = true;
+        base = term_page(f, page, false, base_expr);
+        f->whole = was_whole;
+        b = &f->terms[base];
+    }
     if (b->kind != TERM_PAGE && b->kind != TERM_READ) {
         diag_row *d =
             diag_add(f->diags, DIAG_NOT_A_PAGE, t->place[base_expr], "`%s` cannot be indexed",

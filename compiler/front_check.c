@@ -107,13 +107,13 @@ static void check_float(front *f, const term *t) {
     diag_help(f->diags, d, "f32 holds up to 3.4028235e38; write `inf` for infinity");
 }
 
-static void need_integer(front *f, u32 row) {
+static void need_integer(front *f, u32 row, const char *what) {
     ASSERT(row < f->term_count);
     u8 type = class_type(f, f->terms[row].class);
     char text[80];
     if (type_is_integer(type)) return;
     diag_row *d = diag_add(f->diags, DIAG_OPERAND_TYPE, f->tree->place[f->terms[row].expr],
-                           "an index or key is an integer, but `%s` is %s",
+                           "%s is an integer, but `%s` is %s", what,
                            expr_text(f, f->terms[row].expr, text, sizeof text), type_text(type));
     diag_help(f->diags, d, "convert it: i64(%s)", text);
 }
@@ -121,7 +121,7 @@ static void need_integer(front *f, u32 row) {
 void keys_check(front *f) {
     ASSERT(f->passes_done == PASS_PAGES);
     for (u32 page = 1; page < f->ir->page_count; page++)
-        if (f->pages[page].keyed != 0) need_integer(f, f->pages[page].key_term);
+        if (f->pages[page].keyed != 0) need_integer(f, f->pages[page].key_term, "an index or key");
 }
 
 static void need_number(front *f, const term *t) {
@@ -156,7 +156,11 @@ void terms_check(front *f, u32 first, u32 end) {
             break;
         case TERM_FLOAT: check_float(f, t); break;
         case TERM_READ:
-            for (u32 k = 0; k < t->count; k++) need_integer(f, f->lists[t->at + k]);
+            for (u32 k = 0; k < t->count; k++)
+                need_integer(f, f->lists[t->at + k], "an index or key");
+            break;
+        case TERM_CONVERT:
+            if (t->op == 1) need_integer(f, t->a, "a seed or counter");
             break;
         case TERM_REDUCE:
         case TERM_WHOLE: need_number(f, t); break;

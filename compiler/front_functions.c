@@ -49,7 +49,7 @@ static u32 hidden_page(front *f, const char *what, const u64 *dims, u32 count, u
     if (page == 0) return 0;
     front_page *p = &f->pages[page];
     p->shape = shape_add(f, dims, count), p->shape_known = true, p->class = class,
-    p->progress = DONE;
+    p->progress = DONE, p->part = true;
     p->group = f->page != 0 ? f->pages[f->page].group : 0;
     return page;
 }

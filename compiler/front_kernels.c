@@ -59,14 +59,14 @@ static bool argument_fits(front *f, u32 inside, const ast_parameter *p, u32 term
                       f->terms[term_row].expr);
 }
 
-/* The page that holds an argument: itself where the argument is one. */
-static u32 argument_page(front *f, u32 term_row) {
+u32 term_as_page(front *f, u32 term_row) {
+    ASSERT(term_row < f->term_count);
     const term t = f->terms[term_row];
     if (t.kind == TERM_PAGE && !t.prev) return t.page;
     u32 page = page_add_hidden(f, "argument", t.expr);
     if (page == 0) return 0;
     front_page *p = &f->pages[page];
-    p->shape = t.shape, p->shape_known = true, p->progress = DONE;
+    p->shape = t.shape, p->shape_known = true, p->progress = DONE, p->part = true;
     p->class = t.class, p->term = term_row;
     p->group = f->page != 0 ? f->pages[f->page].group : 0;
     return page;
@@ -108,7 +108,7 @@ static u32 argument_take(front *f, u32 inside, const ast_parameter *p, u32 expr,
         return term_error(f, expr);
     }
     if (!argument_fits(f, inside, p, row)) return term_error(f, expr);
-    *page = argument_page(f, row);
+    *page = term_as_page(f, row);
     return *page == 0 ? term_error(f, expr) : 0;
 }
 

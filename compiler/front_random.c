@@ -92,6 +92,7 @@ u32 elaborate_random(front *f, u32 expr) {
         in[k] = elaborate(f, f->tree->lists[at + k]);
         if (term_bad(f, in[k])) return in[k];
         in[k] = convert(&b, TYPE_U64, in[k]);
+        f->terms[in[k]].op = 1; /* of an integer only */
     }
     if (count == 2) in[2] = word(&b, 0);
     u32 c[4] = {low(&b, in[1]), high(&b, in[1]), low(&b, in[2]), high(&b, in[2])};

@@ -113,6 +113,7 @@ typedef struct {
     u32 group;                 /* strongly connected pages share a number */
     u32 filter_term, key_term; /* hidden keyed pages */
     u32 domain_shape;
+    bool part;     /* hidden page of a part of one definition: an argument, what is indexed */
     u32 prev_of;   /* hidden page prev(page): that page, else 0 */
     u32 prev_page; /* the hidden page that is prev(this), once asked for */
     u8 keyed;      /* 1 + ir_reduction: a hidden keyed page */
@@ -274,7 +275,12 @@ void pages_forget(front *f, u32 pages);
 /* front_unused.c: functions that no page calls. Needs: pages elaborated. */
 void functions_check(front *f);
 /* front_lower.c */
+/* The page that holds a whole-page term: itself where it is one. */
+u32 term_as_page(front *f, u32 term_row);
 bool pages_lower(front *f);
+/* Faults of hidden pages count only where one of their reads does. */
+bool parts_guard(front *f);
+bool page_is_part(const front *f, u32 page);
 u32 lower_term(front *f, u32 row);
 /* front_check.c: checks of types on closed classes */
 void terms_check(front *f, u32 first, u32 end);
