@@ -3,6 +3,8 @@
  * out. */
 #include "compile.h"
 
+#include <stdlib.h>
+
 #include "../dsl/print.h"
 #include "../engine/core/number.h"
 #include "emit_ir.h"
@@ -97,13 +99,35 @@ static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, message *m) {
     return status == MMSB_DAMAGED ? MMSB_BUG : status;
 }
 
+static void tell(const mmsbc_result *r, diag_format format, bool colour, FILE *to) {
+    diag_print(&r->diags, format, colour, to);
+    if (r->status == MMSB_OK || r->diags.error_count != 0) return;
+    ASSERT(r->sources.count == 0 || r->sources.files[0].name != NULL);
+    fprintf(to, "%s: %s%s%s\n", r->sources.count == 0 ? r->stem : r->sources.files[0].name,
+            status_text(r->status), r->words != NULL ? ": " : "", r->words != NULL ? r->words : "");
+}
+
 void result_tell(const mmsbc_options *o, mmsbc_result *r, mmsb_status status, const message *m) {
     ASSERT(r != NULL && m != NULL);
-    if (o->messages == NULL) return;
-    diag_print(&r->diags, (diag_format)o->diagnostics, o->colour != 0, o->messages);
-    if (status != MMSB_OK && r->diags.error_count == 0)
-        fprintf(o->messages, "%s: %s%s%s\n", o->name, status_text(status),
-                m->text[0] != 0 ? ": " : "", m->text);
+    r->status = status;
+    r->words = m->text[0] == 0 ? NULL : arena_text(r->memory, m->text, strlen(m->text));
+    if (o->messages != NULL) tell(r, (diag_format)o->diagnostics, o->colour != 0, o->messages);
+}
+
+const char *mmsbc_diagnostics(mmsbc_result *r, int format, int colour, size_t *bytes) {
+    char *text = NULL;
+    size_t count = 0;
+    if (bytes != NULL) *bytes = 0;
+    if (r == NULL || format < 0 || format > DIAG_JSON) return NULL;
+    FILE *to = open_memstream(&text, &count);
+    if (to == NULL) return NULL;
+    tell(r, (diag_format)format, colour != 0, to);
+    bool whole = fclose(to) == 0;
+    const char *kept = whole ? arena_text(r->memory, text, count) : NULL;
+    free(text);
+    if (kept != NULL && bytes != NULL) *bytes = count;
+    ASSERT(kept == NULL || kept[count] == 0);
+    return kept;
 }
 
 int mmsbc_compile(const mmsbc_options *o, mmsbc_result **out) {

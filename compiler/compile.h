@@ -19,12 +19,14 @@ struct mmsbc_result {
     const char *text; /* of mmsbc_format and mmsbc_fix */
     u64 text_bytes;
     back_report report;
+    mmsb_status status; /* of the last call, and its words where no diagnostic has them */
+    const char *words;
 };
 
 /* A result with the text as file 0; NULL when memory is short. */
 mmsbc_result *result_open(const mmsbc_options *o);
 /* Reads file 0 into r->tree. MMSB_WRONG where the text is not a graph. */
 mmsb_status result_parse(const mmsbc_options *o, mmsbc_result *r);
-/* Writes diagnostics, or what else the status means, to o->messages. */
+/* Keeps what the status means; writes diagnostics, or that, to o->messages. */
 void result_tell(const mmsbc_options *o, mmsbc_result *r, mmsb_status status, const message *m);
 #endif

@@ -2,8 +2,6 @@
  * delta: sizes, bytes and checks of one change. Needs a verified image; applies nothing. */
 #include "delta.h"
 
-#define DELTA_HEAD_BYTES 32u
-
 static u64 delta_mask_bytes(const delta *d) {
     ASSERT(d->form != DELTA_MASK || d->count <= LANES_MAX);
     return d->form == DELTA_MASK ? d->count / 8 + (d->count % 8 != 0) : 0;
@@ -23,7 +21,7 @@ static u8 *padded_copy(u8 *to, const void *from, u64 bytes) {
     return to + whole;
 }
 
-void delta_write(const delta *d, u8 *to) {
+void delta_head_write(const delta *d, u8 *to) {
     ASSERT(d->form < DELTA_FORM_COUNT && d->kind < DELTA_KIND_COUNT);
     ASSERT(((uintptr_t)to & 7) == 0);
     memcpy(to, &d->page, 4);
@@ -34,6 +32,10 @@ void delta_write(const delta *d, u8 *to) {
     memcpy(to + 8, &d->first, 8);
     memcpy(to + 16, &d->count, 8);
     memcpy(to + 24, &d->payload_bytes, 8);
+}
+
+void delta_write(const delta *d, u8 *to) {
+    delta_head_write(d, to);
     u8 *after_mask = padded_copy(to + DELTA_HEAD_BYTES, d->mask, delta_mask_bytes(d));
     padded_copy(after_mask, d->payload, d->payload_bytes);
 }

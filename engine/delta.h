@@ -32,9 +32,11 @@ typedef struct {
     const void *payload;
 } delta;
 
+#define DELTA_HEAD_BYTES 32u
 /* Bytes that delta_write takes. */
 u64 delta_bytes(const delta *d);
-void delta_write(const delta *d, u8 *to); /* `to` is 8-aligned */
+void delta_write(const delta *d, u8 *to);      /* `to` is 8-aligned */
+void delta_head_write(const delta *d, u8 *to); /* its first DELTA_HEAD_BYTES alone */
 /* Reads one delta at `at` (8-aligned); its pointers go into the bytes. Checks sizes, page, type,
  * lanes, padding against the image.
  * Sets *used. MMSB_WRONG with words that name page and lanes. */

@@ -123,7 +123,7 @@ static mmsb_status inputs_split(run *r, session_input *inputs, message *m) {
     for (u32 k = 0; k < r->in.count; k++) {
         const char *text = r->in.items[k], *equals = strchr(text, '=');
         if (equals == NULL) return message_set(m, MMSB_USAGE, "--in %s: write SOURCE=FILE", text);
-        inputs[k] = (session_input){text, (u64)(equals - text), equals + 1};
+        inputs[k] = (session_input){text, (u64)(equals - text), equals + 1, NULL};
     }
     return MMSB_OK;
 }

@@ -28,7 +28,7 @@ typedef struct {
     const native_fn *calls;
 } native_table;
 /* What `mmsbc --emit=c` gives. */
-typedef struct {
+typedef struct mmsb_graph {
     const void *image; /* 8-aligned */
     u64 image_bytes;
     const native_table *native;

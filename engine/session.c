@@ -20,6 +20,7 @@ engine *session_engine(session *s) {
     return s->e;
 }
 bool session_failed(const session *s) { return s->failed; }
+bool session_started(const session *s) { return s->started; }
 
 void session_note(session *s, const char *format, ...) {
     ASSERT(format != NULL);
@@ -96,9 +97,10 @@ static bool delta_absorbs(const session *s, const delta *d) {
     return page == d->page && first == d->first && count == d->count;
 }
 
-mmsb_status session_delta(session *s, const delta *d, message *m) {
-    TRY(delta_check(s->i, d, m));
+/* Takes the room of a delta: s->last is where it goes. */
+static mmsb_status delta_room(session *s, const delta *d, message *m) {
     u64 bytes = delta_bytes(d);
+    ASSERT(bytes % 8 == 0);
     if (s->used + bytes > TLOG_BODY_MAX)
         return message_set(m, MMSB_OUT_OF_SPACE,
                            "a commit holds at most %llu bytes of deltas: split it",
@@ -106,13 +108,44 @@ mmsb_status session_delta(session *s, const delta *d, message *m) {
     TRY(record_grow(s, bytes, m));
     if (delta_absorbs(s, d)) s->used = s->last - sizeof(tlog_head);
     s->last = sizeof(tlog_head) + s->used;
-    delta_write(d, s->record + s->last);
     s->used += bytes;
     ASSERT(sizeof(tlog_head) + s->used <= s->record_room);
     return MMSB_OK;
 }
 
+mmsb_status session_delta(session *s, const delta *d, message *m) {
+    TRY(delta_check(s->i, d, m));
+    TRY(delta_room(s, d, m));
+    delta_write(d, s->record + s->last);
+    return MMSB_OK;
+}
+
+mmsb_status session_delta_place(session *s, const delta *d, void **to, message *m) {
+    ASSERT(d->form == DELTA_RANGE && d->payload == NULL && !d->broadcast);
+    delta placed = *d;
+    u8 nothing[8] = {0};
+    u64 all = d->payload_bytes;
+    /* Everything but the values is checked on one lane and on the last. */
+    placed.payload = nothing, placed.count = 1, placed.payload_bytes = type_bytes(d->type);
+    TRY(delta_check(s->i, &placed, m));
+    u64 lanes = s->i->shapes[s->i->pages[d->page].shape].lanes;
+    if (d->count == 0 || d->count > lanes - d->first)
+        return message_set(m, MMSB_WRONG, "%llu lanes from %llu: the page has %llu",
+                           (unsigned long long)d->count, (unsigned long long)d->first,
+                           (unsigned long long)lanes);
+    ASSERT(all == d->count * type_bytes(d->type));
+    TRY(delta_room(s, d, m));
+    delta_head_write(d, s->record + s->last);
+    *to = s->record + s->last + DELTA_HEAD_BYTES;
+    if (d->type == TYPE_BOOL)
+        memset(*to, 0, ALIGN_UP(all, 8));
+    else
+        memset((u8 *)*to + all, 0, ALIGN_UP(all, 8) - all);
+    return MMSB_OK;
+}
+
 void session_drop(session *s) { s->used = 0, s->last = 0; }
+u64 session_pending_bytes(const session *s) { return s->used; }
 
 mmsb_status session_apply(session *s, const u8 *body, u64 bytes, message *m) {
     ASSERT(((uintptr_t)body & 7) == 0);
@@ -304,17 +337,41 @@ static mmsb_status close_log(session *s, message *m) {
     return tlog_sync(s->log, m);
 }
 
-mmsb_status session_close(session *s, message *m) {
-    if (s == NULL) return MMSB_OK;
+mmsb_status session_end(session *s, message *m) {
     mmsb_status status = close_log(s, m);
     tlog_close(s->log);
+    s->log = NULL, s->failed = true;
     folder_close(s);
+    session_drop(s);
+    ASSERT(s->folder < 0 && s->lock < 0);
+    return status;
+}
+
+mmsb_status session_close(session *s, message *m) {
+    if (s == NULL) return MMSB_OK;
+    mmsb_status status = session_end(s, m);
     engine_close(s->e);
     native_close(s);
     kernels_close(s);
     region_give_back(s->record, s->record_room);
     arena_close(s->tables);
     return status;
+}
+
+static const char *input_name(const session_input *in) {
+    ASSERT(in->path != NULL || in->lanes != NULL);
+    return in->path != NULL ? in->path : "memory";
+}
+
+static mmsb_status input_read(session *s, const session_input *in, u32 page, void *to, message *m) {
+    const image_page *p = &s->i->pages[page];
+    const image_shape *shape = &s->i->shapes[p->shape];
+    ASSERT(p->kind == PAGE_SOURCE && to != NULL);
+    if (in->path != NULL)
+        return array_file_read(s->files, AT_FDCWD, in->path, false, p->type, shape, to, m);
+    ASSERT(in->lanes != NULL);
+    memcpy(to, in->lanes, shape->lanes * type_bytes(p->type));
+    return MMSB_OK;
 }
 
 /* First contents: --in, then `from` files, then expressions. */
@@ -328,10 +385,9 @@ static mmsb_status first_contents(session *s, message *m) {
         u32 page = image_find_page(i, in->page, in->page_bytes);
         if (page == 0 || i->pages[page].kind != PAGE_SOURCE)
             return message_set(m, MMSB_USAGE, "--in %.*s=%s: there is no source of that name",
-                               (int)in->page_bytes, in->page, in->path);
+                               (int)in->page_bytes, in->page, input_name(in));
         skip[page] = 1;
-        TRY(array_file_read(s->files, AT_FDCWD, in->path, false, i->pages[page].type,
-                            &i->shapes[i->pages[page].shape], engine_page_bytes(s->e, page), m));
+        TRY(input_read(s, in, page, engine_page_bytes(s->e, page), m));
     }
     for (u32 page = 1, of; s->o.carry_from != NULL && page < i->page_count; page++) {
         const engine *old = s->o.carry_from;
@@ -393,17 +449,15 @@ static mmsb_status inputs_compare(session *s, message *m) {
                          : NULL;
         if (copy == NULL)
             status = message_set(m, MMSB_USAGE, "--in %.*s=%s: there is no source of that name",
-                                 (int)in->page_bytes, in->page, in->path);
+                                 (int)in->page_bytes, in->page, input_name(in));
         ASSERT(copy != NULL || status != MMSB_OK);
-        if (status == MMSB_OK)
-            status = array_file_read(s->files, AT_FDCWD, in->path, false, s->i->pages[page].type,
-                                     &s->i->shapes[s->i->pages[page].shape], copy, m);
+        if (status == MMSB_OK) status = input_read(s, in, page, copy, m);
         if (status == MMSB_OK) engine_canonicalise(s->i, page, copy);
         if (status == MMSB_OK && memcmp(copy, c.bytes + c.pages[row].at, c.pages[row].bytes) != 0)
             status = message_set(m, MMSB_WRONG,
                                  "--in %.*s=%s differs from what %s began with: leave it out to go "
                                  "on, or use a new directory",
-                                 (int)in->page_bytes, in->page, in->path, s->o.state);
+                                 (int)in->page_bytes, in->page, input_name(in), s->o.state);
     }
     checkpoint_free(&c);
     return status;
@@ -497,6 +551,7 @@ mmsb_status session_open(const image *i, const session_options *options, session
         session_close(s, NULL);
         return status;
     }
+    s->started = true;
     *out = s;
     return MMSB_OK;
 }
@@ -516,6 +571,7 @@ mmsb_status session_replay(const image *i, const session_options *options,
                   .context = replay->context};
     mmsb_status status = engine_open(i, &options->engine, &s->e, m);
     if (status == MMSB_OK) status = native_open(s, m);
+    if (status == MMSB_OK) status = rooms_take(s, m);
     if (status == MMSB_OK) status = folder_open(s, false, m);
     if (status == MMSB_OK) status = folder_read(s, &l, m);
     if (status == MMSB_OK && l.checkpoint_count == 0)

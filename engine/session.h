@@ -14,7 +14,8 @@
 typedef struct {
     const char *page; /* name, page_bytes long */
     u64 page_bytes;
-    const char *path; /* .npy or .csv, any path */
+    const char *path;  /* .npy or .csv, any path; NULL: lanes */
+    const void *lanes; /* of the page's type and number; read while it opens */
 } session_input;
 /* NATIVE: compiled code, or MMSB_ABSENT where there is no compiler. AUTO: where it is in the cache
  * or one pass over the graph is long enough to pay for compiling; else the VM. */
@@ -46,6 +47,7 @@ typedef struct session session;
  * directory. */
 mmsb_status session_open(const image *i, const session_options *options, session **out, message *m);
 engine *session_engine(session *s);
+bool session_started(const session *s);              /* epoch 0, or what was restored, stands */
 const char *session_executor_text(const session *s); /* "vm" or "native" */
 /* Where the state directory is another graph's: carries sources and state pages of the same name,
  * type and shape over, and keeps the old directory as DIR.before-N. Nothing changes where it fails
@@ -56,7 +58,11 @@ mmsb_status session_migrate(const image *to, const session_options *options, mes
 /* Adds a delta to the commit being made: checked and copied (⊕ with the one before). MMSB_WRONG
  * leaves the commit as it was. */
 mmsb_status session_delta(session *s, const delta *d, message *m);
-void session_drop(session *s); /* forgets the deltas of the commit being made */
+/* The same for a RANGE whose payload is NULL: the caller writes it to *to before the next call on
+ * this session. Bools there are false until then, and must be 0 or 1. */
+mmsb_status session_delta_place(session *s, const delta *d, void **to, message *m);
+void session_drop(session *s);               /* forgets the deltas of the commit being made */
+u64 session_pending_bytes(const session *s); /* of them */
 typedef struct {
     u64 stream; /* request stream and number; 0, 0: none */
     u64 number;
@@ -77,8 +83,10 @@ u64 session_last_request(const session *s, u64 stream); /* highest number logged
 u64 session_durable_epoch(const session *s);      /* every epoch up to it survives power loss */
 mmsb_status session_sync(session *s, message *m); /* returns when all accepted epochs are durable */
 mmsb_status session_checkpoint(session *s, message *m);
-/* Syncs, writes the closing checkpoint and record if any epoch was made, unlocks, frees. `m` may
- * tell what could not be kept. NULL is allowed. */
+/* Syncs, writes the closing checkpoint and record if any epoch was made, unlocks. The engine can
+ * still be read; nothing more is taken. `m` may tell what could not be kept. */
+mmsb_status session_end(session *s, message *m);
+/* session_end, then frees. NULL is allowed. */
 mmsb_status session_close(session *s, message *m);
 
 /* What a replay, or a reading of the log, is told of a record. */

@@ -36,6 +36,7 @@ mmsb_status folder_open(session *s, bool write, message *m) {
 }
 
 void folder_close(session *s) {
+    if (s->lock >= 0 && s->files->unlock != NULL) s->files->unlock(s->files, s->lock);
     if (s->lock >= 0) s->files->close(s->files, s->lock);
     if (s->folder >= 0) s->files->close(s->files, s->folder);
     s->lock = s->folder = -1;

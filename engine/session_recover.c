@@ -144,6 +144,7 @@ mmsb_status session_restore(session *s, const folder_list *l, recovery *r, messa
     mmsb_status status = checkpoint_restored(&c, s->e, m);
     checkpoint_free(&c);
     TRY(status);
+    s->started = true;
     if (l->segment_last == 0)
         return message_set(m, MMSB_DAMAGED, "%s: log-1 is missing", s->o.state);
     status = tlog_read_open(&reader, m);

@@ -14,6 +14,7 @@ struct session {
     u8 uuid[16];
     tlog *log;         /* NULL: nothing is kept, or replay */
     bool failed;       /* the log cannot be trusted any more */
+    bool started;      /* epoch 0, or what was restored, stands */
     bool moved;        /* epochs were made since it was opened */
     bool closed_clean; /* the log ends with a close record */
     /* The commit being made: room for a record's head, then deltas as bytes. */

@@ -21,11 +21,15 @@ typedef int64_t i64;
 typedef float f32;
 typedef double f64;
 
+/* mmsb.h has the same list, for users; api.h proves that. Where both are included, mmsb.h comes
+ * first. */
+#ifndef MMSB_H
 #define STATUS(name, number, exit, text) MMSB_##name = number,
 typedef enum {
 #include "status.def"
 } mmsb_status;
 #undef STATUS
+#endif
 
 /* The exit status of a command that ends with `status` (engine.md, "mmsbc"). */
 int status_exit(mmsb_status status);

@@ -117,6 +117,13 @@ static int system_lock(file_calls *self, int fd) {
     return errno == EACCES ? -EAGAIN : -errno;
 }
 
+static int system_unlock(file_calls *self, int fd) {
+    ASSERT(fd >= 0);
+    (void)self;
+    struct flock all = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_SETLK, &all) == 0 ? 0 : -errno;
+}
+
 static i64 system_size(file_calls *self, int fd) {
     ASSERT(fd >= 0);
     (void)self;
@@ -178,6 +185,7 @@ file_calls *file_system(void) {
         .unlink_at = system_unlink_at,
         .make_folder_at = system_make_folder_at,
         .lock = system_lock,
+        .unlock = system_unlock,
         .size = system_size,
         .clock_ns = system_clock_ns,
         .random = system_random,

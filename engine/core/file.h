@@ -25,6 +25,8 @@ struct file_calls {
     int (*unlink_at)(file_calls *self, int folder, const char *path); /* or an empty folder */
     int (*make_folder_at)(file_calls *self, int folder, const char *path, int mode);
     int (*lock)(file_calls *self, int fd); /* OFD write lock on the whole file; -EAGAIN when held */
+    /* Before the last close, since a forked child may hold the descriptor, too. NULL: nothing. */
+    int (*unlock)(file_calls *self, int fd);
     i64 (*size)(file_calls *self, int fd); /* of a regular file, else -EINVAL */
     u64 (*clock_ns)(file_calls *self);     /* monotonic */
     int (*random)(file_calls *self, void *to, u64 bytes);

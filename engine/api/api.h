@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * api: what stands behind the handles of mmsb.h. A handle owns its image, session, queue of events
+ * and the words of its last failure. Private to engine/api. */
+#ifndef MMSB_API_PRIVATE_H
+#define MMSB_API_PRIVATE_H
+#include "mmsb.h"
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "core/arena.h"
+#include "session.h"
+
+#define STATUS(name, number, exit, text) static_assert(MMSB_##name == number, "mmsb.h differs");
+#include "core/status.def"
+#undef STATUS
+#define TYPE(name, text, ctype, bytes, class, npy) \
+    static_assert((int)MMSB_##name == (int)TYPE_##name, "mmsb.h differs");
+#include "core/types.def"
+#undef TYPE
+static_assert((int)MMSB_SET == DELTA_SET && (int)MMSB_ADD == DELTA_ADD &&
+                  (int)MMSB_MIN == DELTA_MIN && (int)MMSB_MAX == DELTA_MAX &&
+                  (int)MMSB_AND == DELTA_AND && (int)MMSB_OR == DELTA_OR &&
+                  (int)MMSB_XOR == DELTA_XOR,
+              "mmsb.h differs");
+static_assert((int)MMSB_DURABLE_BATCH == DURABILITY_BATCH &&
+                  (int)MMSB_DURABLE_NONE == DURABILITY_NONE &&
+                  (int)MMSB_DURABLE_EPOCH == DURABILITY_EPOCH &&
+                  (int)MMSB_DURABLE_SEALED == DURABILITY_SEALED,
+              "mmsb.h differs");
+static_assert((int)MMSB_EXECUTOR_VM == EXECUTOR_VM &&
+                  (int)MMSB_EXECUTOR_NATIVE == EXECUTOR_NATIVE &&
+                  (int)MMSB_EXECUTOR_AUTO == EXECUTOR_AUTO,
+              "mmsb.h differs");
+
+/* The order is that of a life. */
+typedef enum { API_UNOPENED, API_OPEN, API_CLOSED } api_state;
+
+/* events[0 .. event_count), taken up to event_taken; the values of the k-th begin at
+ * values[k * value_room]. */
+typedef struct {
+    mmsb_event *events;
+    mmsb_scalar *values;
+    u32 *fired; /* rows of EVENTS, of one epoch */
+    u32 room, value_room, count, taken;
+} api_queue;
+
+struct mmsb_engine {
+    message m;
+    arena *memory;            /* this handle, names, tables */
+    arena *line;              /* of mmsb_line; NULL: none yet */
+    const volatile u32 *mark; /* 1; 0 in a forked child, where the system can do that */
+    bool marked;
+    pid_t process;
+    atomic_bool busy;
+    api_state state;
+    mmsb_options o;
+    const void *bytes; /* of the image, by file_map or region_take */
+    u64 byte_count;
+    bool mapped;
+    image i;
+    session *s;
+    engine *e;
+    u32 *rows; /* by page number: rows of PAGES */
+    u32 page_count;
+    u8 *bools; /* values being written in place that must become 0 or 1; NULL: none */
+    u64 bool_count;
+    api_queue queue;
+};
+
+/* Every call that works begins with one of these and ends with api_leave. MMSB_BUSY and a NULL
+ * handle leave no words. */
+mmsb_status api_enter(mmsb_engine *e, api_state least);
+/* The same for what changes something: the engine must be open. Ends a mmsb_place. */
+mmsb_status api_enter_change(mmsb_engine *e);
+mmsb_status api_leave(mmsb_engine *e, mmsb_status status, const message *m);
+bool api_is_forked(const mmsb_engine *e);
+/* The words of a status that is not MMSB_OK, for functions that do not enter. */
+mmsb_status api_words(mmsb_engine *e, mmsb_status status, const message *m);
+/* Row of PAGES of a page number; 0 with words: there is none. */
+u32 api_row(mmsb_engine *e, u32 page, message *m);
+/* api_events.c: what fired in the last epoch goes to the callback or into the queue. True: the
+ * callback wants to stop. */
+bool api_events_take(mmsb_engine *e);
+bool api_queue_open(mmsb_engine *e);
+/* Whether the queue has room for whatever one epoch can fire. */
+bool api_queue_has_room(const mmsb_engine *e);
+#endif
