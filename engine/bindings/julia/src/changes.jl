@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+# What is queued for the next commit. Indices are Julia's: from 1, axes reversed.
+
+const KINDS = (set = MMSB_SET, add = MMSB_ADD, min = MMSB_MIN, max = MMSB_MAX, and = MMSB_AND, or = MMSB_OR,
+               xor = MMSB_XOR)
+
+graph_of(a::PageArray) = owner_graph(a.owner, a.name)
+owner_graph(g::Graph, ::Symbol) = g
+owner_graph(::Snapshot, name::Symbol) =
+    throw(UsageError("a snapshot does not change: assign to g[:$name] and commit!(g)", nothing, nothing))
+
+# Lanes [first, first + count) get values: count of them, or one for all.
+function queue(a::PageArray{T}, kind::Integer, first::Int, count::Int, values::DenseArray{T}) where {T}
+    g = graph_of(a)
+    count == 0 && return nothing
+    status = GC.@preserve values begin
+        ccall(symbol(:mmsb_set), Cint, (Ptr{Cvoid}, UInt32, Cint, UInt64, UInt64, Ptr{Cvoid}, UInt64), g.handle.at,
+              a.number, kind, first, count, pointer(values), length(values))
+    end
+    return check(g, status)
+end
+function queue_one(a::PageArray{T}, kind::Integer, first::Int, count::Int, value::T) where {T}
+    g = graph_of(a)
+    count == 0 && return nothing
+    return check(g, ccall(symbol(:mmsb_set), Cint, (Ptr{Cvoid}, UInt32, Cint, UInt64, UInt64, Ref{T}, UInt64),
+                          g.handle.at, a.number, kind, first, count, Ref(value), 1))
+end
+
+function Base.setindex!(a::PageArray{T}, value, i::Int) where {T}
+    @boundscheck checkbounds(a, i)
+    queue_one(a, MMSB_SET, i - 1, 1, convert(T, value))
+    return a
+end
+
+# A range of a vector is one delta.
+function Base.setindex!(a::PageArray{T,1}, values::AbstractArray, r::AbstractUnitRange{<:Integer}) where {T}
+    checkbounds(a, r)
+    length(values) == length(r) || throw(DimensionMismatch("$(length(values)) values for $(length(r)) elements"))
+    queue(a, MMSB_SET, Int(first(r)) - 1, length(r), collect_as(T, values))
+    return a
+end
+
+function Base.fill!(a::PageArray{T}, value) where {T}
+    queue_one(a, MMSB_SET, 0, length(a), convert(T, value))
+    return a
+end
+
+# `g[:price] .= f.(x)`: one delta of the whole page.
+function Base.copyto!(a::PageArray{T}, b::Broadcast.Broadcasted{Nothing}) where {T}
+    axes(a) == axes(b) || throw(DimensionMismatch("a page of $(axes(a)) cannot take $(axes(b))"))
+    queue(a, MMSB_SET, 0, length(a), copyto!(Array{T}(undef, size(a)), b))
+    return a
+end
+
+collect_as(::Type{T}, values::Array{T}) where {T} = values
+collect_as(::Type{T}, values) where {T} = T[convert(T, v) for v in values]
+
+"""
+    g[:price] = values
+
+Queues a delta of the whole page: one value for all elements, or an array of the page's size.
+"""
+function Base.setindex!(g::Graph, values, name::Symbol)
+    whole_set(g[name], values)
+    return g
+end
+whole_set(a::PageArray, value) = fill!(a, value)
+function whole_set(a::PageArray{T}, values::AbstractArray) where {T}
+    size(values) == size(a) || throw(DimensionMismatch("$(a.name) has size $(size(a)), not $(size(values))"))
+    return queue(a, MMSB_SET, 0, length(a), collect_as(T, values))
+end
+
+"""
+    update!(g, :price, kind, values, indices = :)
+
+Queues a delta of one of the kinds `:set :add :min :max :and :or :xor`. `indices`: `:`, an index, a range, a vector of
+linear or Cartesian indices, or a mask (an array of `Bool` of the page's size). `values`: one, or one for each.
+"""
+update!(g::Graph, name::Symbol, kind::Symbol, values, indices = :) =
+    update(g[name], choice(KINDS, "kind", kind), values, indices)
+
+update(a::PageArray{T}, kind, value, ::Colon) where {T} = queue_one(a, kind, 0, length(a), convert(T, value))
+update(a::PageArray{T}, kind, values::AbstractArray, ::Colon) where {T} =
+    length(values) == length(a) ? queue(a, kind, 0, length(a), collect_as(T, values)) :
+    throw(DimensionMismatch("$(length(values)) values for $(length(a)) elements"))
+function update(a::PageArray{T}, kind, value, i::Union{Integer,CartesianIndex}) where {T}
+    at = linear(a, i)
+    return queue_one(a, kind, at - 1, 1, convert(T, value))
+end
+function update(a::PageArray, kind, values, mask::AbstractArray{Bool})
+    size(mask) == size(a) || throw(DimensionMismatch("$(a.name) has size $(size(a)), the mask $(size(mask))"))
+    return scatter(a, kind, Int[i for (i, m) in enumerate(mask) if m], values)
+end
+update(a::PageArray, kind, values, indices) = scatter(a, kind, Int[linear(a, i) for i in indices], values)
+
+function linear(a::PageArray, i::Integer)
+    checkbounds(a, i)
+    return Int(i)
+end
+function linear(a::PageArray, i::CartesianIndex)
+    checkbounds(a, i)
+    return LinearIndices(a)[i]
+end
+
+function scatter(a::PageArray{T}, kind::Integer, indices::Vector{Int}, values) where {T}
+    g = graph_of(a)
+    lanes = UInt64[i - 1 for i in indices]
+    given = values isa AbstractArray ? collect_as(T, values) : T[convert(T, values)]
+    length(given) == 1 || length(given) == length(lanes) ||
+        throw(DimensionMismatch("$(length(given)) values for $(length(lanes)) elements"))
+    status = GC.@preserve lanes given begin
+        ccall(symbol(:mmsb_scatter), Cint, (Ptr{Cvoid}, UInt32, Cint, Ptr{UInt64}, UInt64, Ptr{Cvoid}, UInt64),
+              g.handle.at, a.number, kind, pointer(lanes), length(lanes), pointer(given), length(given))
+    end
+    return check(g, status)
+end
+
+"""
+    batch_route_deltas!(g, :price, indices, values; kind = :set)
+    batch_route_deltas!(g, deltas)
+
+Queues many deltas in one call: `values[k]` at `indices[k]`, in order, also where indices repeat. The second form
+takes pairs `(:price, 17) => 101.25`; neighbours of one page go in one call. `commit!` makes an epoch of them.
+"""
+batch_route_deltas!(g::Graph, name::Symbol, indices, values; kind::Symbol = :set) =
+    update!(g, name, kind, values, indices)
+function batch_route_deltas!(g::Graph, deltas; kind::Symbol = :set)
+    name, indices, values = :none, Any[], Any[]
+    for ((page, index), value) in deltas
+        if page != name
+            isempty(indices) || update!(g, name, kind, values, indices)
+            name, indices, values = page, Any[], Any[]
+        end
+        push!(indices, index)
+        push!(values, value)
+    end
+    isempty(indices) || update!(g, name, kind, values, indices)
+    return nothing
+end
+
+"""
+    line!(g, text)
+
+Queues a line as in a delta file, with its row-major indices from 0: `line!(g, "price[17] += 0.5")`.
+"""
+line!(g::Graph, text::AbstractString) =
+    check(g, ccall(symbol(:mmsb_line), Cint, (Ptr{Cvoid}, Cstring), g.handle.at, String(text)))
+
+"Forgets what is queued."
+drop!(g::Graph) = check(g, ccall(symbol(:mmsb_drop), Cint, (Ptr{Cvoid},), g.handle.at))
