@@ -9,11 +9,13 @@ stands for is its info string:
     mmsbg                 a whole graph: compiled, run for one tick with --oracle 1
     mmsbg error E0nnn     must be refused with that code
     c kernels             compiled to libuser.so; `mmsbg kernels` behind it runs with --allow-kernels
+    c program             compiled as C99 with -lmmsb and run; must end with 0
+    python, julia         run with the binding of this tree; julia only where it is installed (else said)
     deltas                fed to the graph before it, with --oracle 1; `deltas status N`: ends with N
     mmsbg file NAME       (any language) is written under that name; graphs and deltas are tried out too
     sh                    commands; each must end with 0; `sh status N`: the last one with N
     sh no-run             not run; only for what installs packages or is run by tests/run.sh itself
-    text                  behind a `sh`: all that it prints; `...` alone stands for any lines
+    text                  behind a `sh`, a program, python or julia: all that it prints; `...` stands for any lines
     text help             is printed by `COMMAND --help`, its first word being COMMAND
     text same-as FILE     is that file, seen from the page's folder
     text figure           a drawing: no commands in it
@@ -36,6 +38,20 @@ NO_RUN = re.compile(r"apt-get install|examples/quickstart\.sh|tests/run\.sh|benc
 
 class Wrong(Exception):
     pass
+
+
+class Skipped(Exception):
+    """Why a block was not run: said once, and not counted."""
+
+
+SKIPPED = set()
+
+
+def python_with_numpy():
+    for python in (sys.executable, "/usr/bin/python3"):
+        if subprocess.run([python, "-c", "import numpy"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            return python
+    raise Wrong("no python3 with NumPy")
 
 
 def pages():
@@ -100,6 +116,34 @@ class Page:
             f.write(body)
         self.tool(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "user.c", "-o", "libuser.so"])
 
+    def program(self, body):
+        with open(os.path.join(self.scratch, "program.c"), "w", encoding="utf-8") as f:
+            f.write(body)
+        lib = os.path.join(os.path.dirname(self.bin), "lib")
+        self.tool(["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-I" + os.path.join(self.top, "engine/include"),
+                   "-I" + os.path.join(self.top, "compiler/include"), "program.c", "-o", "program", "-L" + lib,
+                   "-Wl,-rpath," + lib, "-lmmsb", "-lmmsbc"])
+        self.printed = self.run_in_cwd([os.path.join(self.scratch, "program")])
+
+    def script(self, kind, body):
+        bindings = os.path.join(self.top, "engine/bindings")
+        self.env.update(MMSB_LIBRARY=os.path.join(os.path.dirname(self.bin), "lib"), PYTHONDONTWRITEBYTECODE="1",
+                        PYTHONPATH=os.path.join(bindings, "python"))
+        if kind == "julia" and shutil.which("julia") is None:
+            self.printed = SKIPPED
+            raise Skipped("skipped: no julia")
+        path = os.path.join(self.scratch, "script." + kind)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(body)
+        words = ["julia", "--project=" + os.path.join(bindings, "julia")] if kind == "julia" else [python_with_numpy()]
+        self.printed = self.run_in_cwd(words + [path])
+
+    def run_in_cwd(self, words):
+        p = self.command(words, self.cwd)
+        if p.returncode != 0:
+            raise Wrong(f"status {p.returncode}: {p.stdout.strip()[-600:]}")
+        return p.stdout
+
     def try_deltas(self, body, options):
         if self.graph is None:
             raise Wrong("no graph stands before it")
@@ -147,8 +191,11 @@ class Page:
                 same_text(f.read(), body)
         elif options:
             raise Wrong(f"unknown words: {' '.join(options)}")
+        elif self.printed is SKIPPED:
+            self.printed = None
+            raise Skipped(*SKIPPED)
         elif self.printed is None:
-            raise Wrong("no `sh` block stands before this output")
+            raise Wrong("nothing that prints stands before this output")
         else:
             same_text(self.printed, body)
             self.printed = None
@@ -162,6 +209,10 @@ class Page:
             self.try_graph(body, options, self.cwd)
         elif kind == "c" and options == ["kernels"]:
             self.kernels(body)
+        elif kind == "c" and options == ["program"]:
+            self.program(body)
+        elif kind in ("python", "julia") and not options:
+            self.script(kind, body)
         elif kind == "deltas":
             self.try_deltas(body, options)
         elif kind == "sh":
@@ -224,6 +275,8 @@ def run_page(name, bin_dir):
             try:
                 page.block(m.group(2), m.group(3))
                 passed += 1
+            except Skipped as e:
+                SKIPPED.add(str(e))
             except (Wrong, OSError, ValueError, subprocess.TimeoutExpired) as e:
                 failures.append(f"{name}:{line}: {m.group(2)}: {e}")
     return passed, failures
@@ -237,6 +290,8 @@ def main():
         passed += more
         failures += wrong
     for line in failures:
+        print(line)
+    for line in sorted(SKIPPED):
         print(line)
     print(f"{passed} passed, {len(failures)} failed")
     return 1 if failures or not passed else 0

@@ -10,7 +10,7 @@ packages="valgrind binutils gcc libc6-dev cmake ninja-build re2c lemon libxxhash
     clang-format clang-tidy strace mandoc zsh fish vim
     libmpfr-dev libjansson-dev
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
-    python3 python3-numpy git ca-certificates"
+    python3 python3-numpy g++ pkg-config git ca-certificates"
 sh tests/need.sh $packages || echo "going on without them; what needs them fails or is skipped by name"
 passed=0
 failed=0
@@ -81,6 +81,16 @@ presets() {
     rm -r "$d"
 }
 check "every preset configures" presets
+check "public headers: every standard, every example" python3 tests/api/header.py build
+check "the same, sanitized" python3 tests/api/header.py build-asan
+check "the shared libraries show what was agreed" sh tests/api/symbols.sh build
+check "a project outside builds in every way" sh tests/api/consumers.sh build
+check "the same, sanitized" sh tests/api/consumers.sh build-asan
+check "sizes, offsets and numbers of the headers, in Python and Julia too" python3 tests/api/layout.py
+check "the Python binding" sh tests/api/python.sh build
+check "the same, sanitized" sh tests/api/python.sh build-asan
+check "the Julia binding" sh tests/api/julia.sh build
+sed -n '/^skipped/p' "$log"
 check "installed, moved, used from elsewhere" sh tests/install.sh build
 check "one root from 1, 2, 4 and 7 threads" sh tests/threads.sh build/bin
 check "200 random graphs on 3 threads, every node shared out" \
