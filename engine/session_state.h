@@ -31,6 +31,11 @@ struct session {
 };
 
 session *session_new(const image *i, const session_options *options);
+/* session_first.c: fills the sources and evaluates epoch 0: inputs, then `from` files, then
+ * expressions. */
+mmsb_status first_contents(session *s, message *m);
+/* Inputs for a directory that is there already must say what checkpoint 0 says. */
+mmsb_status inputs_compare(session *s, message *m);
 /* session_migrate.c: whether a page of `to` starts with what page *old of `from` holds. */
 bool session_carries(const image *from, const image *to, u32 page, u32 *old);
 /* Gives a directory whose migration was interrupted between its two renames its name. */
