@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * front_unused: functions of the graph that nothing calls. Needs: pages elaborated. Checked are
- * names, numbers of arguments, and types as far as parameters state them; not shapes, which only a
- * call gives. */
+ * front_unused: functions of the graph and its imports that nothing calls. Needs: pages elaborated.
+ * Checked are names, numbers of arguments, and types as far as parameters state them; not shapes,
+ * which only a call gives. */
 #include "front_state.h"
 
 /* What is wrong with a body whatever it is called with. */
@@ -71,8 +71,8 @@ void functions_check(front *f) {
     ASSERT(f->passes_done == PASS_ITEMS);
     for (u32 row = 1; row < f->symbol_count && !f->out_of_memory; row++) {
         const symbol *s = &f->symbols[row];
-        if (s->kind != SYMBOL_FN || s->scope != 1 || s->called) continue;
-        if (f->tree->items[s->item].whole.file == 0) function_check(f, row);
+        if (s->kind == SYMBOL_FN && !f->scopes[s->scope].instance && !s->called)
+            function_check(f, row);
     }
     ASSERT(f->fn_depth == 0);
 }

@@ -6,29 +6,34 @@
 
 #include "checkpoint.h"
 #include "core/number.h"
+#include "tool_look.h"
 #include "tool_print.h"
-#include "session.h"
 
 typedef unsigned long long llu;
 
 static const char help[] =
-    "mmsb log ls DIR              checkpoints and segments of a state directory\n"
+    "mmsb log ls DIR              checkpoints and segments of a state "
+    "directory\n"
     "mmsb log show DIR            every record, with its deltas as lines\n"
-    "mmsb log verify DIR          reads all, replays all, checks every root and checkpoint\n"
-    "mmsb page get DIR PAGE[i] [--at EPOCH]   a page, or an element, at the end or at an epoch\n"
-    "  --allow-kernels            loads the kernels that the graph calls, where one is run\n"
+    "mmsb log verify DIR          reads all, replays all, checks every root "
+    "and checkpoint\n"
+    "mmsb log diff DIR1 DIR2      what two logs say otherwise: first contents, "
+    "deltas, roots\n"
+    "mmsb page get DIR PAGE[i] [--at EPOCH]   a page, or an element, at the "
+    "end or at an epoch\n"
+    "mmsb page diff DIR A B [PAGE]            the lanes that differ between "
+    "two epochs\n"
+    "mmsb why DIR PAGE[i] [--at EPOCH]        the deltas and equations that "
+    "made a value\n"
+    "mmsb impact DIR PAGE[i] [--at EPOCH]     what a delta there may change\n"
+    "  --allow-kernels            loads the kernels that the graph calls, "
+    "where one is run\n"
     "mmsb --version, mmsb --help\n"
-    "Exit status: 0 ok, 1 wrong data, 2 usage, 3 input/output, 4 damaged data, 5 a limit, "
+    "Exit status: 0 ok, 1 wrong data (diff: something differs), 2 usage, 3 "
+    "input/output, 4 damaged data, 5 a limit, "
     "70 our bug.\n";
 
 static bool allow_kernels; /* --allow-kernels was given */
-
-typedef struct {
-    image i;
-    const void *bytes;
-    u64 byte_count;
-    char path[4096];
-} graph;
 
 static int fail(mmsb_status s, const message *m) {
     fflush(stdout);
@@ -39,23 +44,6 @@ static int fail(mmsb_status s, const message *m) {
 static int usage(const char *what) {
     fprintf(stderr, "mmsb: %s; see mmsb --help\n", what);
     return 2;
-}
-
-static void note(void *context, const char *text) {
-    (void)context;
-    fprintf(stderr, "mmsb: %s\n", text);
-}
-
-static mmsb_status graph_open(graph *g, const char *state, message *m) {
-    ASSERT(state != NULL);
-    snprintf(g->path, sizeof g->path, "%s/graph.mmsbx", state);
-    TRY(file_map(file_system(), AT_FDCWD, g->path, &g->bytes, &g->byte_count, m));
-    mmsb_status s = image_verify(g->bytes, g->byte_count, &g->i, m);
-    if (s != MMSB_OK) {
-        file_unmap(g->bytes, g->byte_count);
-        g->bytes = NULL;
-    }
-    return s;
 }
 
 static void ls_checkpoint(void *context, u64 epoch) {
@@ -126,11 +114,11 @@ static void show_record(void *context, const session_record *r) {
 static int log_show(const char *state, message *m) {
     graph g;
     session_log_summary sum;
-    mmsb_status s = graph_open(&g, state, m);
+    mmsb_status s = graph_open(&g, state, allow_kernels, m);
     if (s != MMSB_OK) return fail(s, m);
     session_log_visitor v = {.record = show_record, .context = &g};
     s = session_log(state, &v, &sum, m);
-    file_unmap(g.bytes, g.byte_count);
+    graph_close(&g);
     return s == MMSB_OK ? 0 : fail(s, m);
 }
 
@@ -182,7 +170,7 @@ static mmsb_status verify_all(const graph *g, const char *state, verify *v, mess
     session_log_visitor visitor = {.checkpoint = verify_checkpoint, .context = v};
     session_log_summary sum;
     session_options o = {
-        .state = state, .image_path = g->path, .note = note, .allow_kernels = allow_kernels};
+        .state = state, .image_path = g->path, .note = look_note, .allow_kernels = allow_kernels};
     session_replay_options replay = {.to = UINT64_MAX, .visit = verify_epoch, .context = v};
     session *s = NULL;
     TRY(session_log(state, &visitor, &sum, m));
@@ -190,7 +178,8 @@ static mmsb_status verify_all(const graph *g, const char *state, verify *v, mess
     mmsb_status status = session_replay(&g->i, &o, &replay, &s, m);
     if (status == MMSB_OK) status = v->status;
     if (status == MMSB_OK) {
-        printf("ok: epochs 0 to %llu, %llu records in %llu segments, %llu checkpoints, %llu roots "
+        printf("ok: epochs 0 to %llu, %llu records in %llu segments, %llu "
+               "checkpoints, %llu roots "
                "agree\n",
                (llu)sum.epoch, (llu)sum.records, (llu)sum.segments, (llu)sum.checkpoints,
                (llu)sum.roots);
@@ -203,42 +192,73 @@ static mmsb_status verify_all(const graph *g, const char *state, verify *v, mess
 static int log_verify(const char *state, message *m) {
     graph g;
     verify v = {.g = &g, .m = m, .memory = arena_open(0)};
-    mmsb_status s = graph_open(&g, state, m);
+    mmsb_status s = graph_open(&g, state, allow_kernels, m);
     if (s != MMSB_OK) return fail(s, m);
     file_calls *f = file_system();
     v.folder = f->open_at(f, AT_FDCWD, state, O_RDONLY | O_DIRECTORY, 0);
     s = v.folder < 0 ? file_failed(m, "open", state, v.folder) : verify_all(&g, state, &v, m);
     if (v.folder >= 0) f->close(f, v.folder);
     arena_close(v.memory);
-    file_unmap(g.bytes, g.byte_count);
+    graph_close(&g);
     return s == MMSB_OK ? 0 : fail(s, m);
 }
 
-static int page_get(const char *state, const char *what, u64 at, message *m) {
+static mmsb_status page_print(const graph *g, const char *what, u64 at, message *m) {
     ASSERT(what != NULL);
-    graph g;
     u32 page;
     u64 lane;
     session *past = NULL;
-    mmsb_status s = graph_open(&g, state, m);
-    if (s != MMSB_OK) return fail(s, m);
-    session_options o = {
-        .state = state, .image_path = g.path, .note = note, .allow_kernels = allow_kernels};
-    session_replay_options replay = {.to = at, .from_most = at};
-    s = page_parse(&g.i, what, &page, &lane, m);
-    if (s == MMSB_OK) s = session_replay(&g.i, &o, &replay, &past, m);
-    if (s == MMSB_OK) {
-        if (lane == UINT64_MAX)
-            print_page(session_engine(past), page);
-        else
-            print_lane(session_engine(past), page, lane);
-    }
+    TRY(page_parse(&g->i, what, &page, &lane, m));
+    mmsb_status s = graph_at(g, at, &past, m);
+    if (s == MMSB_OK && lane == UINT64_MAX) print_page(session_engine(past), page);
+    if (s == MMSB_OK && lane != UINT64_MAX) print_lane(session_engine(past), page, lane);
     session_close(past, NULL);
-    file_unmap(g.bytes, g.byte_count);
+    return s;
+}
+
+/* A command on one page: get, why, impact. */
+static int page_look(const char *state, const char *what, u64 at, message *m,
+                     mmsb_status (*print)(const graph *, const char *, u64, message *)) {
+    graph g;
+    mmsb_status s = graph_open(&g, state, allow_kernels, m);
+    if (s == MMSB_OK) {
+        s = print(&g, what, at, m);
+        graph_close(&g);
+    }
     return s == MMSB_OK ? 0 : fail(s, m);
 }
 
-/* Takes --allow-kernels, wherever it stands, out of the arguments; returns how many are left. */
+static int page_diff(char **a, const char *page, message *m) {
+    graph g;
+    u64 from, to;
+    bool differ = false;
+    if (number_parse(TYPE_U64, a[1], strlen(a[1]), &from) != NUMBER_OK ||
+        number_parse(TYPE_U64, a[2], strlen(a[2]), &to) != NUMBER_OK)
+        return usage("page diff takes a directory and two epochs");
+    mmsb_status s = graph_open(&g, a[0], allow_kernels, m);
+    if (s == MMSB_OK) {
+        s = page_diff_print(&g, from, to, page, &differ, m);
+        graph_close(&g);
+    }
+    return s == MMSB_OK ? (int)differ : fail(s, m);
+}
+
+static int log_diff(const char *first, const char *second, message *m) {
+    graph a, b;
+    bool differ = false;
+    mmsb_status s = graph_open(&a, first, allow_kernels, m);
+    if (s != MMSB_OK) return fail(s, m);
+    s = graph_open(&b, second, allow_kernels, m);
+    if (s == MMSB_OK) {
+        s = log_diff_print(&a, &b, &differ, m);
+        graph_close(&b);
+    }
+    graph_close(&a);
+    return s == MMSB_OK ? (int)differ : fail(s, m);
+}
+
+/* Takes --allow-kernels, wherever it stands, out of the arguments; returns how
+ * many are left. */
 static int kernels_take(int count, char **a) {
     int kept = 0;
     for (int k = 0; k < count; k++) {
@@ -247,6 +267,21 @@ static int kernels_take(int count, char **a) {
         allow_kernels = allow_kernels || is;
     }
     return kept;
+}
+
+/* DIR PAGE[i] [--at EPOCH] */
+static int page_command(int count, char **a,
+                        mmsb_status (*print)(const graph *, const char *, u64, message *)) {
+    static message m;
+    u64 at = UINT64_MAX;
+    const char *text = NULL;
+    ASSERT(count >= 2);
+    if (count == 3 && strncmp(a[2], "--at=", 5) == 0) text = a[2] + 5;
+    if (count == 4 && strcmp(a[2], "--at") == 0) text = a[3];
+    if (count > 2 && text == NULL) return usage("after the page comes --at EPOCH, or nothing");
+    if (text != NULL && number_parse(TYPE_U64, text, strlen(text), &at) != NUMBER_OK)
+        return usage("--at takes an epoch");
+    return page_look(a[0], a[1], at, &m, print);
 }
 
 static int command_run(int count, char **a) {
@@ -259,16 +294,15 @@ static int command_run(int count, char **a) {
         if (strcmp(a[2], "show") == 0) return log_show(a[3], &m);
         if (strcmp(a[2], "verify") == 0) return log_verify(a[3], &m);
     }
-    if (count >= 5 && strcmp(a[1], "page") == 0 && strcmp(a[2], "get") == 0) {
-        u64 at = UINT64_MAX;
-        const char *text = NULL;
-        if (count == 6 && strncmp(a[5], "--at=", 5) == 0) text = a[5] + 5;
-        if (count == 7 && strcmp(a[5], "--at") == 0) text = a[6];
-        if (count > 5 && text == NULL) return usage("after the page comes --at EPOCH, or nothing");
-        if (text != NULL && number_parse(TYPE_U64, text, strlen(text), &at) != NUMBER_OK)
-            return usage("--at takes an epoch");
-        return page_get(a[3], a[4], at, &m);
-    }
+    if (count == 5 && strcmp(a[1], "log") == 0 && strcmp(a[2], "diff") == 0)
+        return log_diff(a[3], a[4], &m);
+    if ((count == 6 || count == 7) && strcmp(a[1], "page") == 0 && strcmp(a[2], "diff") == 0)
+        return page_diff(a + 3, count == 7 ? a[6] : NULL, &m);
+    if (count >= 5 && strcmp(a[1], "page") == 0 && strcmp(a[2], "get") == 0)
+        return page_command(count - 3, a + 3, page_print);
+    if (count >= 4 && strcmp(a[1], "why") == 0) return page_command(count - 2, a + 2, why_print);
+    if (count >= 4 && strcmp(a[1], "impact") == 0)
+        return page_command(count - 2, a + 2, impact_print);
     return usage(count < 2 ? "a command is missing" : "unknown command");
 }
 

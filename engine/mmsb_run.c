@@ -34,6 +34,7 @@ static void note(void *context, const char *text) {
 static bool until_visit(void *context, session *s) {
     const u32 *page = context;
     print_events(session_engine(s));
+    trace_epoch(session_engine(s));
     return run_stop == 0 && *(const u8 *)engine_page(session_engine(s), *page) == 0;
 }
 
@@ -45,9 +46,11 @@ static mmsb_status until_run(run *r, message *m) {
         return message_set(m, MMSB_USAGE, "--until %s: there is no event of that name", r->until);
     const u8 *now = engine_page(r->e, page);
     if (*now != 0) return MMSB_OK;
+    trace_begin();
     mmsb_status s = session_ticks(r->s, most, NULL, until_visit, &page, &done, m);
     if (s == MMSB_REJECTED) {
         fprintf(stderr, "%s\n", m->text);
+        trace_rejected(m->text);
         r->rejected = true;
     }
     if (s == MMSB_OK && *now == 0 && run_stop == 0) {
@@ -155,7 +158,8 @@ static mmsb_status run_live(run *r, session_options *o, message *m) {
     TRY(session_open(&r->i, o, &r->s, m));
     r->e = session_engine(r->s);
     signals_catch();
-    mmsb_status s = work(r, m);
+    mmsb_status s = r->trace != NULL ? trace_open(r->trace, r->e, m) : MMSB_OK;
+    if (s == MMSB_OK) s = work(r, m);
     bool told = s == MMSB_REJECTED;
     if ((s == MMSB_OK || told) && run_stop == 0) { /* a run that stopped shows where it stands */
         mmsb_status shown = results(r, m);
@@ -167,8 +171,9 @@ static mmsb_status run_live(run *r, session_options *o, message *m) {
                 r->state != NULL ? "; its state is kept in " : "",
                 r->state != NULL ? r->state : "");
     fflush(stdout);
-    message closing = {.used = 0};
-    mmsb_status closed = session_close(r->s, &closing);
+    message closing = {.used = 0}, written = {.used = 0};
+    mmsb_status closed = session_close(r->s, &closing), traced = trace_close(&written);
+    if (closed == MMSB_OK && traced != MMSB_OK) closed = traced, closing = written;
     r->s = NULL, r->e = NULL;
     if (closed != MMSB_OK && (s == MMSB_OK || told)) {
         *m = closing;
@@ -183,6 +188,7 @@ static mmsb_status run_replay(run *r, session_options *o, message *m) {
     session_replay_options replay = {.to = r->to.given ? r->to.value : UINT64_MAX,
                                      .visit = epoch_visit};
     o->state = r->replay;
+    if (r->trace != NULL) TRY(trace_open(r->trace, NULL, m));
     mmsb_status s = session_replay(&r->i, o, &replay, &r->s, m);
     if (s == MMSB_OK) {
         r->e = session_engine(r->s);
@@ -190,6 +196,12 @@ static mmsb_status run_replay(run *r, session_options *o, message *m) {
     }
     fflush(stdout);
     session_close(r->s, NULL);
+    message written = {.used = 0};
+    mmsb_status traced = trace_close(&written);
+    if (s == MMSB_OK && traced != MMSB_OK) {
+        *m = written;
+        return traced;
+    }
     return s;
 }
 

@@ -18,7 +18,7 @@ typedef struct {
 } run_count;
 typedef struct {
     const char *image_path;
-    const char *deltas, *until, *state, *durability, *replay, *executor, *stats;
+    const char *deltas, *until, *trace, *state, *durability, *replay, *executor, *stats;
     run_list in, out, print;
     run_count ticks, checkpoint, audit, to, oracle, threads;
     bool root, resume, strict, no_strict, allow_kernels, migrate;
@@ -39,5 +39,11 @@ int options_usage(const char *what, const char *text);
 mmsb_status feed_run(run *r, message *m);
 /* Ticks; tells a rejected one. */
 mmsb_status ticks_run(run *r, u64 n, const session_request *first, u64 *done, message *m);
+/* --trace: each does nothing where no file is open. */
+mmsb_status trace_open(const char *path, const engine *e, message *m);
+void trace_begin(void); /* of the next epoch */
+void trace_epoch(const engine *e);
+void trace_rejected(const char *words);
+mmsb_status trace_close(message *m);
 bool epoch_visit(void *context, session *s); /* prints the epoch's events; false to stop */
 #endif

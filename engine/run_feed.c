@@ -27,16 +27,19 @@ typedef struct {
 bool epoch_visit(void *context, session *s) {
     (void)context;
     print_events(session_engine(s));
+    trace_epoch(session_engine(s));
     return run_stop == 0;
 }
 
 static mmsb_status rejected(run *r, const message *m) {
     fprintf(stderr, "%s\n", m->text);
+    trace_rejected(m->text);
     r->rejected = true;
     return MMSB_REJECTED;
 }
 
 mmsb_status ticks_run(run *r, u64 n, const session_request *first, u64 *done, message *m) {
+    trace_begin();
     mmsb_status s = session_ticks(r->s, n, first, epoch_visit, NULL, done, m);
     return s == MMSB_REJECTED ? rejected(r, m) : s;
 }
@@ -52,6 +55,7 @@ static mmsb_status feed_commit(feed *f, message *m) {
         return bad ? MMSB_REJECTED : MMSB_OK;
     }
     session_request request = {f->stream, f->ordinal};
+    trace_begin();
     mmsb_status s = session_commit(r->s, &request, m);
     if (s == MMSB_REJECTED) return rejected(r, m);
     if (s == MMSB_OK) epoch_visit(NULL, r->s);

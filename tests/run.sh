@@ -130,6 +130,7 @@ else
 fi
 check "the examples give what they show" sh tests/examples.sh build/bin
 check "values, orders, edges, delta lines equal plain Python" python3 tests/values build/bin
+check "mmsb why, impact and diff: what runs with and without a delta show" python3 tests/look.py build/bin
 check "the graph library equals plain Python" python3 tests/library build/bin
 check "the native executor: the VM's bits, its cache, its compilers, --emit=c" sh tests/native.sh build 20
 check "the same, sanitized" sh tests/native.sh build-asan 5

@@ -340,6 +340,31 @@ Test(special, every_level_gives_the_special_values) {
     }
 }
 
+/* NaN of either sign, quiet or signalling, with any payload: NaN comes out, but where C99 says that
+ * the other operand decides (pow). */
+Test(special, every_function_hands_nan_on) {
+    static const u64 nans[] = {0x7ff8000000000000u, 0xfff8000000000000u, 0x7ff0000000000001u,
+                               0xfff4000000001234u, 0x7fffffffffffffffu};
+    for (u32 l = 0; l < KERNELS_LEVELS; l++)
+        for (u16 op = OP_EXP; op <= OP_CDF; op++)
+            for (u32 k = 0; k < ARRAY_COUNT(nans); k++) {
+                f64 x;
+                memcpy(&x, &nans[k], 8);
+                check_one((kernels_level)l, &(one_row){op, x, ANY_NAN});
+            }
+    for (u32 l = 0; l < KERNELS_LEVELS; l++)
+        for (u32 k = 0; k < ARRAY_COUNT(nans); k++) {
+            f64 x;
+            memcpy(&x, &nans[k], 8);
+            check_two((kernels_level)l, &(two_row){OP_ATAN2, x, 2, ANY_NAN});
+            check_two((kernels_level)l, &(two_row){OP_ATAN2, 2, x, ANY_NAN});
+            check_two((kernels_level)l, &(two_row){OP_FMOD, x, 2, ANY_NAN});
+            check_two((kernels_level)l, &(two_row){OP_FMOD, 2, x, ANY_NAN});
+            check_two((kernels_level)l, &(two_row){OP_POW, x, 2, ANY_NAN});
+            check_two((kernels_level)l, &(two_row){OP_POW, 2, x, ANY_NAN});
+        }
+}
+
 Test(special, every_function_has_a_row) {
     for (u32 row = 0; row < OP_COUNT; row++) {
         u16 op = (u16)row;
