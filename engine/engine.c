@@ -2,6 +2,7 @@
  * engine: opens a graph's state and steps it from epoch to epoch. */
 #include "engine.h"
 
+#include "cuda/cuda.h"
 #include "state.h"
 
 /* The asserts of each node: those whose page it writes stand together, since the compiler emits
@@ -75,6 +76,7 @@ mmsb_status engine_open(const image *i, const engine_options *options, engine **
 void engine_close(engine *e) {
     if (e == NULL) return;
     split_close(e);
+    cuda_close(e);
     if (e->native_memory != NULL) region_give_back(e->native_memory, e->native_bytes);
     region_give_back(e->memory, e->memory_bytes);
     arena_close(e->tables);
@@ -89,8 +91,15 @@ u64 engine_epoch(const engine *e) {
     ASSERT(e->phase != PHASE_NEW || e->epoch == 0);
     return e->epoch;
 }
+mmsb_status engine_fetch(const engine *e, u32 page, message *m) {
+    ASSERT(page < e->image->page_count);
+    engine *writable = (engine *)(uintptr_t)e; /* where values lie is no part of what it says */
+    return e->cuda == NULL ? MMSB_OK : cuda_page_to_host(writable, page, m);
+}
+
 const void *engine_page(const engine *e, u32 page) {
     ASSERT(page < e->image->page_count);
+    engine_fetch(e, page, NULL);
     return e->pages[page].value;
 }
 void *engine_page_bytes(engine *e, u32 page) {
@@ -246,6 +255,7 @@ static mmsb_status epoch0_node(engine *e, u32 row, message *m) {
 static void started(engine *e) {
     ASSERT(!e->first_run);
     ASSERT(e->phase == PHASE_NEW);
+    cuda_accept(e);
     for (u32 k = 1; k < e->image->page_count; k++) {
         inverse_build(e, k);
         e->has_prev = e->has_prev || e->image->pages[k].kind == PAGE_PREV;
@@ -263,6 +273,7 @@ mmsb_status engine_epoch0(engine *e, message *m) {
     u64 before = kernels_fp_enter();
     mmsb_status s = MMSB_OK;
     e->first_run = true;
+    cuda_restart(e);
     for (u32 k = 1; k < e->image->page_count; k++) {
         if (e->image->pages[k].kind != PAGE_SOURCE) continue;
         engine_canonicalise(e->image, k, e->pages[k].value);
@@ -299,8 +310,11 @@ mmsb_status engine_restored(engine *e, u64 epoch, message *m) {
     u8 *copy = region_take(bytes);
     if (copy == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for recovery");
     memcpy(copy, e->memory + e->layout.mutable_at, bytes);
+    cuda_restart(e);
     for (u32 k = 0; s == MMSB_OK && k < e->image->later_count; k++) {
-        s = node_run(e, e->image->later[k], true, NULL);
+        message words = {.used = 0};
+        s = node_run(e, e->image->later[k], true, &words);
+        if (s != MMSB_OK && s != MMSB_REJECTED && m != NULL) *m = words;
         if (s == MMSB_REJECTED)
             s = MMSB_OK; /* the past that these nodes read has gone: their saved values stand */
     }
@@ -308,8 +322,10 @@ mmsb_status engine_restored(engine *e, u64 epoch, message *m) {
         if (!e->saved[k]) continue;
         u64 at = e->layout.pages[k].value_at - e->layout.mutable_at;
         memcpy(e->pages[k].value, copy + at, e->pages[k].lanes * e->pages[k].width);
+        cuda_page_is_here(e, k);
     }
     region_give_back(copy, bytes);
+    cuda_restart(e);
     for (u32 k = 1; k < e->image->page_count; k++)
         if (e->image->pages[k].kind == PAGE_PREV || e->image->pages[k].kind == PAGE_SOURCE)
             e->pages[k].dirty.whole = e->image->pages[k].kind == PAGE_PREV;
@@ -366,6 +382,7 @@ void engine_accept(engine *e) {
     ASSERT(e->phase == PHASE_RAN);
     e->epoch++;
     e->stats.epochs++;
+    cuda_accept(e);
     for (u32 k = 1; k < e->image->page_count && e->has_prev; k++)
         if (e->image->pages[k].kind == PAGE_PREV) prev_advance(e, k);
     for (u32 k = 0; k < e->image->event_count; k++)
@@ -383,6 +400,7 @@ void engine_reject(engine *e) {
     ASSERT(e->phase != PHASE_NEW);
     e->undo_on = false;
     e->fired_count = 0;
+    cuda_reject(e);
     undo_restore(e);
     inverses_reject(e);
     set_clear(&e->work);

@@ -28,6 +28,8 @@ typedef struct {
     u64 tiles_dense, tiles_packed;
     u64 bytes_loaded; /* of pages, by nodes: lanes times their reads, whether or not in a cache */
     u64 bytes_stored; /* to pages, by nodes, equal bits included */
+    /* With a GPU: nodes that it ran, nodes that stayed on the CPU, launches, bytes moved. */
+    u64 cuda_nodes, cuda_nodes_here, cuda_launches, cuda_bytes_in, cuda_bytes_out;
 } engine_stats;
 
 /* image must outlive the engine. MMSB_OUT_OF_SPACE names the plan's figure. */
@@ -38,6 +40,9 @@ const layout *engine_layout(const engine *e);
 u64 engine_epoch(const engine *e); /* of the last accepted epoch */
 /* A page's lanes, row-major. Readable between epochs; writable only before epoch 0 (sources). */
 const void *engine_page(const engine *e, u32 page);
+/* Brings a page that only a GPU has back, so that engine_page gives what counts; engine_page does
+ * so itself, and has no way to say that it failed. */
+mmsb_status engine_fetch(const engine *e, u32 page, message *m);
 void *engine_page_bytes(engine *e, u32 page);
 
 /* A user's own kernel: the result's lanes into out (zeroed before), the arguments' lanes in in[],

@@ -76,11 +76,18 @@ static void stats_print(const run *r) {
         {"tiles_packed", "tiles packed", s->tiles_packed},
         {"bytes_loaded", "bytes loaded", s->bytes_loaded},
         {"bytes_stored", "bytes stored", s->bytes_stored},
+        {"gpu_nodes", "nodes on the GPU", s->cuda_nodes},
+        {"gpu_nodes_here", "not on it", s->cuda_nodes_here},
+        {"gpu_launches", "launches", s->cuda_launches},
+        {"gpu_bytes_in", "bytes to it", s->cuda_bytes_in},
+        {"gpu_bytes_out", "bytes from it", s->cuda_bytes_out},
     };
+    u32 count = ARRAY_COUNT(rows);
     bool json = strcmp(r->stats, "json") == 0;
     const char *executor = session_executor_text(r->s);
     fprintf(stderr, json ? "{\"executor\": \"%s\", " : "executor %s, ", executor);
-    for (u32 k = 0; k < ARRAY_COUNT(rows); k++)
+    if (strcmp(executor, "cuda") != 0) count -= 5;
+    for (u32 k = 0; k < count; k++)
         fprintf(stderr, json ? "%s\"%s\": %llu" : "%s%s %llu", k == 0 ? "" : ", ",
                 json ? rows[k].json : rows[k].text, (unsigned long long)rows[k].value);
     fputs(json ? "}\n" : "\n", stderr);
@@ -104,6 +111,7 @@ static mmsb_status results(run *r, message *m) {
             size_t bytes = strcspn(at, ",");
             u32 page = named_page(r, "--print", at, bytes, m);
             if (page == 0) return MMSB_USAGE;
+            TRY(engine_fetch(r->e, page, m));
             print_page(r->e, page);
             at += bytes + (at[bytes] == ',');
         }
@@ -112,6 +120,7 @@ static mmsb_status results(run *r, message *m) {
         if (equals == NULL) return message_set(m, MMSB_USAGE, "--out %s: write PAGE=FILE", text);
         u32 page = named_page(r, "--out", text, (size_t)(equals - text), m);
         if (page == 0) return MMSB_USAGE;
+        TRY(engine_fetch(r->e, page, m));
         TRY(array_file_write(file_system(), AT_FDCWD, equals + 1, r->i.pages[page].type,
                              &r->i.shapes[r->i.pages[page].shape], engine_page(r->e, page), m));
     }
@@ -206,8 +215,9 @@ static mmsb_status run_replay(run *r, session_options *o, message *m) {
 }
 
 static session_executor executor_of(const run *r) {
-    ASSERT(r->executor == NULL || strcmp(r->executor, "cuda") != 0);
+    ASSERT(r->image_path != NULL);
     if (r->executor == NULL || strcmp(r->executor, "vm") == 0) return EXECUTOR_VM;
+    if (strcmp(r->executor, "cuda") == 0) return EXECUTOR_CUDA;
     return strcmp(r->executor, "auto") == 0 ? EXECUTOR_AUTO : EXECUTOR_NATIVE;
 }
 

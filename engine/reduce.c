@@ -313,6 +313,45 @@ static void whole_stored(engine *e, node_state *n, bool split_up) {
     for (u64 row = 0; row < n->outer; row++) row_result(e, n, row);
 }
 
+static void given_whole(engine *e, node_state *n, const u8 *values) {
+    u32 width = type_bytes(n->row->type);
+    i64 *index;
+    ASSERT(n->partial_index == NULL);
+    undo_save(e, n->partials, n->outer * n->tree * width);
+    for (u64 row = 0; row < n->outer; row++) {
+        memcpy(row_partials(n, row, &index), values + row * n->leaves * width, n->leaves * width);
+        row_join(n, row);
+        row_result(e, n, row);
+    }
+}
+
+void reduce_given(engine *e, node_state *n, u64 *unit, u64 count, const u8 *values) {
+    u32 width = type_bytes(n->row->type);
+    ASSERT(n->row->reduce < REDUCE_ARGMIN);
+    if ((n->row->flags & NODE_PARTIALS) == 0) { /* a leaf is a row */
+        ASSERT(n->leaves == 1);
+        for (u64 k = 0; k < count; k++)
+            result_store(e, n, unit == NULL ? k : unit[k], values + k * width, NULL);
+        return;
+    }
+    if (unit == NULL) {
+        given_whole(e, n, values);
+        return;
+    }
+    for (u64 k = 0, from; k < count;) {
+        u64 outer = unit[k] / n->leaves, first = outer * n->leaves;
+        i64 *index;
+        u8 *partials = row_partials(n, outer, &index);
+        for (from = k; k < count && k - from < LEAVES_CHUNK && unit[k] < first + n->leaves; k++) {
+            unit[k] -= first;
+            undo_save_value(e, partials + unit[k] * width);
+            memcpy(partials + unit[k] * width, values + k * width, width);
+        }
+        tree_above(e, n, partials, NULL, n->leaves, unit + from, (u32)(k - from));
+        row_result(e, n, outer);
+    }
+}
+
 void reduce_run(engine *e, node_state *n) {
     ASSERT(n->row->kind == NODE_REDUCE);
     bool stored = (n->row->flags & NODE_PARTIALS) != 0;

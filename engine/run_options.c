@@ -99,13 +99,10 @@ static int option_read(run *r, int count, char **a, int *k) {
 static int options_check(run *r) {
     static const char *const modes[] = {"batch", "none", "epoch", "sealed"};
     const char *e = r->executor;
-    if (e != NULL && strcmp(e, "cuda") == 0) {
-        fprintf(stderr,
-                "mmsb-run: the executor %s is not in this version; use vm, native or auto\n", e);
-        return 5;
-    }
-    if (e != NULL && strcmp(e, "vm") != 0 && strcmp(e, "native") != 0 && strcmp(e, "auto") != 0)
-        return options_usage("--executor is vm, native or auto, not", e);
+    static const char *const executors[] = {"vm", "native", "cuda", "auto"};
+    u32 x = 0;
+    while (e != NULL && x < 4 && strcmp(e, executors[x]) != 0) x++;
+    if (x == 4) return options_usage("--executor is vm, native, cuda or auto, not", e);
     if (r->threads.given && r->threads.value == 0)
         return options_usage("--threads takes a count from 1 on, not", "0");
     if (r->threads.value > CREW_MOST) return options_usage("--threads is at most", "64");

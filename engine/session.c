@@ -454,6 +454,7 @@ mmsb_status session_open(const image *i, const session_options *options, session
     if (s == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a session");
     mmsb_status status = engine_open(i, &options->engine, &s->e, m);
     if (status == MMSB_OK) status = native_open(s, m);
+    if (status == MMSB_OK) status = gpu_open(s, m);
     if (status == MMSB_OK) status = rooms_take(s, m);
     if (status == MMSB_OK) status = kernels_open(s, false, m);
     if (status == MMSB_OK)
@@ -484,6 +485,7 @@ mmsb_status session_replay(const image *i, const session_options *options,
     mmsb_status status = engine_open(i, &options->engine, &s->e, m);
     if (status == MMSB_OK) status = native_open(s, m);
     if (status == MMSB_OK) status = rooms_take(s, m);
+    if (status == MMSB_OK) status = gpu_open(s, m);
     if (status == MMSB_OK) status = folder_open(s, false, m);
     if (status == MMSB_OK) status = folder_read(s, &l, m);
     if (status == MMSB_OK && l.checkpoint_count == 0)

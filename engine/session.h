@@ -18,8 +18,9 @@ typedef struct {
     const void *lanes; /* of the page's type and number; read while it opens */
 } session_input;
 /* NATIVE: compiled code, or MMSB_ABSENT where there is no compiler. AUTO: where it is in the cache
- * or one pass over the graph is long enough to pay for compiling; else the VM. */
-typedef enum { EXECUTOR_VM, EXECUTOR_NATIVE, EXECUTOR_AUTO } session_executor;
+ * or one pass over the graph is long enough to pay for compiling; else the VM; and a GPU for what
+ * is worth it. CUDA: a GPU, or MMSB_ABSENT or MMSB_OUT_OF_SPACE with the reason. */
+typedef enum { EXECUTOR_VM, EXECUTOR_NATIVE, EXECUTOR_AUTO, EXECUTOR_CUDA } session_executor;
 typedef struct {
     const char *state;      /* directory, NULL: nothing is kept */
     const char *image_path; /* `from` files lie in its folder */
@@ -48,7 +49,7 @@ typedef struct session session;
 mmsb_status session_open(const image *i, const session_options *options, session **out, message *m);
 engine *session_engine(session *s);
 bool session_started(const session *s);              /* epoch 0, or what was restored, stands */
-const char *session_executor_text(const session *s); /* "vm" or "native" */
+const char *session_executor_text(const session *s); /* "vm", "native" or "cuda" */
 /* Where the state directory is another graph's: carries sources and state pages of the same name,
  * type and shape over, and keeps the old directory as DIR.before-N. Nothing changes where it fails
  * (MMSB_WRONG: also where the new graph does not take the state), where the graph is the same, or

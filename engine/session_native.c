@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cuda/cuda.h"
 #include "session_state.h"
 
 /* Operators times lanes of one whole pass from which on compiling pays at once: some 0.2 s of the
@@ -69,7 +70,8 @@ static mmsb_status table_install(session *s, const native_plan *p, const native_
 mmsb_status native_open(session *s, message *m) {
     attempt x = {.memory = NULL};
     ASSERT(s->native_library == NULL);
-    if (s->o.executor == EXECUTOR_VM && s->o.native == NULL) return MMSB_OK;
+    bool asked = s->o.executor == EXECUTOR_NATIVE || executor_is_auto(s);
+    if (!asked && s->o.native == NULL) return MMSB_OK;
     x.memory = arena_open(0);
     if (x.memory == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for native code");
     mmsb_status status = native_plan_make(s->i, x.memory, &x.plan, m);
@@ -99,5 +101,6 @@ void native_close(session *s) {
 
 const char *session_executor_text(const session *s) {
     ASSERT(s->e != NULL);
+    if (cuda_is_open(s->e)) return "cuda";
     return native_installed(s->e) != 0 ? "native" : "vm";
 }

@@ -62,6 +62,8 @@ void folder_close(session *s);
 /* session_native.c: native calls, as the options say. */
 mmsb_status native_open(session *s, message *m);
 void native_close(session *s);
+/* session_cuda.c: a GPU, as the options say. */
+mmsb_status gpu_open(session *s, message *m);
 /* session_kernels.c: gives the engine its kernels; copies: from the state directory. */
 mmsb_status kernels_open(session *s, bool copies, message *m);
 void kernels_close(session *s);

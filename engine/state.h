@@ -182,6 +182,7 @@ struct engine {
     u32 *sorted;          /* rooted pages by name */
     u32 sorted_count;
     bool *saved;
+    struct cuda *cuda; /* a GPU that takes nodes; NULL: none (cuda/cuda.h) */
     engine_stats stats;
 };
 
@@ -293,6 +294,9 @@ mmsb_status split_open(engine *e, message *m);
 void split_close(engine *e);
 /* reduce.c, group.c: run on e->work */
 void reduce_run(engine *e, node_state *n);
+/* The same where leaves were made elsewhere: `count` values, of the units in `unit` (used up; they
+ * are e->work's, ascending) or, where it is NULL, of every leaf of every row. No ARG. */
+void reduce_given(engine *e, node_state *n, u64 *unit, u64 count, const u8 *values);
 /* user_kernel.c: KERNEL nodes */
 void kernel_run(engine *e, node_state *n);
 mmsb_status kernel_word(engine *e, const node_state *n, message *m);

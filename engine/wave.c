@@ -2,6 +2,7 @@
  * wave: walks commands in dependency order; only nodes whose pages changed are visited. A node's
  * worklist becomes dense tiles where many lanes of a tile are in it, and packed tiles gathered from
  * many where few are. */
+#include "cuda/cuda.h"
 #include "state.h"
 
 #define DENSE_LANES 96u /* of 512: from here on a dense tile is cheaper than packing */
@@ -92,17 +93,8 @@ static mmsb_status asserts_check(engine *e, const node_state *n, message *m) {
     return MMSB_OK;
 }
 
-mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
-    ASSERT(row < e->image->node_count);
-    ASSERT(set_is_empty(&e->work));
-    node_state *n = &e->nodes[row];
-    e->work.whole = whole;
-    if (n->row->kind == NODE_KEYED) group_rekey(e, n);
-    for (u32 k = 0; !e->work.whole && k < n->row->read_count; k++)
-        footprint_add(e, n, &e->image->reads[n->row->read_at + k]);
-    if (set_is_empty(&e->work)) return MMSB_OK;
-    e->stats.nodes_run++;
-    e->fault = e->workers[0].fault = 0;
+static void node_run_here(engine *e, node_state *n) {
+    ASSERT(!set_is_empty(&e->work));
     if (n->row->kind == NODE_MAP) {
         map_run(e, n);
     } else if (n->row->kind == NODE_REDUCE) {
@@ -116,6 +108,37 @@ mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
     } else {
         group_run(e, n);
     }
+}
+
+/* With a GPU: there, or here once what the node touches has come back. */
+static mmsb_status node_run_cuda(engine *e, node_state *n, message *m) {
+    ASSERT(e->cuda != NULL);
+    if (cuda_takes(e, n)) {
+        TRY(cuda_node_run(e, n, m));
+    } else {
+        TRY(cuda_node_to_host(e, n, m));
+        e->stats.cuda_nodes_here++;
+        node_run_here(e, n);
+    }
+    return (e->fault | e->workers[0].fault) != 0 ? cuda_reads_to_host(e, n, m) : MMSB_OK;
+}
+
+mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
+    ASSERT(row < e->image->node_count);
+    ASSERT(set_is_empty(&e->work));
+    node_state *n = &e->nodes[row];
+    e->work.whole = whole;
+    if (e->cuda != NULL && n->row->kind == NODE_KEYED) TRY(cuda_reads_to_host(e, n, m));
+    if (n->row->kind == NODE_KEYED) group_rekey(e, n);
+    for (u32 k = 0; !e->work.whole && k < n->row->read_count; k++)
+        footprint_add(e, n, &e->image->reads[n->row->read_at + k]);
+    if (set_is_empty(&e->work)) return MMSB_OK;
+    e->stats.nodes_run++;
+    e->fault = e->workers[0].fault = 0;
+    if (e->cuda != NULL)
+        TRY(node_run_cuda(e, n, m));
+    else
+        node_run_here(e, n);
     e->fault |= e->workers[0].fault;
     mmsb_status s = e->fault != 0 ? fault_word(e, n, e->work.whole, m) : MMSB_OK;
     set_clear(&e->work);

@@ -39,6 +39,8 @@ void choices_read(int count, char **a, choices *o) {
             o->python = true;
         else if (strcmp(a[k], "--native") == 0)
             o->native = true;
+        else if (strcmp(a[k], "--cuda") == 0)
+            o->cuda = true;
         else if (more && strcmp(a[k], "--seed") == 0)
             o->seed = number_of(a[++k]);
         else if (more && strcmp(a[k], "--count") == 0)
@@ -56,7 +58,7 @@ void choices_read(int count, char **a, choices *o) {
         else {
             fprintf(stderr, "usage: compare [--seed S] [--count N] [--jobs J] [--epochs N] "
                             "[--keep DIR] [--print] [--plant] [--threads T] [--file GRAPH] "
-                            "[--python] [--native]\n");
+                            "[--python] [--native] [--cuda]\n");
             exit(2);
         }
     }

@@ -8,7 +8,7 @@ typedef struct {
     u64 seed, trials, jobs;
     u32 epochs_most;
     const char *keep, *file, *folder; /* folder: of what is imported */
-    bool print, planted, python, native;
+    bool print, planted, python, native, cuda;
     u32 threads;
 } choices;
 

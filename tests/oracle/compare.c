@@ -3,15 +3,15 @@
  * for bit; incremental, from scratch, killed and recovered, and replayed.
  *
  *     compare [--seed S] [--count N] [--jobs J] [--epochs N] [--keep DIR] [--print] [--plant]
- *             [--threads T] [--file GRAPH] [--python] [--native]
+ *             [--threads T] [--file GRAPH] [--python] [--native] [--cuda]
  *
  * On a difference: the seed, the graph, the changes, page, lane and both bits, and the shortest
  * command that shows it again; the graph goes to DIR/oracle-SEED.mmsbg. --print only writes the
  * graph of --seed. --file takes that graph instead of a random one (imports beside it); --seed then
  * gives the changes. --plant makes the oracle wrong by one bit in one lane of one live page in one
  * epoch: a graph passes if that is found. --python: the evaluator in Python judges too, and is the
- * planted one. --native: the incremental engine runs compiled code. Ends with `N passed, N failed`.
- */
+ * planted one. --native: the incremental engine runs compiled code. --cuda: it and the sessions
+ * run on a GPU. Ends with `N passed, N failed`. */
 #include "../../compiler/include/mmsbc.h"
 #include "../../engine/core/number.h"
 #include "../../engine/engine.h"
@@ -266,7 +266,7 @@ static bool epoch(trial *t, tally *s, bool check) {
 
 static bool engine_start(trial *t, engine **e, bool whole, mmsb_status *s, tally *all, message *m) {
     engine_options options = {.recompute_all = whole, .threads = threads, .split_from = 1};
-    if (engine_open(&t->i, &options, e, m) != MMSB_OK)
+    if (engine_open(&t->i, &options, e, m) != MMSB_OK || logged_gpu(*e, whole, m) != MMSB_OK)
         return differs(t, "engine_open: %s", m->text);
     if (native && !whole &&
         (compiled_make(&t->i, t->memory, &t->native, m) != MMSB_OK ||
@@ -519,7 +519,7 @@ int main(int count, char **a) {
     choices o = {
         .seed = 1, .trials = 1, .jobs = 1, .epochs_most = EPOCHS_MAX, .threads = 1, .keep = "."};
     choices_read(count, a, &o);
-    python = o.python, native = o.native, threads = o.threads;
+    python = o.python, native = o.native, logged_cuda = o.cuda, threads = o.threads;
     static char text[GRAPH_TEXT_MAX], library[GRAPH_TEXT_MAX];
     if (o.print) {
         generate_graph(o.seed, text, library);

@@ -2,6 +2,7 @@
  * logged: see logged.h. Files are not synced here (killing a process does not need it), and after
  * a kill every call that would change one fails. */
 #include "logged.h"
+#include "../../engine/cuda/cuda.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,6 +22,12 @@ static int mortal_rename(file_calls *self, int folder, const char *from, const c
     return dead ? -EIO : file_system()->rename_at(self, folder, from, to);
 }
 
+bool logged_cuda;
+
+mmsb_status logged_gpu(engine *e, bool whole, message *m) {
+    return logged_cuda && !whole ? cuda_open(e, false, m) : MMSB_OK;
+}
+
 static session_options options_of(logged *l) {
     static file_calls calls;
     calls = *file_system();
@@ -31,6 +38,7 @@ static session_options options_of(logged *l) {
                              .files = &calls,
                              .segment_bytes = 16384,
                              .durability = DURABILITY_NONE,
+                             .executor = logged_cuda ? EXECUTOR_CUDA : EXECUTOR_VM,
                              .audit_epochs = 2,
                              .checkpoint_epochs = 3};
 }

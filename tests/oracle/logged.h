@@ -12,6 +12,9 @@ typedef struct {
     u64 kills;
 } logged;
 
+extern bool logged_cuda; /* sessions run on a GPU */
+/* Gives the engine of the incremental run one too. */
+mmsb_status logged_gpu(engine *e, bool whole, message *m);
 /* Each says NULL, or what went wrong (static text; details in m). */
 const char *logged_open(logged *l, const image *i, message *m);
 const char *logged_epoch(logged *l, const delta *deltas, u32 count, message *m);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cuda_private: the tables of a GPU in use, shared by engine/cuda. */
+#ifndef MMSB_CUDA_PRIVATE_H
+#define MMSB_CUDA_PRIVATE_H
+#include "../state.h"
+#include "cuda.h"
+#include "cuda_driver.h"
+#include "cuda_plan.h"
+
+#define BATCH_BLOCKS 1024u /* packed at once */
+#define DIRECT_BLOCKS 256u /* neighbours from which on a copy of their own is cheaper */
+#define FAULT_BYTES 64u
+
+/* Bits by block of a page. */
+typedef struct {
+    u64 blocks;                           /* 0: not on the device */
+    u64 *host_stale;                      /* the device has what counts */
+    u64 *device_stale;                    /* the host has it */
+    u64 *wrote, *sent;                    /* in this epoch: by a kernel; host to device */
+    bool any_host, any_device, any_epoch; /* false: no bit of the first; second; last two is set */
+} page_copy;
+
+/* What waits to be moved by one launch. */
+typedef struct {
+    u64 *places;  /* pinned, BATCH_BLOCKS: offsets in device memory */
+    u8 *packed;   /* pinned, behind them */
+    u8 **targets; /* out: where each lies on the host */
+    u32 *bytes;
+    u32 count;
+    bool busy; /* the last batch may still be read */
+} block_batch;
+
+struct cuda {
+    cuda_driver d;
+    cuda_plan plan;
+    bool automatic, failed;
+    message words; /* of the failure */
+    void *module, **functions, *blocks_in, *blocks_out;
+    u64 pages_at, shadow_at, staging_at, batch_at; /* device memory; 0: none */
+    u8 *staging;                                   /* pinned: what goes with a launch */
+    u64 staging_bytes;
+    block_batch batch;
+    page_copy *copies;
+};
+
+mmsb_status cuda_call(struct cuda *c, int code, const char *what, message *m);
+#define CUDA(c, name, what, ...) cuda_call(c, (c)->d.name(__VA_ARGS__), what, m)
+mmsb_status cuda_launch(engine *e, void *function, u64 blocks, u32 threads, u64 *parameters,
+                        u32 count, message *m);
+mmsb_status cuda_wait(engine *e, message *m);
+/* cuda_memory.c */
+static inline bool bit_get(const u64 *bits, u64 k) { return (bits[k / 64] >> (k & 63) & 1) != 0; }
+static inline void bit_set(u64 *bits, u64 k) { bits[k / 64] |= (u64)1 << (k & 63); }
+mmsb_status copies_open(engine *e, message *m);
+/* Adds a page's stale blocks to the batch that goes to the device; batch_send ends it. */
+mmsb_status page_send(engine *e, u32 page, message *m);
+mmsb_status batch_send(engine *e, message *m);
+/* What the tile program of a node loads (and stores), page by page. */
+u32 node_page(const engine *e, const node_state *n, u32 row, bool *stored);
+/* Notes that the device is about to write blocks of a page; that a tile's lanes changed there. */
+void copy_wrote(engine *e, u32 page, u64 tile);
+void copy_changed(engine *e, u32 page, u64 tile);
+void copy_renewed(engine *e, u32 page); /* the device will write all of it, whatever stood there */
+#endif

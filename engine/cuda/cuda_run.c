@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cuda_run: one node there: what it reads is sent, its work list and uniform cells go with the
+ * launch, what changed and whether a lane faulted come back. Every launch ends before the next. */
+#include "cuda_private.h"
+
+/* Lanes times steps from which on a launch is worth it, where that may be chosen: some 30 µs of the
+ * CPU, what a launch and its two copies are said to take. Not measured. */
+#define AUTO_FROM ((u64)1 << 18)
+
+mmsb_status cuda_call(struct cuda *c, int code, const char *what, message *m) {
+    message words;
+    if (code == 0) return MMSB_OK;
+    words.text[0] = 0, words.used = 0;
+    mmsb_status s = cuda_driver_status(&c->d, code, what, &words);
+    ASSERT(s != MMSB_OK);
+    if (!c->failed) c->words = words;
+    c->failed = true;
+    if (m != NULL && m != &c->words) *m = c->words;
+    return s;
+}
+
+mmsb_status cuda_launch(engine *e, void *function, u64 blocks, u32 threads, u64 *parameters,
+                        u32 count, message *m) {
+    struct cuda *c = e->cuda;
+    void *at[8];
+    ASSERT(count <= ARRAY_COUNT(at) && function != NULL);
+    ASSERT(blocks > 0 && blocks < (u64)1 << 31);
+    for (u32 k = 0; k < count; k++) at[k] = &parameters[k];
+    e->stats.cuda_launches++;
+    return CUDA(c, launch, "cuLaunchKernel", function, (unsigned)blocks, 1, 1, threads, 1, 1, 0,
+                c->d.stream, at, NULL);
+}
+
+mmsb_status cuda_wait(engine *e, message *m) {
+    struct cuda *c = e->cuda;
+    TRY(CUDA(c, stream_wait, "cuStreamSynchronize", c->d.stream));
+    c->batch.busy = false;
+    ASSERT(!c->failed);
+    return MMSB_OK;
+}
+
+bool cuda_takes(const engine *e, const node_state *n) {
+    if (e->cuda == NULL || e->verify || e->probe != NULL) return false;
+    if (e->cuda->plan.roles[n->row - e->image->nodes] == CUDA_ON_CPU) return false;
+    ASSERT(n->shape->lanes > 1);
+    u64 lanes = e->work.whole ? n->shape->lanes : e->work.count;
+    if (n->row->kind == NODE_REDUCE && !e->work.whole) lanes *= LEAF_LANES;
+    return !e->cuda->automatic || lanes >= AUTO_FROM / (n->row->tile_count + 1);
+}
+
+/* Where the parts of a launch lie in its staging: cells, list, fault, then what comes back. */
+typedef struct {
+    u64 list_at, fault_at, out_at, end;
+    u64 units; /* tiles or leaves */
+    bool dense;
+} parts;
+
+static void parts_place(parts *p, u64 cells, u64 list_bytes, u64 out_bytes) {
+    p->list_at = ALIGN_UP(cells, 64);
+    p->fault_at = p->list_at + ALIGN_UP(p->dense ? 0 : list_bytes, 64);
+    p->out_at = p->fault_at + FAULT_BYTES;
+    p->end = p->out_at + ALIGN_UP(out_bytes, 64);
+    ASSERT(p->end >= p->out_at);
+}
+
+/* Tiles of one block of 4096 bytes of the narrowest page that is stored. */
+static u64 tiles_a_block(const engine *e, const node_state *n) {
+    u64 tiles = 1;
+    for (u32 k = 0; k < n->row->tile_count; k++) {
+        bool stored;
+        u32 page = node_page(e, n, k, &stored);
+        if (stored) tiles = u64_max(tiles, 8 / e->pages[page].width);
+    }
+    ASSERT(tiles <= 8);
+    return tiles;
+}
+
+/* Tiles to run, whole blocks of every page that is stored, into the list; how many. */
+static u64 tiles_list(const engine *e, const node_state *n, u32 *list) {
+    u64 together = tiles_a_block(e, n), count = 0, next = 0;
+    u64 tiles = (n->shape->lanes + TILE_LANES - 1) / TILE_LANES;
+    const lane_set *s = &e->work;
+    for (u64 tile = set_next_tile(s, 0); tile != SET_NONE; tile = set_next_tile(s, tile + 1)) {
+        u64 from = tile / together * together;
+        if (from < next) continue;
+        next = u64_min(from + together, tiles);
+        for (u64 k = from; k < next; k++) list[count++] = (u32)k;
+    }
+    ASSERT(count <= tiles);
+    return count;
+}
+
+/* Leaves to run, by their number over all rows. */
+static u64 leaves_list(const engine *e, u64 *list) {
+    u64 count = 0;
+    const lane_set *s = &e->work;
+    for (u64 tile = set_next_tile(s, 0); tile != SET_NONE; tile = set_next_tile(s, tile + 1))
+        for (u64 w = tile * 8; w < tile * 8 + 8; w++)
+            for (u64 bits = s->leaf[w]; bits != 0; bits &= bits - 1)
+                list[count++] = w * 64 + (u64)__builtin_ctzll(bits);
+    ASSERT(count <= s->lanes);
+    return count;
+}
+
+/* What a node loads, and what it stores: old values decide what has changed. In epoch 0 all is new.
+ */
+static mmsb_status pages_send(engine *e, const node_state *n, message *m) {
+    bool renewed = e->first_run && e->work.whole;
+    for (u32 k = 0; k <= n->row->tile_count; k++) {
+        bool stored;
+        u32 page = node_page(e, n, k, &stored);
+        if (page == 0) continue;
+        if (stored && renewed)
+            copy_renewed(e, page);
+        else
+            TRY(page_send(e, page, m));
+    }
+    ASSERT(e->cuda->plan.bytes != 0);
+    return batch_send(e, m);
+}
+
+/* The uniform part runs here; its cells go with the launch. */
+static void cells_make(engine *e, node_state *n, u8 *to) {
+    e->spread_lanes = 1;
+    vm_uniform(e->workers, n);
+    ASSERT(n->row->uniform_slots <= e->layout.uniform_slots);
+    memcpy(to, cell_at(e, 0), (u64)n->row->uniform_slots * LAYOUT_CELL_BYTES);
+}
+
+/* Sends what goes with the launch, launches, and waits for what comes back. */
+static mmsb_status node_launch(engine *e, const node_state *n, const parts *p, u32 a_block,
+                               u64 last, message *m) {
+    struct cuda *c = e->cuda;
+    u64 at = c->staging_at;
+    u64 parameters[7] = {
+        c->pages_at,    c->shadow_at - c->pages_at, at,  p->dense ? 0 : at + p->list_at,
+        at + p->out_at, at + p->fault_at,           last};
+    ASSERT(p->units > 0);
+    ASSERT(p->end <= c->staging_bytes);
+    memset(c->staging + p->fault_at, 0, FAULT_BYTES);
+    TRY(CUDA(c, copy_in, "a work list to the GPU", at, c->staging, p->out_at, c->d.stream));
+    TRY(cuda_launch(e, c->functions[n->row - e->image->nodes], (p->units + a_block - 1) / a_block,
+                    CUDA_THREADS, parameters, 7, m));
+    TRY(CUDA(c, copy_out, "results from the GPU", c->staging + p->fault_at, at + p->fault_at,
+             p->end - p->fault_at, c->d.stream));
+    TRY(cuda_wait(e, m));
+    e->stats.cuda_bytes_in += p->out_at, e->stats.cuda_bytes_out += p->end - p->fault_at;
+    u32 fault;
+    memcpy(&fault, c->staging + p->fault_at, 4);
+    e->fault |= fault;
+    return MMSB_OK;
+}
+
+/* Lanes of one tile of a page that got other bits. */
+static void tile_changed(engine *e, u32 page, u64 tile, const u64 changed[8]) {
+    page_state *p = &e->pages[page];
+    u64 before = p->dirty.count;
+    u32 words = (u32)u64_min(8, (p->lanes - tile * TILE_LANES + 63) / 64);
+    ASSERT(tile * TILE_LANES < p->lanes);
+    set_add_words(&p->dirty, tile, changed, words);
+    e->stats.lanes_changed += p->dirty.count - before;
+    page_touch(e, page);
+    copy_changed(e, page, tile);
+}
+
+/* One store of a node: its changed lanes into the page's dirty set; the page comes back where the
+ * host may be asked for it. */
+static mmsb_status store_note(engine *e, const step *s, u32 stores, const parts *p, message *m) {
+    u32 page = s->row->imm;
+    const u8 *words = e->cuda->staging + p->out_at + (u64)s->store * CUDA_CHANGED_BYTES;
+    const u32 *list = (const u32 *)(e->cuda->staging + p->list_at);
+    ASSERT(stores > s->store);
+    for (u64 k = 0; k < p->units; k++) {
+        u64 changed[8], any = 0, tile = p->dense ? k : list[k];
+        memcpy(changed, words + k * stores * CUDA_CHANGED_BYTES, sizeof changed);
+        copy_wrote(e, page, tile);
+        for (u32 w = 0; w < 8; w++) any |= changed[w];
+        if (e->first_run)
+            copy_changed(e, page, tile);
+        else if (any != 0)
+            tile_changed(e, page, tile, changed);
+    }
+    e->stats.bytes_stored += p->units * TILE_LANES * e->pages[page].width;
+    return e->cuda->plan.pages[page].resident ? MMSB_OK : cuda_page_to_host(e, page, m);
+}
+
+static mmsb_status map_run(engine *e, node_state *n, message *m) {
+    u64 lanes = n->shape->lanes, tiles = (lanes + TILE_LANES - 1) / TILE_LANES;
+    u64 cells = (u64)n->row->uniform_slots * LAYOUT_CELL_BYTES;
+    u32 stores = 0;
+    for (u32 k = 0; k < n->row->tile_count; k++) stores += n->tile[k].row->op == IN_STORE;
+    e->work.whole = e->work.whole || e->work.count * 2 >= lanes;
+    parts p = {.dense = e->work.whole, .units = tiles};
+    if (!p.dense) p.units = tiles_list(e, n, (u32 *)(e->cuda->staging + ALIGN_UP(cells, 64)));
+    parts_place(&p, cells, p.units * sizeof(u32), p.units * stores * CUDA_CHANGED_BYTES);
+    cells_make(e, n, e->cuda->staging);
+    TRY(pages_send(e, n, m));
+    TRY(node_launch(e, n, &p, 1, e->undo_on && e->cuda->shadow_at != 0, m));
+    e->stats.tiles_dense += p.units, e->stats.lanes_run += p.units * TILE_LANES;
+    e->stats.bytes_loaded += p.units * TILE_LANES * n->load_bytes;
+    ASSERT(stores <= e->cuda->plan.stores_most);
+    for (u32 k = 0; k < n->row->tile_count; k++)
+        if (n->tile[k].row->op == IN_STORE) TRY(store_note(e, &n->tile[k], stores, &p, m));
+    return MMSB_OK;
+}
+
+/* Leaves are made there; the tree above them stays here, where undo and later epochs find it. */
+static mmsb_status leaves_run(engine *e, node_state *n, message *m) {
+    u64 cells = (u64)n->row->uniform_slots * LAYOUT_CELL_BYTES;
+    u32 width = type_bytes(n->row->type);
+    parts p = {.dense = e->work.whole, .units = n->outer * n->leaves};
+    u64 *list = (u64 *)(e->cuda->staging + ALIGN_UP(cells, 64));
+    if (!p.dense) p.units = leaves_list(e, list);
+    parts_place(&p, cells, p.units * sizeof(u64), p.units * width);
+    cells_make(e, n, e->cuda->staging);
+    TRY(pages_send(e, n, m));
+    TRY(node_launch(e, n, &p, CUDA_LEAVES_A_BLOCK, p.units, m));
+    e->stats.lanes_run += p.units * LEAF_LANES;
+    e->stats.bytes_loaded += p.units * LEAF_LANES * n->load_bytes;
+    ASSERT(n->row->output != 0);
+    reduce_given(e, n, p.dense ? NULL : list, p.units, e->cuda->staging + p.out_at);
+    return MMSB_OK;
+}
+
+mmsb_status cuda_node_run(engine *e, node_state *n, message *m) {
+    struct cuda *c = e->cuda;
+    ASSERT(!set_is_empty(&e->work));
+    if (c->failed) {
+        if (m != NULL) *m = c->words;
+        return MMSB_ABSENT;
+    }
+    TRY(CUDA(c, context_set, "cuCtxSetCurrent", c->d.context));
+    e->stats.cuda_nodes++;
+    bool map = c->plan.roles[n->row - e->image->nodes] == CUDA_MAP;
+    ASSERT(map == (n->row->kind == NODE_MAP));
+    return map ? map_run(e, n, m) : leaves_run(e, n, m);
+}
