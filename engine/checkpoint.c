@@ -88,7 +88,11 @@ mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid
                          .request_count = request_count};
     memcpy(h.magic, magic, 8);
     memcpy(h.uuid, uuid, 16);
-    for (u32 k = 1; k < i->page_count; k++) h.page_count += page_is_in(e, k, h.epoch);
+    for (u32 k = 1; k < i->page_count; k++) {
+        if (!page_is_in(e, k, h.epoch)) continue;
+        TRY(engine_fetch(e, k, m));
+        h.page_count++;
+    }
     u64 count = parts_make(e, &h, requests, room->parts, room->rows);
     char name[48];
     h.digest = parts_digest(room->parts, count, tlog_seed(uuid));

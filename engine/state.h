@@ -82,7 +82,7 @@ typedef struct {
     i64 constant[AXES_MAX];
     u32 axes;
     bool checked;
-    bool shift; /* each axis: its own domain axis plus a constant, same dims */
+    bool shift;     /* each axis: its own domain axis plus a constant, same dims */
     i64 flat_shift; /* of a shift: the page's lane minus the domain's, inside */
 } affine_state;
 

@@ -138,7 +138,9 @@ check "50 random graphs: compiled code equals VM and oracle" \
     build/tests/oracle_compare --native --seed 1 --count 50 --jobs 2 --keep build
 check "the GPU's code: roundings said, assembled for five processors" python3 tests/cuda/gates.py build 60
 check "the CUDA executor on a stand-in driver: the VM's bits" sh tests/cuda/standin.sh build 150
-check "the same, sanitized" sh tests/cuda/standin.sh build-asan 30
+check "the same, sanitized" sh tests/cuda/standin.sh build-asan 15
+check "every operator on every type has the VM's bits on a stand-in GPU" sh tests/cuda/operators.sh build
+check "each call of the GPU's driver fails, sanitized" sh tests/cuda/failures.sh build-asan 40
 check "a state directory carried over to another graph" sh tests/migrate.sh build/bin
 check "the same, sanitized" sh tests/migrate.sh build-asan/bin
 check "kernels of a user's own" python3 tests/user_kernels.py build/bin

@@ -12,7 +12,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
 cd "$work"
-export MMSB_CUDA_DRIVER="$build/tests/cuda_standin.so"
+export MMSB_CUDA_DRIVER="${MMSB_CUDA_DRIVER:-$build/tests/cuda_standin.so}"
 fail() { echo "$*"; exit 1; }
 
 echo 'graph g
