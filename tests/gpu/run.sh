@@ -38,23 +38,24 @@ count=${1:-2000}
 jobs=$(nproc)
 [ -d "$carry" ] || { echo "no $carry: run 'sh tests/gpu/run.sh pack BUILD' where re2c, lemon and xxHash are"; exit 2; }
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv || echo "no nvidia-smi"
+mkdir -p "$build"
 cmake -S "$top" -B "$build" -DCMAKE_BUILD_TYPE=Release -DMMSB_CUDA=ON -DMMSB_WERROR=OFF -DRE2C="$carry/re2c" \
-    -DLEMON="$carry/lemon" -DLEMON_TEMPLATE="$carry/lempar.c" -DXXHASH_INCLUDE="$carry" >"$build.log" 2>&1 ||
-    { cat "$build.log"; exit 1; }
-cmake --build "$build" -j "$jobs" --target mmsbc mmsb-run mmsb oracle_compare cuda_standin >"$build.log" 2>&1 ||
-    { tail -40 "$build.log"; exit 1; }
+    -DLEMON="$carry/lemon" -DLEMON_TEMPLATE="$carry/lempar.c" -DXXHASH_INCLUDE="$carry" >"$build/run.log" 2>&1 ||
+    { cat "$build/run.log"; exit 1; }
+cmake --build "$build" -j "$jobs" --target mmsbc mmsb-run mmsb oracle_compare cuda_standin >"$build/run.log" 2>&1 ||
+    { tail -40 "$build/run.log"; exit 1; }
 passed=0 failed=0
 check() { # WHAT COMMAND...
     what=$1
     shift
     start=$(date +%s)
-    if "$@" >"$build.out" 2>&1; then
+    if "$@" >"$build/run.out" 2>&1; then
         passed=$((passed + 1))
-        echo "ok      $what: $(tail -1 "$build.out") ($(($(date +%s) - start)) s)"
+        echo "ok      $what: $(tail -1 "$build/run.out") ($(($(date +%s) - start)) s)"
     else
         failed=$((failed + 1))
         echo "FAILED  $what"
-        tail -30 "$build.out"
+        tail -30 "$build/run.out"
     fi
 }
 export MMSB_CUDA_DRIVER="${MMSB_CUDA_DRIVER:-libcuda.so.1}"
