@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cuda_plan: chooses the nodes whose programs run on a GPU, and where their pages lie in its
- * memory. A page that only nodes read is resident: it stays there until the CPU needs it. */
+ * memory. A page without a name is resident: it stays there until the CPU needs it. */
 #include "cuda_plan.h"
 
 #include "../../kernels/cuda_text.h"
@@ -15,12 +15,13 @@ u64 cuda_leaves_each(const image *i, u32 node) {
     return (inner + LEAF_LANES - 1) / LEAF_LANES;
 }
 
-/* Lists of offsets, and what the session or the other nodes' bookkeeping reads, live on the host.
- */
+/* What has a name may be looked at between epochs, through a pointer that was taken long before;
+ * lists of offsets and scalars are read by the host's bookkeeping. */
 static bool page_is_resident(const image *i, u32 page) {
     const image_page *p = &i->pages[page];
     ASSERT(page > 0 && page < i->page_count);
     return p->kind == PAGE_DERIVED && p->prev == 0 && i->shapes[p->shape].lanes > 1 &&
+           (p->flags & PAGE_HIDDEN) != 0 &&
            (p->flags & (PAGE_EXPORTED | PAGE_STATE | PAGE_EVENT | PAGE_OFFSETS | PAGE_ROOTED)) == 0;
 }
 

@@ -20,7 +20,7 @@
 typedef enum { CUDA_ON_CPU, CUDA_MAP, CUDA_LEAVES } cuda_role;
 typedef struct {
     u64 at;        /* offset in device memory, 4096-aligned; CUDA_NOWHERE: not there */
-    bool resident; /* only nodes read it: it comes back when a node on the CPU asks */
+    bool resident; /* made by the compiler: it comes back when a node on the CPU asks */
 } cuda_page;
 typedef struct {
     cuda_page *pages;  /* image.page_count rows */

@@ -26,10 +26,11 @@ page twice[i: 1500] = bent[i] * bent[1499 - i]
 page safe = 100 / k
 page total = sum(twice)
 page rows[i: 30] = max(twice[i * 50 + j] for j: 50)
-page sorted = sort(bent)
+page sorted = sort(bent * 2.0 + x)
+page run = cumsum(deep * x)
 page held: f64[1500] = init x then prev(held) * 0.5 + twice
 assert total < 1.0e9 "too much"
-export safe, total, rows, sorted, held
+export safe, total, rows, sorted, run, held
 """
 DELTAS = "x[3] = 4.0\ncommit\nk[7] = 0\ncommit\nx[1400..1420] = 2.5\ncommit\nx[0] = 1.0e6\ncommit\n"
 failed = 0
