@@ -116,8 +116,8 @@ member(M) ::= NAME(N) DOT NAME(O). { M = state_leaf(p, AST_MEMBER, N.string, O.s
 
 axes_maybe(A) ::= . { A = (parsed_list){0, 0}; }
 axes_maybe(A) ::= LB axes(C) RB. { A = (parsed_list){p->tree->axis_count - C, C}; }
-axes(C) ::= NAME(N) COLON expr(E). { state_axis(p, &N, E.row); C = 1; }
-axes(C) ::= axes(B) COMMA NAME(N) COLON expr(E). { state_axis(p, &N, E.row); C = B + 1; }
+axes(C) ::= NAME(N) COLON expr(E). { state_axis(p, &N, E.row, 0); C = 1; }
+axes(C) ::= axes(B) COMMA NAME(N) COLON expr(E). { state_axis(p, &N, E.row, B); C = B + 1; }
 type(T) ::= TYPE(K). { T = (parsed_type){.type = K.type, .end = K.place}; }
 type(T) ::= TYPE(K) LB exprs(C) RB(Z). { parsed_list l = state_list(p, C); T = (parsed_type){K.type, true, l.at, l.count, Z.place}; }
 type_maybe(T) ::= . { T = (parsed_type){.type = TYPE_NONE}; }
@@ -133,7 +133,7 @@ edge(R) ::= FILL(K) oror(E). { R = state_edge(p, 4, &K, E.row); }
 parameters(P) ::= LP RP. { P = (parsed_list){0, 0}; }
 parameters(P) ::= LP parameter_list(C) RP. { P = (parsed_list){p->tree->parameter_count - C, C}; }
 parameter_list(C) ::= parameter. { C = 1; }
-parameter_list(C) ::= parameter_list(B) COMMA parameter. { C = B + 1; }
+parameter_list(C) ::= parameter_list(B) COMMA parameter. { state_parameter_once(p, B); C = B + 1; }
 parameter(R) ::= NAME(N) type_maybe(T). { R = state_parameter(p, &N, &T, false); }
 parameter(R) ::= PARAM NAME(N). { R = state_parameter(p, &N, NULL, true); }
 

@@ -100,7 +100,7 @@ static bool read_item(item_reader *r) {
     p->failed = false;
     p->errors = p->diags->error_count;
     p->stack_count = 0;
-    p->item_code = r->next_code, p->typed = false;
+    p->item_code = r->next_code, p->typed = p->assigned = false, p->open_ifs = 0;
     u32 begin = r->next.place.begin;
     r->bracket_count = r->brace_count = 0;
     do {
@@ -108,8 +108,12 @@ static bool read_item(item_reader *r) {
         if (!p->failed) {
             p->before_code = p->last_code;
             p->last = r->next, p->last_code = r->next_code;
+            p->open_ifs +=
+                (r->next_code == T_THEN) - (r->next_code == T_INIT) - (r->next_code == T_ELSE);
             p->typed |= r->next_code == T_COLON && r->bracket_count == 0;
             mmsbg(r->parser, r->next_code, r->next, p);
+            p->assigned =
+                !lex_starts_item(r->next_code) && (p->assigned || r->next_code == T_ASSIGN);
         }
         reader_advance(r);
     } while (!item_ends(r) && !p->tree->out_of_memory);

@@ -133,8 +133,34 @@ parsed state_closed(parse_state *p, const token *open, parsed inner, const token
     return (parsed){inner.row, true};
 }
 
-u32 state_axis(parse_state *p, const token *name, u32 extent) {
+static void twice_tell(parse_state *p, const char *what, u32 name, span at, span first) {
+    ASSERT(first.begin <= at.begin);
+    diag_row *d = diag_add(p->diags, DIAG_DUPLICATE, at, "the %s `%s` stands twice", what,
+                           ast_text(p->tree, name));
+    diag_second(p->diags, d, first, "first here");
+    diag_help(p->diags, d, "each %s of one list has a name of its own", what);
+}
+
+void state_parameter_once(parse_state *p, u32 before) {
+    const ast *t = p->tree;
+    if (t->out_of_memory) return;
+    ASSERT(before < t->parameter_count);
+    const ast_parameter *last = &t->parameters[t->parameter_count - 1];
+    for (u32 k = t->parameter_count - 1 - before; k + 1 < t->parameter_count; k++) {
+        if (t->parameters[k].name != last->name) continue;
+        twice_tell(p, "parameter", last->name, last->place, t->parameters[k].place);
+        return;
+    }
+}
+
+u32 state_axis(parse_state *p, const token *name, u32 extent, u32 before) {
     ast *t = p->tree;
+    ASSERT(before <= t->axis_count);
+    for (u32 k = t->axis_count - before; k < t->axis_count; k++) {
+        if (t->axes[k].name != name->string) continue;
+        twice_tell(p, "index", name->string, name->place, t->axes[k].place);
+        break;
+    }
     if (!arena_grow(t->memory, (void **)&t->axes, &t->axis_capacity, t->axis_count + 1,
                     sizeof(ast_axis))) {
         t->out_of_memory = true;
@@ -187,8 +213,9 @@ u32 state_item(parse_state *p, ast_item item) {
 static const char *slip(const parse_state *p, int code) {
     if (p->item_code == T_SOURCE && !p->typed && (code == T_ASSIGN || code == T_FROM))
         return "a source states its type, as in `source x: f64[4] = 1.0`";
-    if (code == T_ASSIGN && p->before_code != T_NAME) return "write == to compare";
-    if (code == T_NAME && p->before_code == T_NAME)
+    if (code == T_ASSIGN && (p->before_code != T_NAME || p->assigned)) return "write == to compare";
+    if (code == 0 && p->open_ifs > 0) return "an `if` has a `then` and an `else`";
+    if (code == T_NAME && (p->before_code == T_NAME || p->before_code == T_LC))
         return "every item starts with a keyword such as `page` or `source`";
     if (code == 0) return "the item is not complete";
     if (code == T_RB || code == T_RP) return "an expression is missing before it";

@@ -43,6 +43,8 @@ typedef struct {
     u32 errors;      /* of the text, when this item began */
     int item_code;   /* of the item's keyword */
     bool typed;      /* it has a colon */
+    bool assigned;   /* it has its `=` */
+    i32 open_ifs;    /* `then`s that still want an `else`, those of init left out */
     bool in_body;
 } parse_state;
 
@@ -64,7 +66,10 @@ parsed state_call(parse_state *p, const token *qualifier, const token *name, par
                   const token *end);
 parsed state_closed(parse_state *p, const token *open, parsed inner, const token *close);
 
-u32 state_axis(parse_state *p, const token *name, u32 extent);
+/* before: how many of the same list stand before it. */
+u32 state_axis(parse_state *p, const token *name, u32 extent, u32 before);
+/* The last parameter stands once among it and the `before` ones before it. */
+void state_parameter_once(parse_state *p, u32 before);
 u32 state_parameter(parse_state *p, const token *name, const parsed_type *type, bool is_param);
 u32 state_edge(parse_state *p, u8 kind, const token *word, u32 value);
 u32 state_item(parse_state *p, ast_item item);
