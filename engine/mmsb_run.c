@@ -35,6 +35,7 @@ static bool until_visit(void *context, session *s) {
     const u32 *page = context;
     print_events(session_engine(s));
     trace_epoch(session_engine(s));
+    metrics_epoch(s);
     return run_stop == 0 && *(const u8 *)engine_page(session_engine(s), *page) == 0;
 }
 
@@ -51,6 +52,7 @@ static mmsb_status until_run(run *r, message *m) {
     if (s == MMSB_REJECTED) {
         fprintf(stderr, "%s\n", m->text);
         trace_rejected(m->text);
+        metrics_rejected();
         r->rejected = true;
     }
     if (s == MMSB_OK && *now == 0 && run_stop == 0) {
@@ -168,7 +170,9 @@ static mmsb_status run_live(run *r, session_options *o, message *m) {
     r->e = session_engine(r->s);
     signals_catch();
     mmsb_status s = r->trace != NULL ? trace_open(r->trace, r->e, m) : MMSB_OK;
+    if (s == MMSB_OK && r->metrics != NULL) s = metrics_open(r->metrics, r->s, m);
     if (s == MMSB_OK) s = work(r, m);
+    metrics_close();
     bool told = s == MMSB_REJECTED;
     if ((s == MMSB_OK || told) && run_stop == 0) { /* a run that stopped shows where it stands */
         mmsb_status shown = results(r, m);

@@ -18,7 +18,7 @@ typedef struct {
 } run_count;
 typedef struct {
     const char *image_path;
-    const char *deltas, *until, *trace, *state, *durability, *replay, *executor, *stats;
+    const char *deltas, *until, *trace, *metrics, *state, *durability, *replay, *executor, *stats;
     run_list in, out, print;
     run_count ticks, checkpoint, audit, to, oracle, threads;
     bool root, resume, strict, no_strict, allow_kernels, migrate;
@@ -39,6 +39,11 @@ int options_usage(const char *what, const char *text);
 mmsb_status feed_run(run *r, message *m);
 /* Ticks; tells a rejected one. */
 mmsb_status ticks_run(run *r, u64 n, const session_request *first, u64 *done, message *m);
+/* --metrics: each does nothing where no one listens. */
+mmsb_status metrics_open(const char *address, session *s, message *m);
+void metrics_epoch(session *s);
+void metrics_rejected(void);
+void metrics_close(void);
 /* --trace: each does nothing where no file is open. */
 mmsb_status trace_open(const char *path, const engine *e, message *m);
 void trace_begin(void); /* of the next epoch */

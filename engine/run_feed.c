@@ -28,12 +28,14 @@ bool epoch_visit(void *context, session *s) {
     (void)context;
     print_events(session_engine(s));
     trace_epoch(session_engine(s));
+    metrics_epoch(s);
     return run_stop == 0;
 }
 
 static mmsb_status rejected(run *r, const message *m) {
     fprintf(stderr, "%s\n", m->text);
     trace_rejected(m->text);
+    metrics_rejected();
     r->rejected = true;
     return MMSB_REJECTED;
 }
@@ -80,6 +82,7 @@ static mmsb_status line_bad(feed *f, const message *m) {
     fprintf(stderr, "%s:%llu: %s; its epoch %llu is rejected\n", f->name,
             (unsigned long long)f->line, m->text, (unsigned long long)engine_epoch(f->r->e) + 1);
     f->bad = f->r->rejected = true;
+    metrics_rejected();
     return MMSB_REJECTED;
 }
 

@@ -68,8 +68,7 @@ static int value_set(run *r, const option_row *o, const char *value) {
 
 static int option_read(run *r, int count, char **a, int *k) {
     ASSERT(*k < count);
-    static const char *const later[] = {"--serve", "--leases", "--metrics", "--sync-follower",
-                                        "--no-sandbox"};
+    static const char *const later[] = {"--serve", "--leases", "--sync-follower", "--no-sandbox"};
     size_t bytes = strcspn(a[*k], "=");
     const char *equals = a[*k][bytes] == '=' ? a[*k] + bytes + 1 : NULL;
     for (u32 l = 0; l < ARRAY_COUNT(later); l++)

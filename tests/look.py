@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""mmsb why, impact, page diff, log diff, mmsb-run --trace: look.py BIN.
+"""mmsb why, impact, page diff, log diff, mmsb-run --trace and --metrics: look.py BIN.
 
 What a delta changes is found by running the graph with it and without it: `impact` must name every such lane, `why`
 of a lane must name every source lane that can change it, and the two must be each other's inverse."""
@@ -8,9 +8,13 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.error
+import urllib.request
 
 BIN = os.path.abspath(sys.argv[1])
 ENV = dict(os.environ, NO_COLOR="1")
@@ -190,6 +194,38 @@ def check_trace():
     call("mmsb-run", "fault.mmsbx", "--trace", "nowhere/t.json", status=3)
 
 
+def check_metrics():
+    p = subprocess.Popen([f"{BIN}/mmsb-run", "fault.mmsbx", "--deltas", "-", "--metrics", ":0"], stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV)
+    try:
+        url = re.search(r"http://127\.0\.0\.1:(\d+)/metrics", p.stderr.readline())
+        expect("metrics: where", url)
+        p.stdin.write("commit\nk = 0\ncommit\nk = 2\ncommit\nnonsense\ncommit\ntick 2\n")
+        p.stdin.flush()
+        want = {"mmsb_epoch": 4, "mmsb_epochs_total": 4, "mmsb_rejected_total": 2, 'mmsb_events_total{event="two"}': 1}
+        for _ in range(200):
+            text = urllib.request.urlopen(url[0], timeout=5).read().decode()
+            got = {k: int(v) for k, v in re.findall(r"^(mmsb\S+) (\d+)$", text, re.M)}
+            if all(got[k] == v for k, v in want.items()):
+                break
+            time.sleep(0.02)
+        expect("metrics: counts", {k: got.get(k) for k in want} == want, text)
+        expect("metrics: every row is told of", len(got) == text.count("# TYPE ") == text.count("# HELP "), text)
+        try:
+            urllib.request.urlopen(url[0] + "/none", timeout=5)
+            expect("metrics: nothing else", False)
+        except urllib.error.HTTPError as e:
+            expect("metrics: nothing else", e.code == 404, e.code)
+        slow = socket.create_connection(("127.0.0.1", int(url[1])))
+        call("mmsb-run", "fault.mmsbx", "--metrics", f":{url[1]}", status=3)
+        _, err = p.communicate("tick 1\n", timeout=20)
+        slow.close()
+        expect("metrics: nobody holds the end up", p.returncode == 1, err)
+    finally:
+        p.kill()
+    call("mmsb-run", "fault.mmsbx", "--metrics", "nowhere", status=2)
+
+
 def main():
     folder = tempfile.mkdtemp()
     os.chdir(folder)
@@ -202,6 +238,7 @@ def main():
     check_lanes()
     check_logs()
     check_trace()
+    check_metrics()
     shutil.rmtree(folder)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
