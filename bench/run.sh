@@ -49,6 +49,7 @@ $build/bench/bench_scholes >>$rows
 $build/bench/bench_math >>$rows
 $build/bench/bench_whole "$python" >>$rows
 $build/bench/bench_log "$scratch" >>$rows
+$build/bench/bench_bus "$scratch" >>$rows
 peer log "$scratch"
 $build/bench/bench_original "$scratch" >>$rows
 if [ $quick = yes ]; then $build/bench/bench_sizes 1000000 >>$rows

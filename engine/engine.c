@@ -62,6 +62,7 @@ mmsb_status engine_open(const image *i, const engine_options *options, engine **
                             "the plan needs %llu bytes of memory, more than the system gives",
                             (unsigned long long)e->memory_bytes);
     }
+    if (s == MMSB_OK && e->options.shared) s = share_open(e, m);
     if (s == MMSB_OK) s = resolve_all(e, m);
     if (s == MMSB_OK) s = split_open(e, m);
     if (s == MMSB_OK) s = asserts_find(e, m);
@@ -78,6 +79,7 @@ void engine_close(engine *e) {
     split_close(e);
     cuda_close(e);
     if (e->native_memory != NULL) region_give_back(e->native_memory, e->native_bytes);
+    share_close(e);
     region_give_back(e->memory, e->memory_bytes);
     arena_close(e->tables);
 }
@@ -392,6 +394,7 @@ void engine_accept(engine *e) {
     e->undo_on = false;
     undo_forget(e);
     inverses_accept(e);
+    if (e->watch != NULL) e->watch(e->watch_context, e);
     touched_clear(e);
     next_mark(e);
 }
@@ -430,15 +433,4 @@ u32 engine_fired(const engine *e, u32 *rows, u32 most) {
     ASSERT(e->fired_count <= e->image->event_count);
     for (u32 k = 0; k < e->fired_count && k < most; k++) rows[k] = e->fired[k];
     return e->fired_count;
-}
-
-void engine_changed(const engine *e, u32 page, void (*visit)(void *context, u64 lane),
-                    void *context) {
-    ASSERT(page < e->image->page_count);
-    ASSERT(visit != NULL);
-    const lane_set *d = &e->pages[page].dirty;
-    for (u64 tile = set_next_tile(d, 0); tile != SET_NONE; tile = set_next_tile(d, tile + 1))
-        for (u64 w = tile * 8; w < tile * 8 + 8; w++)
-            for (u64 bits = d->leaf[w]; bits != 0; bits &= bits - 1)
-                visit(context, w * 64 + (u64)__builtin_ctzll(bits));
 }

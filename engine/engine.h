@@ -17,6 +17,7 @@ typedef struct {
     u32 threads;        /* 0: 1; at most 64; the bits are the same */
     u64 split_from;     /* lanes times steps from which on threads share a node; 0: 2^19 (tests) */
     bool recompute_all; /* every epoch recomputes every lane of every node (tests; same bits) */
+    bool shared;        /* page values lie in memory that other processes can map: engine_share */
 } engine_options;
 
 /* What was done since engine_open, rejected epochs and checks included. */
@@ -92,7 +93,16 @@ const engine_stats *engine_statistics(const engine *e);
  */
 u64 engine_root(engine *e);
 u64 engine_page_digest(engine *e, u32 page); /* a rooted page's digest; 0 for others */
-/* Lanes of `page` changed by the last accepted epoch: calls visit for each, ascending. */
-void engine_changed(const engine *e, u32 page, void (*visit)(void *context, u64 lane),
-                    void *context);
+/* Where page values lie, with engine_options.shared: a page's are at value_at - mutable_at of the
+ * layout. Changes from engine_apply on until engine_accept or engine_reject. */
+const shared_region *engine_share(const engine *e);
+/* Called by engine_accept, the epoch counted and its changes still known: engine_touched and
+ * engine_changed may be called there, and only there. One at a time; NULL ends it. */
+void engine_watch(engine *e, void (*visit)(void *context, const engine *e), void *context);
+/* Pages with changed lanes, PREV pages among them, in no order. */
+u32 engine_touched(const engine *e, const u32 **pages);
+/* At least the changed lanes of a page, ascending, as runs: two whose gap is less than `gap` lanes
+ * are one. */
+void engine_changed(const engine *e, u32 page, u64 gap,
+                    void (*visit)(void *context, u64 first, u64 count), void *context);
 #endif

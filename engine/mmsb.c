@@ -6,6 +6,7 @@
 
 #include "checkpoint.h"
 #include "core/number.h"
+#include "tool_bus.h"
 #include "tool_look.h"
 #include "tool_print.h"
 
@@ -26,6 +27,14 @@ static const char help[] =
     "mmsb why DIR PAGE[i] [--at EPOCH]        the deltas and equations that "
     "made a value\n"
     "mmsb impact DIR PAGE[i] [--at EPOCH]     what a delta there may change\n"
+    "mmsb attach NAME             what an engine that serves NAME offers: its pages\n"
+    "mmsb get NAME PAGE[i]        a page, or an element, of its live state\n"
+    "mmsb set NAME LINE...        delta lines, as one epoch; - takes them from standard input\n"
+    "mmsb watch NAME [PAGE...]    the lanes that each epoch changes, of pages or of all exports\n"
+    "mmsb top NAME                its epochs a second, clients, leases, until stopped\n"
+    "  --durable                  set: waits until the epoch survives power loss\n"
+    "  --epochs N                 watch: ends after N epochs\n"
+    "  --once                     top: shows one second, then ends\n"
     "  --allow-kernels            loads the kernels that the graph calls, "
     "where one is run\n"
     "mmsb --version, mmsb --help\n"
@@ -286,6 +295,8 @@ static int page_command(int count, char **a,
 
 static int command_run(int count, char **a) {
     static message m;
+    int status;
+    if (bus_command(count, a, &status)) return status;
     count = kernels_take(count, a);
     if (count == 2 && strcmp(a[1], "--help") == 0) return fputs(help, stdout) < 0 ? 3 : 0;
     if (count == 2 && strcmp(a[1], "--version") == 0) return version_print("mmsb") ? 0 : 3;

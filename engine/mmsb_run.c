@@ -2,9 +2,11 @@
  * mmsb-run: runs an image: first contents or recovery, deltas, ticks; prints events, pages, the
  * root. Or replays a state directory. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "core/array_file.h"
@@ -13,9 +15,18 @@
 
 volatile sig_atomic_t run_stop;
 
-static void on_signal(int number) { run_stop = number; }
+int run_wake = -1;
+
+static void on_signal(int number) {
+    int error = errno;
+    u64 one = 1;
+    run_stop = number;
+    if (run_wake >= 0 && write(run_wake, &one, sizeof one) < 0) run_stop = number;
+    errno = error;
+}
 
 static void signals_catch(void) {
+    run_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct sigaction a = {.sa_handler = on_signal}; /* no SA_RESTART: a waiting read ends */
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
@@ -149,7 +160,9 @@ static mmsb_status work(run *r, message *m) {
     u64 done;
     if (r->deltas != NULL) s = feed_run(r, m);
     if (s == MMSB_OK && run_stop == 0) {
-        if (r->until != NULL)
+        if (r->serve != NULL)
+            s = serve_run(r, m);
+        else if (r->until != NULL)
             s = until_run(r, m);
         else if (r->ticks.given)
             s = ticks_run(r, r->ticks.value, NULL, &done, m);
@@ -269,7 +282,7 @@ int main(int count, char **a) {
     session_options o = {.image_path = r.image_path,
                          .note = note,
                          .oracle_epochs = r.oracle.value,
-                         .engine = {.threads = (u32)r.threads.value},
+                         .engine = {.threads = (u32)r.threads.value, .shared = r.serve != NULL},
                          .executor = executor_of(&r),
                          .allow_kernels = r.allow_kernels};
     s = r.replay != NULL ? run_replay(&r, &o, &m) : run_live(&r, &o, &m);

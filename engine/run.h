@@ -18,9 +18,10 @@ typedef struct {
 } run_count;
 typedef struct {
     const char *image_path;
-    const char *deltas, *until, *trace, *metrics, *state, *durability, *replay, *executor, *stats;
+    const char *deltas, *until, *trace, *metrics, *state, *durability, *replay, *executor, *stats,
+        *serve;
     run_list in, out, print;
-    run_count ticks, checkpoint, audit, to, oracle, threads;
+    run_count ticks, checkpoint, audit, to, oracle, threads, leases, spin;
     bool root, resume, strict, no_strict, allow_kernels, migrate;
     durability_mode mode;
     image i;
@@ -30,6 +31,7 @@ typedef struct {
 } run;
 
 extern volatile sig_atomic_t run_stop; /* a signal asked for the end */
+extern int run_wake;                   /* eventfd, readable from then on */
 
 /* run_options.c: 0, or the exit status of a usage error that was told. *ended: --help or --version
  * was printed. */
@@ -50,5 +52,7 @@ void trace_begin(void); /* of the next epoch */
 void trace_epoch(const engine *e);
 void trace_rejected(const char *words);
 mmsb_status trace_close(message *m);
+/* run_serve.c: --serve, with --ticks, until a signal. */
+mmsb_status serve_run(run *r, message *m);
 bool epoch_visit(void *context, session *s); /* prints the epoch's events; false to stop */
 #endif

@@ -68,7 +68,7 @@ static int value_set(run *r, const option_row *o, const char *value) {
 
 static int option_read(run *r, int count, char **a, int *k) {
     ASSERT(*k < count);
-    static const char *const later[] = {"--serve", "--leases", "--sync-follower", "--no-sandbox"};
+    static const char *const later[] = {"--sync-follower", "--no-sandbox"};
     size_t bytes = strcspn(a[*k], "=");
     const char *equals = a[*k][bytes] == '=' ? a[*k] + bytes + 1 : NULL;
     for (u32 l = 0; l < ARRAY_COUNT(later); l++)
@@ -126,6 +126,11 @@ static int options_check(run *r) {
                               r->until != NULL || r->in.count != 0))
         return options_usage("a replay takes neither deltas, ticks, inputs nor a state directory:",
                              r->replay);
+    if (r->serve == NULL && (r->leases.given || r->spin.given))
+        return options_usage("only with --serve NAME:", r->leases.given ? "--leases" : "--spin");
+    if (r->leases.value > 16) return options_usage("--leases is at most", "16");
+    if (r->serve != NULL && (r->until != NULL || r->replay != NULL || r->trace != NULL))
+        return options_usage("--serve goes with none of --until, --replay, --trace:", r->serve);
     if (r->strict && r->no_strict) return options_usage("one of the two:", "--strict, --no-strict");
     return 0;
 }

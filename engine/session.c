@@ -19,6 +19,10 @@ engine *session_engine(session *s) {
 }
 bool session_failed(const session *s) { return s->failed; }
 bool session_started(const session *s) { return s->started; }
+bool session_keeps_log(const session *s) { return s->log != NULL; }
+bool session_syncs(const session *s) {
+    return s->log != NULL && s->o.durability != DURABILITY_NONE;
+}
 
 void session_note(session *s, const char *format, ...) {
     ASSERT(format != NULL);
@@ -139,6 +143,29 @@ mmsb_status session_delta_place(session *s, const delta *d, void **to, message *
         memset(*to, 0, ALIGN_UP(all, 8));
     else
         memset((u8 *)*to + all, 0, ALIGN_UP(all, 8) - all);
+    return MMSB_OK;
+}
+
+mmsb_status session_body_room(session *s, u64 bytes, u8 **to, message *m) {
+    ASSERT(bytes % 8 == 0);
+    if (bytes > TLOG_BODY_MAX - s->used)
+        return message_set(m, MMSB_OUT_OF_SPACE,
+                           "a commit holds at most %llu bytes of deltas: split it",
+                           (unsigned long long)TLOG_BODY_MAX);
+    TRY(record_grow(s, bytes, m));
+    *to = s->record + sizeof(tlog_head) + s->used;
+    return MMSB_OK;
+}
+
+mmsb_status session_body(session *s, u64 bytes, message *m) {
+    ASSERT(bytes % 8 == 0);
+    ASSERT(sizeof(tlog_head) + s->used + bytes <= s->record_room);
+    delta d;
+    u64 used;
+    const u8 *body = s->record + sizeof(tlog_head) + s->used;
+    for (u64 at = 0; at < bytes; at += used)
+        TRY(delta_read(s->i, body + at, bytes - at, &d, &used, m));
+    s->used += bytes, s->last = 0;
     return MMSB_OK;
 }
 

@@ -62,6 +62,11 @@ mmsb_status session_delta(session *s, const delta *d, message *m);
 /* The same for a RANGE whose payload is NULL: the caller writes it to *to before the next call on
  * this session. Bools there are false until then, and must be 0 or 1. */
 mmsb_status session_delta_place(session *s, const delta *d, void **to, message *m);
+/* The same for bytes as delta_write writes them, in one copy: room for `bytes` (a multiple of 8)
+ * more, into which the caller puts them, then session_body takes them: each delta is checked.
+ * MMSB_WRONG leaves the commit as it was. */
+mmsb_status session_body_room(session *s, u64 bytes, u8 **to, message *m);
+mmsb_status session_body(session *s, u64 bytes, message *m);
 void session_drop(session *s);               /* forgets the deltas of the commit being made */
 u64 session_pending_bytes(const session *s); /* of them */
 typedef struct {
@@ -80,6 +85,9 @@ mmsb_status session_ticks(session *s, u64 n, const session_request *first,
                           bool (*visit)(void *context, session *s), void *context, u64 *done,
                           message *m);
 bool session_failed(const session *s);
+bool session_keeps_log(const session *s);
+bool session_syncs(
+    const session *s); /* a sync is on its way where session_durable_epoch is behind */
 u64 session_last_request(const session *s, u64 stream); /* highest number logged, 0: none */
 u64 session_durable_epoch(const session *s);      /* every epoch up to it survives power loss */
 mmsb_status session_sync(session *s, message *m); /* returns when all accepted epochs are durable */

@@ -182,7 +182,10 @@ struct engine {
     u32 *sorted;          /* rooted pages by name */
     u32 sorted_count;
     bool *saved;
-    struct cuda *cuda; /* a GPU that takes nodes; NULL: none (cuda/cuda.h) */
+    struct cuda *cuda;   /* a GPU that takes nodes; NULL: none (cuda/cuda.h) */
+    shared_region share; /* over the pages' values; bytes 0: none */
+    void (*watch)(void *context, const engine *e);
+    void *watch_context;
     engine_stats stats;
 };
 
@@ -223,6 +226,9 @@ static inline u64 number_word(u8 type, const void *at) {
     return bits;
 }
 
+/* share.c: page values in memory that other processes can map */
+mmsb_status share_open(engine *e, message *m);
+void share_close(engine *e);
 /* resolve.c: tables at open */
 mmsb_status resolve_all(engine *e, message *m);
 void step_resolve(engine *e, node_state *n, step *s, const image_instruction *r, bool uniform);

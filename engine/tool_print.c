@@ -41,26 +41,43 @@ static void print_run_name(const image *i, u32 page, u64 lane, u64 count) {
     }
 }
 
+/* A row of many lanes always shows its run, `a[0..1]` too: it reads as a list. */
+static void print_row(const image *i, u32 page, const u8 *lanes, u64 first, u64 count) {
+    u8 type = i->pages[page].type;
+    ASSERT(count > 0);
+    for (u64 k = 0; k < count; k++) {
+        fputs(k == 0 ? " = " : ", ", stdout);
+        print_number(type, lanes + (first + k) * type_bytes(type));
+    }
+    putchar('\n');
+}
+
+void print_lanes(const image *i, u32 page, const void *lanes, u64 first, u64 count) {
+    const image_shape *s = &i->shapes[i->pages[page].shape];
+    u64 row = s->axis_count == 0 ? 1 : s->dims[s->axis_count - 1];
+    ASSERT(first <= s->lanes && count <= s->lanes - first);
+    for (u64 end = first + count; first < end;) {
+        u64 run = u64_min(row - first % row, end - first);
+        print_run_name(i, page, first, run);
+        print_row(i, page, lanes, first, run);
+        first += run;
+    }
+}
+
 void print_page(const engine *e, u32 page) {
     ASSERT(page > 0 && page < engine_image(e)->page_count);
     const image *i = engine_image(e);
     const image_shape *s = &i->shapes[i->pages[page].shape];
-    const char *name = image_string(i, i->pages[page].name);
     u64 row = s->axis_count == 0 ? 1 : s->dims[s->axis_count - 1];
     for (u64 first = 0; first < s->lanes; first += row) {
         u64 at[AXES_MAX];
         axes_of(s, first, at);
-        fputs(name, stdout);
+        fputs(image_string(i, i->pages[page].name), stdout);
         for (u32 a = 0; a < s->axis_count; a++) {
             printf("%s%llu", a == 0 ? "[" : ", ", (unsigned long long)at[a]);
             if (a + 1 == s->axis_count) printf("..%llu]", (unsigned long long)row);
         }
-        fputs(" = ", stdout);
-        for (u64 k = 0; k < row; k++) {
-            if (k != 0) fputs(", ", stdout);
-            print_value(e, page, first + k);
-        }
-        putchar('\n');
+        print_row(i, page, engine_page(e, page), first, row);
     }
 }
 

@@ -6,6 +6,8 @@
 
 void print_value(const engine *e, u32 page, u64 lane);
 void print_page(const engine *e, u32 page); /* delta lines, a line a row */
+/* Lanes [first, first + count) of a page whose lanes stand at `lanes`: a line a row. */
+void print_lanes(const image *i, u32 page, const void *lanes, u64 first, u64 count);
 void print_lane(const engine *e, u32 page, u64 lane);
 void print_table(const engine *e);  /* the exports: scalars, the first 8 values of arrays */
 void print_events(const engine *e); /* those of the last accepted epoch */

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # A line a purpose: building, sanitizers, checking, what the scripts call.
 packages="valgrind binutils gcc libc6-dev cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev
     clang libclang-rt-14-dev
-    clang-format clang-tidy strace mandoc zsh fish vim
+    clang-format clang-tidy spin strace mandoc zsh fish vim
     libmpfr-dev libjansson-dev
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
     python3 python3-numpy g++ pkg-config git ca-certificates"
@@ -97,7 +97,7 @@ check "200 random graphs on 3 threads, every node shared out" \
     build/tests/oracle_compare --seed 90000 --count 200 --jobs 1 --threads 3 --keep build
 build_tsan() {
     cmake -S . -B build-tsan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMMSB_SANITIZE=thread &&
-        cmake --build build-tsan -j 2 --target mmsbc mmsb-run mmsb oracle_compare
+        cmake --build build-tsan -j 2 --target mmsbc mmsb-run mmsb oracle_compare bus_client bus_hostile bus_ring
 }
 check "build, gcc, thread sanitizer" build_tsan
 check "no races: 3 threads" env TSAN_OPTIONS=halt_on_error=1 sh tests/threads.sh build-tsan/bin 3
@@ -105,6 +105,9 @@ check "no races: 30 random graphs on 3 threads" env TSAN_OPTIONS=halt_on_error=1
     build-tsan/tests/oracle_compare --seed 91000 --count 30 --jobs 1 --threads 3 --keep build-tsan
 check "no races: log thread, kills, recovery" env TSAN_OPTIONS=halt_on_error=1 \
     sh tests/recovery.sh build-tsan/bin 4 random
+check "no races: ring" env TSAN_OPTIONS=halt_on_error=1 build-tsan/tests/bus_ring
+check "no races: a served engine, its log thread, its clients" env TSAN_OPTIONS=halt_on_error=1 \
+    python3 tests/bus/run.py build-tsan --scale 0.1
 check "damaged and hostile input: a message and a documented status" python3 tests/hostile.py build/bin
 check "the same, sanitized" python3 tests/hostile.py build-asan/bin 2
 check "killed, resumed and replayed: one root" sh tests/recovery.sh build/bin 40
@@ -152,6 +155,14 @@ check "the same, sanitized" python3 tests/golden.py build-asan/bin tests/golden
 check "the files of a state directory are as docs/SerializationSpec.md says" python3 tests/format_spec.py build/bin
 check "man pages and completions: every option" python3 tests/shell.py build/bin
 check "the editor files: colours, scopes, indents" python3 tests/editors.py build
+check "the bus: a ring between two threads" build/tests/bus_ring
+check "the bus: whole epochs, killed, stopped and hostile clients, a killed engine" python3 tests/bus/run.py build
+check "the same, sanitized" python3 tests/bus/run.py build-asan --scale 0.2
+if command -v spin >/dev/null 2>&1; then
+    check "the bus: no lost wake-up in any interleaving; every fence is needed" sh tests/bus/model.sh
+else
+    echo "skipped: no spin"
+fi
 check "benchmark reports: ratios, pictures, what has moved" python3 tests/bench_report.py
 check "every code block of the docs" python3 tests/docs_blocks.py build/bin
 check "the corpus of the fuzzers" sh tests/fuzz/replay.sh build

@@ -3,10 +3,13 @@
  * memory. A growing arena is used by one thread; regions and the count of system calls by any. */
 #include "arena.h"
 
-#include <stdatomic.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -327,4 +330,68 @@ void region_give_back(void *at, u64 bytes) {
     ASSERT(at == NULL || bytes != 0);
     ASSERT(((uintptr_t)at & (PAGE_BYTES - 1)) == 0);
     if (at != NULL) munmap(at, ALIGN_UP(bytes, PAGE_BYTES));
+}
+
+/* Reserved first, then sealed: a promise of memory would end in SIGBUS. */
+static int shared_fill(shared_region *r, void *over, bool others_write) {
+    ASSERT(r->bytes % PAGE_BYTES == 0);
+    ASSERT(((uintptr_t)over & (PAGE_BYTES - 1)) == 0);
+    int seals = F_SEAL_SHRINK | F_SEAL_GROW;
+    if (fchmod(r->fd, others_write ? 0600 : 0400) != 0) return -errno;
+    int failed = posix_fallocate(r->fd, 0, (off_t)r->bytes);
+    if (failed != 0) return -failed;
+    atomic_fetch_add_explicit(&system_calls, 1, memory_order_relaxed);
+    void *at = mmap(over, r->bytes, PROT_READ | PROT_WRITE,
+                    MAP_SHARED | (over != NULL ? MAP_FIXED : 0), r->fd, 0);
+    if (at == MAP_FAILED) return -errno;
+    r->at = at;
+    if (!others_write) seals |= F_SEAL_FUTURE_WRITE;
+    return fcntl(r->fd, F_ADD_SEALS, seals | F_SEAL_SEAL) != 0 ? -errno : 0;
+}
+
+int shared_take(shared_region *r, u64 bytes, void *over, bool others_write) {
+    ASSERT(bytes != 0);
+    *r = (shared_region){.bytes = ALIGN_UP(bytes, PAGE_BYTES)};
+    r->fd = memfd_create("mmsb", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (r->fd < 0) return -errno;
+    int failed = shared_fill(r, over, others_write);
+    if (failed == 0) return 0;
+    if (over != NULL) r->at = NULL; /* the place stays mapped, for its owner to give back */
+    shared_give_back(r);
+    return failed;
+}
+
+int shared_reader(const shared_region *r) {
+    ASSERT(r->fd >= 0);
+    char path[40];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", r->fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int shared_map(int fd, u64 bytes, bool write, void **at) {
+    ASSERT(at != NULL);
+    struct stat s;
+    *at = NULL;
+    if (bytes == 0 || bytes % PAGE_BYTES != 0) return -EINVAL;
+    int seals = fcntl(fd, F_GET_SEALS), sized = F_SEAL_SHRINK | F_SEAL_GROW;
+    if (seals < 0 || (seals & sized) != sized) return -EINVAL;
+    if (fstat(fd, &s) != 0) return -errno;
+    if (s.st_size < 0 || (u64)s.st_size != bytes) return -EINVAL;
+    void *map = mmap(NULL, bytes, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED) return -errno;
+    *at = map;
+    return 0;
+}
+
+void shared_unmap(const void *at, u64 bytes) {
+    ASSERT(at == NULL || bytes % PAGE_BYTES == 0);
+    if (at != NULL) munmap((void *)(uintptr_t)at, bytes);
+}
+
+void shared_give_back(shared_region *r) {
+    ASSERT(r->at == NULL || r->bytes != 0);
+    shared_unmap(r->at, r->bytes);
+    if (r->bytes != 0 && r->fd >= 0) close(r->fd);
+    *r = (shared_region){.fd = -1};
 }

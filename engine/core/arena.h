@@ -42,6 +42,25 @@ static inline bool arena_grow(arena *a, void **items, u32 *capacity, u32 needed,
 void *region_take(u64 bytes);
 u64 region_bytes_max(void); /* what this machine, or its container, has */
 void region_give_back(void *at, u64 bytes);
+/* Memory in a file without a name, for other processes to map by its descriptor. All of it is there
+ * (not promised), its size is sealed. Where others only read, no later mapping writes, whoever
+ * makes it: `at` is the only one. */
+typedef struct {
+    void *at;
+    u64 bytes; /* a multiple of 4096 */
+    int fd;    /* close-on-exec; others who only read get shared_reader's */
+} shared_region;
+/* Zeroed, 4096-aligned; at `over` where that is not NULL (4096-aligned, mapped before). 0 or
+ * -errno; then nothing is taken. */
+int shared_take(shared_region *r, u64 bytes, void *over, bool others_write);
+/* A descriptor of the region that only reads, or -errno; the caller closes it. */
+int shared_reader(const shared_region *r);
+/* Maps a descriptor of `bytes` bytes from another process: refused (-EINVAL) where its size is not
+ * sealed or is another. 0 or -errno. The descriptor stays the caller's. */
+int shared_map(int fd, u64 bytes, bool write, void **at);
+void shared_unmap(const void *at, u64 bytes); /* NULL is allowed */
+void shared_give_back(shared_region *r);      /* also where it was never taken: zeroed, fd -1 */
+
 /* How often region_take, malloc-like calls of arena were made in this process: a test proves that
  * it stands still. */
 u64 arena_system_calls(void);

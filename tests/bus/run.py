@@ -1,0 +1,458 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The promises of a bus (docs/Bus.md), kept against many clients, killed, stopped and hostile ones.
+
+    tests/bus/run.py BUILD [--scale F] [--seed N] [--only WORD]
+
+BUILD has bin/ and tests/. --scale 1 takes about a minute; 10 kills 1,500 clients. Status 1 if a promise was broken."""
+import argparse
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+GRAPH = """graph bus
+param n = 8192
+source x: f64[n] = 0.0
+page a = x * 1.0
+page b = x * 2.0
+assert max(x) < 1000000.0 "too large"
+export x, a, b
+"""
+COUNTER = """graph counter
+source step: i64 = 1
+page ticks: i64 = init 0 then prev(ticks) + step
+export ticks, step
+"""
+
+
+STARTED = []  # all that a case started: none outlives it
+
+
+class Broken(Exception):
+    pass
+
+
+def check(true, what):
+    if not true:
+        raise Broken(what)
+
+
+class Engine:
+    def __init__(self, image, name, *more, descriptors=1024):
+        self.name, self.err = name, tempfile.TemporaryFile("w+")
+        self.p = subprocess.Popen([RUN, image, "--serve", name, *more], stdout=subprocess.PIPE, stderr=self.err,
+                                  text=True, preexec_fn=lambda: resource.setrlimit(
+                                      resource.RLIMIT_NOFILE, (descriptors, descriptors)))
+        STARTED.append(self.p)
+        end = time.time() + 20
+        while "serving" not in self.said() and self.p.poll() is None and time.time() < end:
+            time.sleep(0.01)
+        if self.p.poll() is not None or "serving" not in self.said():
+            raise Broken(f"the engine did not start: {self.said()}")
+
+    def said(self):
+        self.err.seek(0)
+        return self.err.read()
+
+    def close(self, status=0):
+        self.p.send_signal(signal.SIGTERM)
+        out = self.p.communicate(timeout=60)[0]
+        check(self.p.returncode == status, f"the engine ended with {self.p.returncode}: {self.said()}")
+        return out
+
+    def kill(self):
+        self.p.kill()
+        self.p.communicate()
+
+    def held(self):
+        """Descriptors, and mapped memory of rings: what a client could leak."""
+        with open(f"/proc/{self.p.pid}/maps") as f:
+            maps = sum("memfd:mmsb" in line for line in f)
+        return len(os.listdir(f"/proc/{self.p.pid}/fd")), maps
+
+    def counters(self):
+        out = command("top", self.name, "--once")
+        return {m[2]: int(m[1]) for m in re.finditer(r"^ *(\d+) +\d+/s  (.*)$", out, re.M)}
+
+
+def command(*words, status=0):
+    p = subprocess.run([TOOL, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    check(p.returncode == status, f"mmsb {' '.join(words)}: status {p.returncode}, not {status}: {p.stdout}{p.stderr}")
+    return p.stdout + p.stderr
+
+
+def start(program, *words):
+    STARTED.append(subprocess.Popen([os.path.join(TESTS, program), *map(str, words)], stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, text=True))
+    return STARTED[-1]
+
+
+def end(p, status=0, timeout=120):
+    out = p.communicate(timeout=timeout)[0]
+    check(p.returncode == status, f"{' '.join(p.args[1:])}: status {p.returncode}: {out[-2000:]}")
+    return out.strip()
+
+
+def figure(out, word):
+    m = re.search(rf"{word} (\d+)", out)
+    check(m is not None, f"no {word} in: {out}")
+    return int(m[1])
+
+
+def settle(engine, baseline, what):
+    """Death is a hang-up: all that the dead held is back soon."""
+    limit = time.time() + 3
+    while engine.held() != baseline and time.time() < limit:
+        time.sleep(0.01)
+    check(engine.held() == baseline, f"{what}: descriptors and maps {engine.held()}, not {baseline}")
+
+
+def same_root(engine_out, state):
+    root = re.search(r"epoch \d+ root 0x[0-9a-f]+", engine_out)
+    replay = subprocess.run([RUN, "--replay", state, "--root", "--print", "x"], stdout=subprocess.PIPE, text=True,
+                            timeout=600).stdout
+    check(root is not None and root[0] in replay, f"the root {root} is not the replay's: {replay[-200:]}")
+    return root[0]
+
+
+def commands():
+    e = Engine("bus.mmsbx", "cmd", "--root")
+    check("takes deltas" in command("attach", "cmd"), "attach lists no sources")
+    check(command("set", "cmd", "x[0..3] = 1, 2, 3") == "epoch 1\n", "set")
+    check(command("get", "cmd", "b[2]") == "b[2] = 6.0\n", "get")
+    check("too large" in command("set", "cmd", "x[0] = 1e9", status=1), "an assert that breaks is not told")
+    check("epoch 1" in command("attach", "cmd"), "a rejected commit moved the epoch")
+    check("is outside" in command("set", "cmd", "x[8192] = 1", status=1), "a lane outside")
+    check("derived" in command("set", "cmd", "a[0] = 1", status=1), "a derived page")
+    check("no log" in command("set", "cmd", "x[0] = 1", "--durable", status=5), "durable, but no log")
+    w = subprocess.Popen([TOOL, "watch", "cmd", "a", "--epochs", "1"], stdout=subprocess.PIPE, text=True)
+    w.stdout.readline()
+    w.stdout.readline()
+    command("set", "cmd", "x[7] = 4")
+    out = w.communicate(timeout=20)[0]
+    check("a[7] = 4.0" in out, f"watch saw {out}")
+    p = subprocess.run([TOOL, "set", "cmd", "-"], input="x[1] = 8\ncommit\nx[0] = 1e9\ncommit\nx[1] += 1\ntick 2\n",
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    check(p.returncode == 1 and p.stdout == "epoch 7\n" and "commit 2: epoch 5 rejected" in p.stderr, f"set -: {p}")
+    check("a[1] = 9.0" in command("get", "cmd", "a[1]"), "set -")
+    check("epoch 7 root" in e.close(), "results are printed at the end")
+    command("get", "cmd", "a", status=5)
+    refused = ((5, ["--executor", "cuda"]), (2, ["--trace", "t"]), (2, ["--until", "x"]), (2, ["--leases", "17"]))
+    for status, more in refused:
+        p = subprocess.run([RUN, "bus.mmsbx", "--serve", "cmd", *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        check(p.returncode == status, f"--serve with {more}: {p}")
+    for wrong in (["get", "cmd"], ["set", "x/y", "x[0] = 1"], ["attach"], ["watch", "cmd", "--nonsense"]):
+        command(*wrong, status=2)
+    return "attach, set, get, watch, top"
+
+
+def folder():
+    base = os.environ["XDG_RUNTIME_DIR"]
+    place = os.path.join(base, "mmsb")
+
+    def refused(why, status=3):
+        p = subprocess.run([RUN, "bus.mmsbx", "--serve", "f"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True, timeout=20)
+        check(p.returncode == status and why in p.stderr, f"{why}: {p.returncode} {p.stderr}")
+    shutil.rmtree(place, ignore_errors=True)
+    os.makedirs("elsewhere", mode=0o700, exist_ok=True)
+    os.symlink(os.path.abspath("elsewhere"), place)
+    refused("a link")
+    command("attach", "f", status=3)
+    os.unlink(place)
+    for mode in (0o755, 0o770, 0o701, 0o777):
+        os.mkdir(place)
+        os.chmod(place, mode)
+        refused("others may enter it")
+        command("attach", "f", status=3)
+        os.rmdir(place)
+    open(place, "w").close()
+    refused("no folder")
+    os.unlink(place)
+    if os.geteuid() == 0:
+        os.mkdir(place, 0o700)
+        os.chown(place, 65534, 65534)
+        refused("another user")
+        command("attach", "f", status=3)
+        os.rmdir(place)
+    os.mkdir(place, 0o700)
+    os.symlink("/etc/passwd", os.path.join(place, "f.lock"))
+    refused("cannot be made")
+    os.unlink(os.path.join(place, "f.lock"))
+    os.symlink("/etc/passwd", os.path.join(place, "f"))  # a name that is a link is replaced, not followed
+    e = Engine("bus.mmsbx", "f")
+    check(os.path.exists("/etc/passwd") and not os.path.islink(os.path.join(place, "f")), "a link was followed")
+    refused("another process serves", 5)
+    for name in ("", ".hidden", "a/b", "..", "x" * 65, "a b"):
+        p = subprocess.run([RUN, "bus.mmsbx", "--serve", name], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        check(p.returncode == 2, f"the name {name!r} was taken")
+    e.kill()
+    command("attach", "f", status=5)
+    e = Engine("bus.mmsbx", "f")  # what the dead one left is replaced
+    e.close()
+    check(os.listdir(place) == [], f"left behind: {os.listdir(place)}")
+    if os.geteuid() == 0 and shutil.which("setpriv"):
+        e = Engine("bus.mmsbx", "f")
+        for d in (os.path.dirname(base), base, place):
+            os.chmod(d, 0o711)
+        os.chmod(os.path.join(place, "f"), 0o777)
+        code = ("import socket,sys;s=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET);s.connect(sys.argv[1]);"
+                "s.settimeout(5);s.send(b'MMSBBUS\\x1a\\x01'+bytes(55));sys.exit(len(s.recv(400)))")
+        p = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", sys.executable, "-c",
+                            code, os.path.join(place, "f")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           text=True)
+        os.chmod(place, 0o700)
+        closed = p.returncode == 0 or "Reset" in p.stdout or "Broken" in p.stdout
+        check(closed, f"another user got in: {p.returncode} {p.stdout}")
+        command("attach", "f")
+        e.close()
+    return "links, modes, owners, names, a second engine, a dead one, another user"
+
+
+def whole():
+    e = Engine("bus.mmsbx", "w", "--root", "--state", "w.state", "--leases", "2")
+    seconds = max(1.0, 4 * SCALE)
+    torn = start("bus_client", "w", "unchecked", seconds)
+    writers = [start("bus_client", "w", "write", seconds, k * 1000) for k in range(2)]
+    readers = [start("bus_client", "w", kind, seconds) for kind in ("read", "read", "lease", "lease")]
+    out = [end(p) for p in writers + readers]
+    check(figure(end(torn), "torn") > 0, "a reader that does not check sees no torn epoch: the test cannot fail")
+    check(all(figure(o, "whole") > 0 for o in out[2:]), f"no reader read: {out}")
+    check(all(figure(o, "refused") > 0 for o in out[:2]), "no commit was to be refused")
+    root = same_root(e.close(), "w.state")
+    return f"{out[0]}; {out[2]}; {out[4]}; {root}"
+
+
+def killed():
+    e = Engine("bus.mmsbx", "k", "--root", "--state", "k.state", "--durability", "none", "--leases", "3")
+    baseline = e.held()
+    count = int(150 * SCALE)
+    victims = [start("bus_client", "k", "write", 3600, 5, 10 ** 9, 1000), start("bus_client", "k", "read", 3600)]
+    while e.held() == baseline:
+        time.sleep(0.01)
+    running = []
+    for k in range(count):
+        kind = random.choice(["write", "read", "lease", "hold", "changes", "idle"])
+        running.append(start("bus_client", "k", kind, 3600, 7, 10 ** 9, random.choice([1, 300, 3000])))
+        time.sleep(random.random() * 0.02)
+        while len(running) > 4:
+            p = running.pop(random.randrange(len(running)))
+            p.kill()
+            p.communicate()
+    for p in running:
+        p.kill()
+        p.communicate()
+    epoch = figure(command("attach", "k"), "epoch")
+    time.sleep(0.3)
+    check(figure(command("attach", "k"), "epoch") > epoch, "the writer that was left alone is stalled")
+    for p in victims:
+        check(p.poll() is None, "a client that was left alone has ended")
+        p.kill()
+        p.communicate()
+    settle(e, baseline, f"after {count} kills")
+    c = e.counters()
+    check(c["leases held now"] == 0 and c["clients cut off: they broke the protocol"] == 0, f"counters: {c}")
+    root = same_root(e.close(), "k.state")
+    return f"{count} clients killed, {c['clients attached so far']} attached, {c['commits taken']} commits; {root}"
+
+
+def stopped():
+    e = Engine("bus.mmsbx", "s")
+    baseline = e.held()
+    holder = start("bus_client", "s", "hold")
+    check("holds" in holder.stdout.readline(), "no lease")
+    stuck = start("bus_client", "s", "write", 3600, 9)
+    time.sleep(0.3)
+    for p in (holder, stuck):
+        p.send_signal(signal.SIGSTOP)
+    out = end(start("bus_client", "s", "write", 1, 0, 2000))
+    check(figure(out, "applied") > 10, f"a stopped client holds others up: {out}")
+    check(figure(end(start("bus_client", "s", "lease", 0.2)), "busy") > 0, "the lease of a stopped client was lost")
+    stuck.send_signal(signal.SIGCONT)
+    time.sleep(0.2)
+    check(stuck.poll() is None, "a client that was stopped was cut off")
+    holder.kill()  # while it is stopped
+    holder.communicate()
+    begin = time.time()
+    while figure(end(start("bus_client", "s", "lease", 0.02)), "whole") == 0:
+        check(time.time() - begin < 3, "the lease of a dead client was not freed")
+    stuck.kill()
+    stuck.communicate()
+    settle(e, baseline, "after the stopped")
+    e.close()
+    return out
+
+
+def silent(name, count):
+    """Connections that say nothing."""
+    all_of_them = []
+    for _ in range(count):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.connect(os.path.join(os.environ["XDG_RUNTIME_DIR"], "mmsb", name))
+        all_of_them.append(s)
+    return all_of_them
+
+
+def crowd():
+    e = Engine("bus.mmsbx", "n")
+    baseline = e.held()
+    quiet = silent("n", 100)
+    command("attach", "n")
+    many = [start("bus_client", "n", "idle") for _ in range(64)]
+    limit = time.time() + 20
+    while "as many clients as it takes" not in attached("n") and time.time() < limit:
+        time.sleep(0.02)
+    check("as many clients as it takes" in command("attach", "n", status=5), "a 65th client")
+    check(all(p.poll() is None for p in many), "one of 64 clients was cut off")
+    gone = many.pop()
+    gone.kill()
+    gone.communicate()
+    end(start("bus_client", "n", "write", 0.1, 1))
+    for p in many:
+        p.kill()
+        p.communicate()
+    for s in quiet:
+        s.close()
+    settle(e, baseline, "after the crowd")
+    e.close()
+    e = Engine("bus.mmsbx", "n", descriptors=24)  # they end before the slots do
+    baseline = e.held()
+    quiet = silent("n", 40)
+    writer = start("bus_client", "n", "write", 0.3, 1)
+    out = writer.communicate(timeout=20)[0]
+    check(writer.returncode == 0 or "no descriptors left" in out, f"descriptors ran out: {out}")
+    for s in quiet:
+        s.close()
+    settle(e, baseline, "after the descriptors ran out")
+    out = end(start("bus_client", "n", "write", 0.1, 1))
+    e.close()
+    return "64 clients, 100 that say nothing, 24 descriptors; then " + out
+
+
+def attached(name):
+    return subprocess.run([TOOL, "attach", name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+
+
+def hostile():
+    e = Engine("bus.mmsbx", "h", "--root", "--state", "h.state", "--durability", "none", "--leases", "2")
+    baseline = e.held()
+    victims = [start("bus_client", "h", "write", 3600, 0, 10 ** 9, 1000), start("bus_client", "h", "lease", 3600)]
+    out = [end(start("bus_hostile", "h", "seals", SEED))]
+    bad = [start("bus_hostile", "h", "scribble", SEED, int(20000 * SCALE)),
+           start("bus_hostile", "h", "garbage", SEED + 1, int(500 * SCALE)),
+           start("bus_hostile", "h", "race", SEED + 2, int(20000 * SCALE))]
+    out += [end(p) for p in bad]
+    check(all(p.poll() is None for p in victims), "a hostile client ended another")
+    for p in victims:
+        p.kill()
+        p.communicate()
+    settle(e, baseline, "after the hostile")
+    check(end(start("bus_client", "h", "write", 0.5, 3)) != "", "")
+    root = same_root(e.close(), "h.state")
+    return "; ".join(out) + "; " + root
+
+
+def engine_killed():
+    e = Engine("bus.mmsbx", "d", "--state", "d.state", "--durability", "none")
+    many = [start("bus_client", "d", kind, 3600) for kind in ("read", "read", "lease", "lease", "read", "lease")]
+    writer = start("bus_client", "d", "write", 3600, 0, 10 ** 9, 200)
+    time.sleep(0.6)
+    e.kill()
+    out = [end(p, timeout=20) for p in many]
+    check(all("gone" in o for o in out), f"readers of a dead engine: {out}")
+    check("is gone" in end(writer, status=14, timeout=20), "the writer was not told")
+    last = None
+    for k in range(3):  # exactly once, whatever dies
+        e = Engine("bus.mmsbx", "d", "--state", "d.state")
+        out = end(start("bus_client", "d", "stream", 77, 20))
+        check(last is None or figure(out, "from") == last, f"the stream does not go on: {out}, before {last}")
+        last = figure(out, "to")
+        e.kill()
+    e = Engine("bus.mmsbx", "d", "--state", "d.state", "--root")
+    root = same_root(e.close(), "d.state")
+    return f"{out}; {root}"
+
+
+def changes():
+    e = Engine("bus.mmsbx", "c")
+    seconds = max(1.0, 2 * SCALE)
+    all_of_them = [start("bus_client", "c", "poke", seconds, k) for k in (3, 4)]
+    all_of_them += [start("bus_client", "c", "changes", seconds)]
+    out = [end(p) for p in all_of_them]
+    e.close()
+    return "; ".join(out)
+
+
+def ticks():
+    e = Engine("counter.mmsbx", "t", "--ticks", "1000000000")
+    first = int(command("get", "t", "ticks").split("=")[1])
+    command("set", "t", "step = 0")
+    second = int(command("get", "t", "ticks").split("=")[1])
+    time.sleep(0.1)
+    check(second > first > 0, "the engine does not tick")
+    check(int(command("get", "t", "ticks").split("=")[1]) == second, "the delta was not seen by ticks")
+    e.close()
+    e = Engine("counter.mmsbx", "t", "--ticks", "500", "--state", "t.state", "--root", "--durability", "none")
+    limit = time.time() + 20
+    while "epoch 500," not in command("attach", "t") and time.time() < limit:
+        time.sleep(0.02)
+    check("ticks = 500" in command("get", "t", "ticks"), "500 ticks")
+    command("set", "t", "step = 5")
+    check("epoch 501 root" in e.close(), "ticks end, serving goes on")
+    return f"{first} ticks before the first look"
+
+
+CASES = [commands, folder, whole, killed, stopped, crowd, hostile, engine_killed, changes, ticks]
+
+
+def main():
+    global RUN, TOOL, TESTS, SCALE, SEED
+    o = argparse.ArgumentParser(description="the promises of a bus")
+    o.add_argument("build")
+    o.add_argument("--scale", type=float, default=1.0)
+    o.add_argument("--seed", type=int, default=int(time.time()))
+    o.add_argument("--only", default="")
+    o = o.parse_args()
+    build = os.path.abspath(o.build)
+    RUN, TOOL, TESTS = (os.path.join(build, n) for n in ("bin/mmsb-run", "bin/mmsb", "tests"))
+    SCALE, SEED = o.scale, o.seed
+    random.seed(SEED)
+    print(f"seed {SEED}")
+    failed = run = 0
+    with tempfile.TemporaryDirectory() as work:
+        os.chdir(work)
+        os.environ["XDG_RUNTIME_DIR"] = os.path.join(work, "run")
+        os.mkdir("run", 0o700)
+        for name, text in (("bus", GRAPH), ("counter", COUNTER)):
+            with open(name + ".mmsbg", "w") as f:
+                f.write(text)
+            subprocess.run([os.path.join(build, "bin/mmsbc"), name + ".mmsbg"], check=True)
+        for case in CASES:
+            if o.only not in case.__name__:
+                continue
+            begin, run = time.time(), run + 1
+            try:
+                print(f"pass {case.__name__}: {case()} ({time.time() - begin:.1f} s)", flush=True)
+            except (Broken, subprocess.TimeoutExpired, OSError, ValueError) as e:
+                failed += 1
+                print(f"FAIL {case.__name__}: {e}", flush=True)
+            for p in STARTED:
+                if p.poll() is None:
+                    p.kill()
+                    p.communicate()
+            del STARTED[:]
+        os.chdir("/")
+    print(f"{run - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
