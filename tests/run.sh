@@ -139,9 +139,9 @@ check "the native executor: the VM's bits, its cache, its compilers, --emit=c" s
 check "the same, sanitized" sh tests/native.sh build-asan 5
 check "50 random graphs: compiled code equals VM and oracle" \
     build/tests/oracle_compare --native --seed 1 --count 50 --jobs 2 --keep build
-check "the GPU's code: roundings said, assembled for five processors" python3 tests/cuda/gates.py build 60
-check "the CUDA executor on a stand-in driver: the VM's bits" sh tests/cuda/standin.sh build 150
-check "the same, sanitized" sh tests/cuda/standin.sh build-asan 15
+check "the GPU's code: roundings said, assembled for five processors" python3 tests/cuda/gates.py build 40
+check "the CUDA executor on a stand-in driver: the VM's bits" sh tests/cuda/standin.sh build 100
+check "the same, sanitized" sh tests/cuda/standin.sh build-asan 8
 check "every operator on every type has the VM's bits on a stand-in GPU" sh tests/cuda/operators.sh build
 check "each call of the GPU's driver fails, sanitized" sh tests/cuda/failures.sh build-asan 40
 check "a state directory carried over to another graph" sh tests/migrate.sh build/bin

@@ -34,6 +34,7 @@ struct cuda {
     cuda_driver d;
     cuda_plan plan;
     bool automatic, failed;
+    u64 drawn;     /* gpu_percent */
     message words; /* of the failure */
     void *module, **functions, *blocks_in, *blocks_out;
     u64 pages_at, shadow_at, staging_at, batch_at; /* device memory; 0: none */

@@ -45,6 +45,10 @@ bool cuda_takes(const engine *e, const node_state *n) {
     ASSERT(n->shape->lanes > 1);
     u64 lanes = e->work.whole ? n->shape->lanes : e->work.count;
     if (n->row->kind == NODE_REDUCE && !e->work.whole) lanes *= LEAF_LANES;
+    if (e->options.gpu_percent != 0) {
+        u64 x = e->cuda->drawn = e->cuda->drawn * 6364136223846793005u + 1442695040888963407u;
+        return (x >> 33) % 100 < e->options.gpu_percent;
+    }
     return !e->cuda->automatic || lanes >= AUTO_FROM / (n->row->tile_count + 1);
 }
 

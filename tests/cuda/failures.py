@@ -25,14 +25,12 @@ page bent[i: 1500] = if i > 0 && i < 1499 then deep[i - 1] + deep[i + 1] else de
 page twice[i: 1500] = bent[i] * bent[1499 - i]
 page safe = 100 / k
 page total = sum(twice)
-page rows[i: 30] = max(twice[i * 50 + j] for j: 50)
 page sorted = sort(bent * 2.0 + x)
 page run = cumsum(deep * x)
 page held: f64[1500] = init x then prev(held) * 0.5 + twice
-assert total < 1.0e9 "too much"
-export safe, total, rows, sorted, run, held
+export safe, total, sorted, run, held
 """
-DELTAS = "x[3] = 4.0\ncommit\nk[7] = 0\ncommit\nx[1400..1420] = 2.5\ncommit\nx[0] = 1.0e6\ncommit\n"
+DELTAS = "x[3] = 4.0\ncommit\nk[7] = 0\ncommit\nx[1400..1420] = 2.5\ncommit\n"
 failed = 0
 
 
@@ -52,7 +50,7 @@ def run(folder, *options, **settings):
 
 def live(executor):
     return ("g.mmsbx", "--deltas", "d.txt", "--no-strict", "--state", "state", "--root",
-            "--print", "total,rows,sorted,held",
+            "--print", "total,sorted,held",
             "--executor", executor)
 
 
@@ -132,8 +130,8 @@ def main():
         if (vm.returncode, vm.stdout, vm.stderr) != (1, gpu.stdout, gpu.stderr) or gpu.returncode != 1:
             sys.exit(f"without failures: {gpu.returncode} {gpu.stdout}{gpu.stderr}\n"
                      f"the VM: {vm.returncode} {vm.stdout}{vm.stderr}")
-        if vm.stderr.count("rejected") != 2:
-            sys.exit(f"two epochs should have been rejected: {vm.stderr}")
+        if vm.stderr.count("rejected") != 1:
+            sys.exit(f"an epoch should have been rejected: {vm.stderr}")
         calls = int(open(folder + "/calls", encoding="ascii").read())
         roots = {}
         for epoch in range(3):

@@ -266,6 +266,7 @@ static bool epoch(trial *t, tally *s, bool check) {
 
 static bool engine_start(trial *t, engine **e, bool whole, mmsb_status *s, tally *all, message *m) {
     engine_options options = {.recompute_all = whole, .threads = threads, .split_from = 1};
+    options.gpu_percent = logged_percent(t->seed);
     if (engine_open(&t->i, &options, e, m) != MMSB_OK || logged_gpu(*e, whole, m) != MMSB_OK)
         return differs(t, "engine_open: %s", m->text);
     if (native && !whole &&

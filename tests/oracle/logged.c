@@ -23,6 +23,9 @@ static int mortal_rename(file_calls *self, int folder, const char *from, const c
 }
 
 bool logged_cuda;
+static u32 percent; /* of the trial that runs */
+
+u32 logged_percent(u64 seed) { return percent = (seed & 1) != 0 ? 60 : 0; }
 
 mmsb_status logged_gpu(engine *e, bool whole, message *m) {
     return logged_cuda && !whole ? cuda_open(e, false, m) : MMSB_OK;
@@ -39,6 +42,7 @@ static session_options options_of(logged *l) {
                              .segment_bytes = 16384,
                              .durability = DURABILITY_NONE,
                              .executor = logged_cuda ? EXECUTOR_CUDA : EXECUTOR_VM,
+                             .engine = {.gpu_percent = percent},
                              .audit_epochs = 2,
                              .checkpoint_epochs = 3};
 }

@@ -13,6 +13,8 @@ typedef struct {
 } logged;
 
 extern bool logged_cuda; /* sessions run on a GPU */
+/* Half of the graphs run some nodes there and some here, by chance. */
+u32 logged_percent(u64 seed);
 /* Gives the engine of the incremental run one too. */
 mmsb_status logged_gpu(engine *e, bool whole, message *m);
 /* Each says NULL, or what went wrong (static text; details in m). */
