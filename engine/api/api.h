@@ -30,7 +30,8 @@ static_assert((int)MMSB_DURABLE_BATCH == DURABILITY_BATCH &&
               "mmsb.h differs");
 static_assert((int)MMSB_EXECUTOR_VM == EXECUTOR_VM &&
                   (int)MMSB_EXECUTOR_NATIVE == EXECUTOR_NATIVE &&
-                  (int)MMSB_EXECUTOR_AUTO == EXECUTOR_AUTO,
+                  (int)MMSB_EXECUTOR_AUTO == EXECUTOR_AUTO &&
+                  (int)MMSB_EXECUTOR_CUDA == EXECUTOR_CUDA,
               "mmsb.h differs");
 
 /* The order is that of a life. */

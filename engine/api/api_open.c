@@ -26,7 +26,7 @@ static mmsb_status options_read(const mmsb_options *in, mmsb_options *out, messa
     u32 graphs = (in->path != NULL) + (in->image != NULL) + (in->graph != NULL);
     if (graphs > 1)
         return message_set(m, MMSB_USAGE, "give one of path, image and graph, not %u", graphs);
-    if (in->durability > MMSB_DURABLE_SEALED || in->executor > MMSB_EXECUTOR_AUTO ||
+    if (in->durability > MMSB_DURABLE_SEALED || in->executor > MMSB_EXECUTOR_CUDA ||
         in->threads > 64 || (in->flags & ~(u32)(MMSB_ALLOW_KERNELS | MMSB_MIGRATE)) != 0)
         return message_set(m, MMSB_USAGE,
                            "durability, executor, threads or flags is out of its range");

@@ -99,7 +99,8 @@ typedef enum mmsb_durability {
 typedef enum mmsb_executor {
     MMSB_EXECUTOR_VM = 0,
     MMSB_EXECUTOR_NATIVE = 1, /* compiled by the system's cc; MMSB_ABSENT where there is none */
-    MMSB_EXECUTOR_AUTO = 2    /* native where it pays */
+    MMSB_EXECUTOR_AUTO = 2,   /* native, or a GPU, where it pays */
+    MMSB_EXECUTOR_CUDA = 3    /* a GPU; MMSB_ABSENT or MMSB_OUT_OF_SPACE where it cannot be */
 } mmsb_executor;
 
 typedef struct mmsb_engine mmsb_engine;
@@ -197,7 +198,7 @@ typedef struct mmsb_metrics {
     uint64_t bytes_loaded, bytes_stored;
     uint64_t memory_bytes;  /* of pages and all that belongs to them, taken once at open */
     uint64_t pending_bytes; /* of deltas that are queued */
-    const char *executor;   /* "vm" or "native" */
+    const char *executor;   /* "vm", "native" or "cuda" */
 } mmsb_metrics;
 
 /* The library's version, "0.1.0". Any thread.

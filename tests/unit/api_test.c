@@ -498,6 +498,30 @@ Test(api, inputs_come_from_memory) {
     mmsb_free(e);
 }
 
+Test(api, every_executor_gives_one_root_or_says_why_not) {
+    uint64_t vm = 0;
+    for (uint32_t executor = MMSB_EXECUTOR_VM; executor <= MMSB_EXECUTOR_CUDA; executor++) {
+        mmsb_engine *e = NULL;
+        f.o.executor = executor;
+        mmsb_status s = mmsb_open(&f.o, &e);
+        if (s == MMSB_OK) {
+            line(e, "price[1] = 3.25");
+            cr_assert_eq(mmsb_commit(e), MMSB_OK);
+            vm = executor == MMSB_EXECUTOR_VM ? root_of(e) : vm;
+            cr_assert_eq(root_of(e), vm);
+        } else {
+            cr_assert(s == MMSB_ABSENT || s == MMSB_OUT_OF_SPACE);
+            cr_assert(executor == MMSB_EXECUTOR_NATIVE || executor == MMSB_EXECUTOR_CUDA);
+            cr_assert_neq(mmsb_message(e)[0], 0);
+        }
+        mmsb_free(e);
+    }
+    f.o.executor = MMSB_EXECUTOR_CUDA + 1;
+    mmsb_engine *e = NULL;
+    cr_assert_eq(mmsb_open(&f.o, &e), MMSB_USAGE);
+    mmsb_free(e);
+}
+
 Test(api, a_failed_open_keeps_its_words) {
     mmsb_engine *e = NULL;
     uint64_t root;

@@ -120,7 +120,8 @@ end
 
 const DURABILITIES = (batch = MMSB_DURABLE_BATCH, none = MMSB_DURABLE_NONE, epoch = MMSB_DURABLE_EPOCH,
                       sealed = MMSB_DURABLE_SEALED)
-const EXECUTORS = (vm = MMSB_EXECUTOR_VM, native = MMSB_EXECUTOR_NATIVE, auto = MMSB_EXECUTOR_AUTO)
+const EXECUTORS = (vm = MMSB_EXECUTOR_VM, native = MMSB_EXECUTOR_NATIVE, auto = MMSB_EXECUTOR_AUTO,
+                   cuda = MMSB_EXECUTOR_CUDA)
 
 function choice(table, what, wanted::Symbol)
     haskey(table, wanted) && return table[wanted]
@@ -133,8 +134,8 @@ end
 
 Opens a graph: what [`compile`](@ref) gave, or the path of a `.mmsbx` or `.mmsbg`. `state`: a directory for log and
 checkpoints, recovered where it is there. `inputs`: pairs of a source's name and its first contents, an array or the
-path of a `.npy` or `.csv`. `durability`: `:batch`, `:none`, `:epoch`, `:sealed`; `executor`: `:vm`, `:native`, `:auto`.
-`note`: a function that is called with lines for a person.
+path of a `.npy` or `.csv`. `durability`: `:batch`, `:none`, `:epoch`, `:sealed`; `executor`: `:vm`, `:native`, `:auto`,
+`:cuda`. `note`: a function that is called with lines for a person.
 """
 function load(graph; inputs = (), note = nothing, allow_kernels::Bool = false, migrate::Bool = false, given...)
     g = Graph()

@@ -335,9 +335,9 @@ end
 
 @testset "executors and threads give one root" begin
     roots = Set{String}()
-    for executor in (:vm, :native, :auto), threads in (1, 2)
+    for executor in keys(MMSB.EXECUTORS), threads in (1, 2)
         g = try load(GRAPH; executor = executor, threads = threads, oracle_epochs = 1) catch e; e end
-        g isa AbsentError && continue
+        g isa Union{AbsentError,OutOfSpaceError} && continue
         g[:price][2] = 3.25
         commit!(g)
         tick!(g, 2)
