@@ -77,7 +77,11 @@ def columns(kind, code):
     a = [p[0] for p in pairs] + [draw(kind, code) for _ in range(max(0, LANES - len(pairs)))]
     b = [p[1] for p in pairs] + [draw(kind, code) for _ in range(max(0, LANES - len(pairs)))]
     c = [random.choice(special) if random.random() < 0.5 else draw(kind, code) for _ in a]
-    return a[:LANES], b[:LANES], c[:LANES]
+    d = c
+    if kind in FLOATS:  # sums in another order have other bits; the first rows are of -0 and of ones near it
+        d = [struct.pack("<" + code, -0.0 if k < 200 else random.uniform(-1, 1) * 10.0 ** random.randrange(-3, 4)
+                         if k % 400 > 50 else 1.0 + random.uniform(-1e-3, 1e-3)) for k in range(len(a))]
+    return a[:LANES], b[:LANES], c[:LANES], d[:LANES]
 
 
 def expressions(kind):
@@ -99,10 +103,10 @@ def expressions(kind):
 
 def graph(folder, kind):
     code = INTEGERS.get(kind) or FLOATS.get(kind) or "?"
-    for name, column in zip("abc", columns(kind, code)):
+    for name, column in zip("abcd", columns(kind, code)):
         npy(f"{folder}/{name}.npy", kind, code, column)
     lines = ["graph operators"]
-    lines += [f'source {n}: {kind}[{LANES}] from "{n}.npy"' for n in "abc"]
+    lines += [f'source {n}: {kind}[{LANES}] from "{n}.npy"' for n in "abcd"]
     names = []
     for k, text in enumerate(expressions(kind)):
         lines.append(f"page p{k} = {text}")
@@ -111,8 +115,10 @@ def graph(folder, kind):
         for k, how in enumerate(["sum", "prod", "min", "max"]):
             if kind in FLOATS or kind in ("i64", "u64") or how in ("min", "max"):
                 lines += [f"page r{k} = {how}(a)", f"page q{k}[i: {LANES // 50}] = {how}(a[i * 50 + j] for j: 50)",
-                          f"page w{k}[i: {LANES // 200}] = {how}(b[i * 200 + j] for j: 200)"]
-                names += [f"r{k}", f"q{k}", f"w{k}"]
+                          f"page w{k}[i: {LANES // 200}] = {how}(b[i * 200 + j] for j: 200)",
+                          f"page s{k} = {how}(d)", f"page t{k}[i: {LANES // 50}] = {how}(d[i * 50 + j] for j: 50)",
+                          f"page u{k}[i: {LANES // 200}] = {how}(d[i * 200 + j] for j: 200)"]
+                names += [f"{x}{k}" for x in "rqwstu"]
     lines.append("export " + ", ".join(names))
     path = f"{folder}/{kind}.mmsbg"
     with open(path, "w", encoding="utf-8") as to:
