@@ -51,7 +51,8 @@ static u64 staging_bytes(const engine *e, const cuda_plan *p) {
 static mmsb_status memory_open(engine *e, message *m) {
     struct cuda *c = e->cuda;
     size_t room = 0, total = 0;
-    u64 pages = c->plan.bytes, batch = BATCH_BLOCKS * (sizeof(u64) + (u64)CUDA_BLOCK_BYTES);
+    u64 pages = u64_max(c->plan.bytes, CUDA_BLOCK_BYTES); /* a sum of coordinates has none */
+    u64 batch = BATCH_BLOCKS * (sizeof(u64) + (u64)CUDA_BLOCK_BYTES);
     u64 shadow = e->layout.undo_at != 0 ? c->plan.resident_most : 0;
     c->staging_bytes = staging_bytes(e, &c->plan);
     u64 need = pages + shadow + c->staging_bytes + batch;

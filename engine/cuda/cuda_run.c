@@ -119,7 +119,7 @@ static mmsb_status pages_send(engine *e, const node_state *n, message *m) {
         else
             TRY(page_send(e, page, m));
     }
-    ASSERT(e->cuda->plan.bytes != 0);
+    ASSERT(e->cuda->batch.count < BATCH_BLOCKS);
     return batch_send(e, m);
 }
 

@@ -37,6 +37,24 @@ same() { # IMAGE OPTION...
     cmp -s vm.err gpu.err || fail "$1: other words: $(diff vm.err gpu.err)"
     grep -q '^executor cuda.* nodes on the GPU [1-9]' stats || fail "$1: nothing ran on the GPU: $(cat stats)"
 }
+"$bin/mmsbc" g.mmsbg
+same g.mmsbx
+# Not one page is needed there.
+echo 'graph g
+page s = sum(f64(i) * 0.1 for i: 1000)
+export s' >g.mmsbg
+"$bin/mmsbc" g.mmsbg
+same g.mmsbx
+# Long runs of blocks go by themselves; every other block of a page is more than one batch holds.
+echo 'graph g
+source x: f64[1100000] = 1.0
+page y = x * 2.0
+page b = y > 3.0
+page c = cumsum(x * 3.0)
+export y, b, c' >g.mmsbg
+seq 0 1024 1099999 | sed 's/.*/x[&] = 2.5/' >d.txt
+"$bin/mmsbc" g.mmsbg
+same g.mmsbx --deltas d.txt --oracle 1
 for g in "$top"/graphs/*.mmsbg; do
     grep -q '^source\|^page' "$g" || continue
     sed 's/n  = 1_000_000/n  = 20_000/' "$g" >graph.mmsbg
