@@ -87,19 +87,35 @@ static void others_all(front *f) {
     }
 }
 
+/* Whether an expression reads a hidden page, which may fault; true where that takes too long. */
+static bool reads_part(const front *f, u32 row, u32 *steps) {
+    const ir_expr *e = &f->ir->exprs[row];
+    bool leaf = row == 0 || e->kind == IR_CONST || e->kind == IR_INDEX || e->kind == IR_EPOCH;
+    ASSERT(row < f->ir->expr_count);
+    if (leaf) return false;
+    if (*steps == 0) return true;
+    --*steps;
+    if (e->kind == IR_READ) {
+        bool found = page_is_part(f, e->page);
+        for (u32 k = 0; k < e->count && !found; k++)
+            found = reads_part(f, f->ir->lists[e->at + k], steps);
+        return found;
+    }
+    return reads_part(f, e->a, steps) || reads_part(f, e->b, steps) || reads_part(f, e->c, steps);
+}
+
 /* An event's values count faults only in the epoch that fires: value = event && !prev(event) ? e :
  * zero. */
 static void values_guard(front *f) {
     ASSERT(f->passes_done == PASS_EQUATIONS && f->diags->error_count == 0);
     ir *g = f->ir;
-    bool parts = false; /* a value may read one that can fault */
-    for (u32 page = 1; page < g->page_count; page++) parts |= page_is_part(f, page);
     for (u32 k = 0; k < g->event_count; k++) {
         const ir_event e = g->events[k];
         for (u32 v = 0; v < e.value_count; v++) {
             u32 page = g->lists[e.value_at + v];
             ir_equation *q = &g->equations[g->pages[page].equation];
-            bool may = g->exprs[q->expr].can_fault || parts;
+            u32 steps = 1000;
+            bool may = g->exprs[q->expr].can_fault || reads_part(f, q->expr, &steps);
             if (g->pages[page].equation == 0 || !may) continue;
             u32 now = ir_read(g, e.page, false, NULL, 0, g->pages[page].place);
             u32 before = ir_read(g, e.page, true, NULL, 0, g->pages[page].place);
@@ -149,7 +165,7 @@ static void exports_default(front *f) {
         u32 node = node_of[s->scope];
         bool open = s->scope == 1 || (node != 0 && is_result(f, s, &f->tree->items[node]));
         f->ir->pages[s->page].kept = !open;
-        if (open) export_page(f, s->page);
+        if (open && !f->ir->pages[s->page].event) export_page(f, s->page);
     }
 }
 

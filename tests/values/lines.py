@@ -104,6 +104,10 @@ def stops():
         check(f"lines: --until with {ticks} ticks",
               "page c: i64 = init 1 then prev(c) + 1\nevent big = c >= 5 with c\npage e = epoch\n",
               {"e": ("u64", (), [epoch])}, options=["--until", "big", "--ticks", ticks], status=status)
+    for last, line in (("", "^x +f64 3.0\n*\\Z"), ("export hot\n", "^hot +bool true\n*\\Z")):
+        check("lines: events stand in the table where they are exported " + last,
+              "source x: f64\nevent hot = x > 2.0\n" + last,
+              deltas="x = 3\n", out=["^epoch 1 event hot$", line])
     check("lines: two of --print", graph, options=["--print", "e", "--print", "k,q"], out=["^e = 0\nk = 1\nq = 1$"])
 
 
