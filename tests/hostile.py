@@ -156,7 +156,9 @@ def arguments():
            ["--executor", "x"], ["--executor", "cuda"], ["--stats=x"], ["--root=1"], ["--nothing"], ["-"], ["--"],
            ["-x"],
            ["g.mmsbx"], ["--deltas", "nothing"], ["--deltas", "."], ["--oracle", "x"], ["--strict", "--no-strict"],
-           ["--checkpoint", "5"], ["--audit", "0", "--ticks", "3", "--state", "fresh"], ["--serve", "x"],
+           ["--checkpoint", "5"], ["--audit", "0", "--ticks", "3", "--state", "fresh"], ["--serve", "a/b"],
+           ["--leases", "0"], ["--metrics", "x"], ["--metrics", ":99999"], ["--trace", "/nothing/t"],
+           ["--trace", "."],
            ["--ticks="], [""]]
     for extra in odd:
         run("mmsb-run", "g.mmsbx", *extra)
@@ -165,7 +167,12 @@ def arguments():
                     ["page", "get", "state"], ["page", "get", "state", "x[40]"], ["page", "get", "state", "x["],
                     ["page", "get", "state", "x[18446744073709551616]"], ["page", "get", "state", "x[-1]"],
                     ["page", "get", "state", "nothing"], ["page", "get", "state", "x", "--at", "99"],
-                    ["page", "get", "state", "x", "--at", "-1"], ["page", "get", "state", ""], ["nothing"], []):
+                    ["page", "get", "state", "x", "--at", "-1"], ["page", "get", "state", ""], ["why", "state"],
+                    ["why", "state", "x"], ["why", "state", "x[40]"], ["why", "state", "nothing"],
+                    ["impact", "state", "total"],
+                    ["impact", "nothing", "x[1]"], ["page", "diff", "state", "0", "x"],
+                    ["page", "diff", "state", "0", "99"],
+                    ["log", "diff", "state", "."], ["log", "diff", "state"], ["nothing"], []):
         run("mmsb", *command, statuses=(0, 1, 2, 3, 4))
     for command in (["mmsb-run", "g.mmsbx", "--root"], ["mmsb-run", "g.mmsbx", "--print", "x"],
                     ["mmsb", "log", "ls", "state"], ["mmsb", "page", "get", "state", "x"], ["mmsb", "--help"]):
