@@ -341,22 +341,23 @@ static int usage(const char *what) {
 /* Options and words behind the bus's name; 0, or the status of what was told. */
 static int words_read(call *c, int count, char **a) {
     for (int k = 3; k < count; k++) {
-        const char *epochs = strncmp(a[k], "--epochs=", 9) == 0 ? a[k] + 9 : NULL;
+        const char *word = a[k];
+        const char *epochs = strncmp(word, "--epochs=", 9) == 0 ? word + 9 : NULL;
         ASSERT(c->word_count <= WORDS_MAX);
-        if (strcmp(a[k], "--epochs") == 0 && k + 1 < count) epochs = a[++k];
+        if (strcmp(word, "--epochs") == 0 && k + 1 < count) epochs = a[++k];
         if (epochs != NULL) {
             if (number_parse(TYPE_U64, epochs, strlen(epochs), &c->epochs) != NUMBER_OK)
                 return usage("--epochs takes a count");
-        } else if (strcmp(a[k], "--durable") == 0) {
+        } else if (strcmp(word, "--durable") == 0) {
             c->durable = true;
-        } else if (strcmp(a[k], "--once") == 0) {
+        } else if (strcmp(word, "--once") == 0) {
             c->once = true;
-        } else if (strncmp(a[k], "--", 2) == 0) {
+        } else if (strncmp(word, "--", 2) == 0) {
             return usage("an unknown option");
         } else if (c->word_count == WORDS_MAX) {
             return usage("too many words");
         } else {
-            c->words[c->word_count++] = a[k];
+            c->words[c->word_count++] = word;
         }
     }
     return 0;

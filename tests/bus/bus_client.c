@@ -287,16 +287,16 @@ static int changes_run(double seconds) {
 
 int main(int count, char **a) {
     if (count < 3) return 2;
-    double seconds = count > 3 ? atof(a[3]) : 0;
+    double seconds = count > 3 ? strtod(a[3], NULL) : 0;
     bus_options o = {.ring_bytes = 16384}; /* fills often */
     if (strcmp(a[2], "stream") == 0) o.stream = strtoull(a[3], NULL, 0);
     mmsb_status s = bus_attach(a[1], &o, &b, &words);
     int status = 2;
     if (s != MMSB_OK) return told(s);
     if (strcmp(a[2], "write") == 0)
-        status =
-            write_run(seconds, count > 4 ? atof(a[4]) : 0, count > 5 ? strtoull(a[5], NULL, 10) : 0,
-                      count > 6 ? (u32)atoi(a[6]) : 0);
+        status = write_run(seconds, count > 4 ? strtod(a[4], NULL) : 0,
+                           count > 5 ? strtoull(a[5], NULL, 10) : 0,
+                           count > 6 ? (u32)strtoul(a[6], NULL, 10) : 0);
     if (strcmp(a[2], "read") == 0) status = read_run(seconds, READ_VIEW);
     if (strcmp(a[2], "lease") == 0) status = read_run(seconds, READ_LEASE);
     if (strcmp(a[2], "unchecked") == 0) status = read_run(seconds, READ_UNCHECKED);

@@ -31,7 +31,7 @@ typedef struct {
 
 static u64 draw(u64 below) {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
-    return (seed >> 24) % below;
+    return below == 0 ? 0 : (seed >> 24) % below;
 }
 
 static bool door_open(const char *name, door *d, u64 ring_bytes) {
