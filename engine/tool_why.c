@@ -259,7 +259,7 @@ mmsb_status why_print(const graph *g, const char *what, u64 at, message *m) {
         w.set = w.memory == NULL ? NULL : ARENA_ARRAY(w.memory, u64 *, g->i.page_count);
         if (w.set == NULL) s = message_set(m, MMSB_OUT_OF_SPACE, "no memory");
     }
-    if (s == MMSB_OK) {
+    if (s == MMSB_OK && w.set != NULL) {
         memset(w.set, 0, g->i.page_count * sizeof *w.set);
         w.at = engine_epoch(e);
         s = slice_open(&w.now, e, m);

@@ -377,7 +377,7 @@ static uint32_t count_of(const block *b, uint32_t first, uint32_t count, state s
 }
 
 static bool threads_run(block *b, uint64_t *seed) {
-    for (;;) {
+    while (b->count != 0) {
         uint32_t start = (uint32_t)(random_next(seed) % b->count);
         for (uint32_t k = 0; k < b->count; k++) {
             thread *t = &b->threads[(start + k) % b->count];
@@ -397,6 +397,7 @@ static bool threads_run(block *b, uint64_t *seed) {
             return fails(b, "threads wait for others that never come", &b->threads[0].frames[0]);
         for (uint32_t k = 0; k < b->count; k++) b->threads[k].state = RUNS;
     }
+    return true;
 }
 
 static bool block_run(block *b, const ptx_function *f, uint32_t number, uint8_t *memory,

@@ -470,6 +470,7 @@ Test(api, a_snapshot_stays_and_outlives_its_engine) {
 }
 
 Test(api, inputs_come_from_memory) {
+    mmsb_status status;
     const double prices[4] = {1, 2, 3, 4};
     const uint8_t wrong[4] = {0, 1, 2, 1};
     mmsb_input in[2] = {
@@ -482,19 +483,24 @@ Test(api, inputs_come_from_memory) {
     cr_assert_eq(f64_of(e, "ema", 0), 10.0);
     mmsb_free(e);
     f.o.input_count = 2;
-    words_are(e, mmsb_open(&f.o, &e), MMSB_WRONG, "the input of on has a bool");
+    status = mmsb_open(&f.o, &e);
+    words_are(e, status, MMSB_WRONG, "the input of on has a bool");
     mmsb_free(e);
     in[1] = (mmsb_input){.page = "price", .lanes = prices, .lane_bytes = 24, .type = MMSB_F64};
-    words_are(e, mmsb_open(&f.o, &e), MMSB_WRONG, "24 bytes; the page has 32");
+    status = mmsb_open(&f.o, &e);
+    words_are(e, status, MMSB_WRONG, "24 bytes; the page has 32");
     mmsb_free(e);
     in[1] = (mmsb_input){.page = "qty", .lanes = prices, .lane_bytes = 32, .type = MMSB_F64};
-    words_are(e, mmsb_open(&f.o, &e), MMSB_WRONG, "the input of qty is of f64; the page is of i64");
+    status = mmsb_open(&f.o, &e);
+    words_are(e, status, MMSB_WRONG, "the input of qty is of f64; the page is of i64");
     mmsb_free(e);
     in[1] = (mmsb_input){.page = "prize", .lanes = prices, .lane_bytes = 32};
-    words_are(e, mmsb_open(&f.o, &e), MMSB_USAGE, "prize=memory: there is no source");
+    status = mmsb_open(&f.o, &e);
+    words_are(e, status, MMSB_USAGE, "prize=memory: there is no source");
     mmsb_free(e);
     in[1] = (mmsb_input){.page = "price"};
-    words_are(e, mmsb_open(&f.o, &e), MMSB_USAGE, "either a path or lanes");
+    status = mmsb_open(&f.o, &e);
+    words_are(e, status, MMSB_USAGE, "either a path or lanes");
     mmsb_free(e);
 }
 
@@ -523,6 +529,7 @@ Test(api, every_executor_gives_one_root_or_says_why_not) {
 }
 
 Test(api, a_failed_open_keeps_its_words) {
+    mmsb_status status;
     mmsb_engine *e = NULL;
     uint64_t root;
     struct {
@@ -530,23 +537,28 @@ Test(api, a_failed_open_keeps_its_words) {
         uint64_t more;
     } newer = {.o = f.o, .more = 0};
     cr_assert_eq(mmsb_open(&f.o, NULL), MMSB_USAGE);
-    words_are(e, mmsb_open(NULL, &e), MMSB_USAGE, "struct_size");
+    status = mmsb_open(NULL, &e);
+    words_are(e, status, MMSB_USAGE, "struct_size");
     words_are(e, mmsb_root(e, &root), MMSB_USAGE, "did not open");
     mmsb_free(e);
     newer.o.struct_size = sizeof newer;
     cr_assert_eq(mmsb_open(&newer.o, &e), MMSB_OK);
     mmsb_free(e);
     newer.more = 1;
-    words_are(e, mmsb_open(&newer.o, &e), MMSB_USAGE, "newer library");
+    status = mmsb_open(&newer.o, &e);
+    words_are(e, status, MMSB_USAGE, "newer library");
     mmsb_free(e);
     f.o.path = "x";
-    words_are(e, mmsb_open(&f.o, &e), MMSB_USAGE, "one of path");
+    status = mmsb_open(&f.o, &e);
+    words_are(e, status, MMSB_USAGE, "one of path");
     mmsb_free(e);
     f.o.image = NULL, f.o.path = "/nowhere/g.mmsbx";
-    words_are(e, mmsb_open(&f.o, &e), MMSB_IO, "/nowhere/g.mmsbx");
+    status = mmsb_open(&f.o, &e);
+    words_are(e, status, MMSB_IO, "/nowhere/g.mmsbx");
     mmsb_free(e);
     f.o.path = NULL;
-    words_are(e, mmsb_open(&f.o, &e), MMSB_USAGE, "no graph");
+    status = mmsb_open(&f.o, &e);
+    words_are(e, status, MMSB_USAGE, "no graph");
     mmsb_free(e);
     f.o.image = "not an image at all", f.o.image_bytes = 19;
     cr_assert_eq(mmsb_open(&f.o, &e), MMSB_DAMAGED);

@@ -346,11 +346,11 @@ Test(special, every_function_hands_nan_on) {
     static const u64 nans[] = {0x7ff8000000000000u, 0xfff8000000000000u, 0x7ff0000000000001u,
                                0xfff4000000001234u, 0x7fffffffffffffffu};
     for (u32 l = 0; l < KERNELS_LEVELS; l++)
-        for (u16 op = OP_EXP; op <= OP_CDF; op++)
+        for (u32 op = OP_EXP; op <= OP_CDF; op++)
             for (u32 k = 0; k < ARRAY_COUNT(nans); k++) {
                 f64 x;
                 memcpy(&x, &nans[k], 8);
-                check_one((kernels_level)l, &(one_row){op, x, ANY_NAN});
+                check_one((kernels_level)l, &(one_row){(u16)op, x, ANY_NAN});
             }
     for (u32 l = 0; l < KERNELS_LEVELS; l++)
         for (u32 k = 0; k < ARRAY_COUNT(nans); k++) {
