@@ -63,7 +63,8 @@ bool api_events_take(mmsb_engine *e) {
 }
 
 int mmsb_event_next(mmsb_engine *e, mmsb_event *out) {
-    if (e == NULL || out == NULL || out->struct_size < sizeof *out || api_is_forked(e)) return 0;
+    if (e == NULL || out == NULL || out->struct_size < sizeof *out || api_is_forked(&e->h))
+        return 0;
     ASSERT(e->queue.taken <= e->queue.count);
     if (e->queue.taken == e->queue.count) return 0;
     u32 size = out->struct_size;

@@ -5,10 +5,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#define MARK_BYTES 4096u
+#define COPY_ALIGN 4096u
 #define OPTIONS_FIRST_BYTES 136u /* of mmsb_options in ABI 1 */
 
 /* Fields that are there since the first version; what a newer caller has more must be zero. */
@@ -36,17 +35,6 @@ static mmsb_status options_read(const mmsb_options *in, mmsb_options *out, messa
     return MMSB_OK;
 }
 
-/* A word that a forked child sees as 0. */
-static void mark_make(mmsb_engine *e) {
-    u32 *mark = region_take(MARK_BYTES);
-    e->process = getpid();
-    if (mark == NULL) return;
-    ASSERT(e->mark == NULL);
-    e->marked = madvise(mark, MARK_BYTES, MADV_WIPEONFORK) == 0;
-    *mark = 1;
-    e->mark = mark;
-}
-
 static mmsb_engine *handle_new(void) {
     arena *a = arena_open(0);
     mmsb_engine *e = a == NULL ? NULL : arena_take(a, sizeof *e, _Alignof(mmsb_engine));
@@ -54,9 +42,9 @@ static mmsb_engine *handle_new(void) {
         arena_close(a);
         return NULL;
     }
-    ASSERT(e->state == API_UNOPENED);
+    ASSERT(e->h.state == API_UNOPENED);
     e->memory = a;
-    mark_make(e);
+    api_handle_open(&e->h, "engine");
     return e;
 }
 
@@ -76,7 +64,7 @@ static mmsb_status image_copy(mmsb_engine *e, const void *bytes, u64 count, mess
     ASSERT(e->bytes == NULL);
     if (bytes == NULL || count == 0)
         return message_set(m, MMSB_USAGE, "no graph: give path, image or graph");
-    void *copy = region_take(ALIGN_UP(count, MARK_BYTES));
+    void *copy = region_take(ALIGN_UP(count, COPY_ALIGN));
     if (copy == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the image");
     memcpy(copy, bytes, count);
     e->bytes = copy, e->byte_count = count;
@@ -110,15 +98,16 @@ static mmsb_status graph_read(mmsb_engine *e, bool replay, message *m) {
 }
 
 static mmsb_status pages_number(mmsb_engine *e, message *m) {
-    e->rows = ARENA_ARRAY(e->memory, u32, e->i.page_count);
-    if (e->rows == NULL || !api_queue_open(e))
+    e->pages.rows = ARENA_ARRAY(e->memory, u32, e->i.page_count);
+    if (e->pages.rows == NULL || !api_queue_open(e))
         return message_set(m, MMSB_OUT_OF_SPACE, "no memory for tables");
     for (u32 row = 1; row < e->i.page_count; row++) {
         const image_page *p = &e->i.pages[row];
         if ((p->kind == PAGE_SOURCE || p->kind == PAGE_DERIVED) && (p->flags & PAGE_HIDDEN) == 0)
-            e->rows[e->page_count++] = row;
+            e->pages.rows[e->pages.count++] = row;
     }
-    ASSERT(e->page_count < e->i.page_count);
+    e->pages.i = &e->i;
+    ASSERT(e->pages.count < e->i.page_count);
     return MMSB_OK;
 }
 
@@ -197,7 +186,7 @@ static mmsb_status session_start(mmsb_engine *e, bool replay, u64 to, message *m
 
 static mmsb_status open_in(mmsb_engine *e, const mmsb_options *options, bool replay, u64 to,
                            message *m) {
-    ASSERT(e->state == API_UNOPENED);
+    ASSERT(e->h.state == API_UNOPENED);
     TRY(options_read(options, &e->o, m));
     if (replay && e->o.state == NULL)
         return message_set(m, MMSB_USAGE, "mmsb_replay needs a state directory");
@@ -207,7 +196,7 @@ static mmsb_status open_in(mmsb_engine *e, const mmsb_options *options, bool rep
     mmsb_status status = session_start(e, replay, to, m);
     e->o.inputs = NULL, e->o.image = NULL, e->o.graph = NULL;
     if (e->s != NULL) e->e = session_engine(e->s);
-    if (e->s != NULL && session_started(e->s)) e->state = API_OPEN;
+    if (e->s != NULL && session_started(e->s)) e->h.state = API_OPEN;
     return status;
 }
 
@@ -216,11 +205,11 @@ static mmsb_status open_any(const mmsb_options *options, bool replay, u64 to, mm
     message m = {.used = 0};
     mmsb_engine *e = *out = handle_new();
     if (e == NULL) return MMSB_OUT_OF_SPACE;
-    atomic_store(&e->busy, true);
+    atomic_store(&e->h.busy, true);
     mmsb_status status = open_in(e, options, replay, to, &m);
-    ASSERT(status != MMSB_OK || e->state == API_OPEN);
-    if (status != MMSB_OK && e->state == API_OPEN && !replay) e->state = API_UNOPENED;
-    return api_leave(e, status, &m);
+    ASSERT(status != MMSB_OK || e->h.state == API_OPEN);
+    if (status != MMSB_OK && e->h.state == API_OPEN && !replay) e->h.state = API_UNOPENED;
+    return api_leave(&e->h, status, &m);
 }
 
 mmsb_status mmsb_open(const mmsb_options *options, mmsb_engine **out) {
@@ -233,26 +222,27 @@ mmsb_status mmsb_replay(const mmsb_options *options, u64 to, mmsb_engine **out) 
 
 mmsb_status mmsb_close(mmsb_engine *e) {
     message m = {.used = 0};
-    TRY(api_enter(e, API_UNOPENED));
+    if (e == NULL) return MMSB_USAGE;
+    TRY(api_enter(&e->h, API_UNOPENED));
     mmsb_status status = MMSB_OK;
-    if (e->s != NULL && e->state != API_CLOSED) status = session_end(e->s, &m);
+    if (e->s != NULL && e->h.state != API_CLOSED) status = session_end(e->s, &m);
     e->bools = NULL, e->bool_count = 0;
-    if (e->state == API_OPEN) e->state = API_CLOSED;
-    ASSERT(e->state != API_OPEN);
-    return api_leave(e, status, &m);
+    if (e->h.state == API_OPEN) e->h.state = API_CLOSED;
+    ASSERT(e->h.state != API_OPEN);
+    return api_leave(&e->h, status, &m);
 }
 
 void mmsb_free(mmsb_engine *e) {
     if (e == NULL) return;
     ASSERT(e->memory != NULL);
-    if (!api_is_forked(e)) {
+    if (!api_is_forked(&e->h)) {
         session_close(e->s, NULL);
         if (e->mapped)
             file_unmap(e->bytes, e->byte_count);
         else if (e->bytes != NULL)
-            region_give_back((void *)(uintptr_t)e->bytes, ALIGN_UP(e->byte_count, MARK_BYTES));
+            region_give_back((void *)(uintptr_t)e->bytes, ALIGN_UP(e->byte_count, COPY_ALIGN));
     }
-    if (e->mark != NULL) region_give_back((void *)(uintptr_t)e->mark, MARK_BYTES);
+    api_handle_close(&e->h);
     arena_close(e->line);
     arena_close(e->memory);
 }
