@@ -83,7 +83,10 @@ class Page:
         self.name, self.top, self.bin = name, top, bin_dir
         self.cwd, self.graph, self.printed = top, None, None
         self.scratch = tempfile.mkdtemp(dir=top, prefix=".blocks")
-        self.env = dict(os.environ, PATH=bin_dir + ":" + os.environ["PATH"], LC_ALL="C.UTF-8", NO_COLOR="1")
+        run = os.path.join(self.scratch, "run")     # buses of this page alone
+        os.mkdir(run, 0o700)
+        self.env = dict(os.environ, PATH=bin_dir + ":" + os.environ["PATH"], LC_ALL="C.UTF-8", NO_COLOR="1",
+                        XDG_RUNTIME_DIR=run)
 
     def command(self, arguments, cwd=None):
         return subprocess.run(arguments, cwd=cwd or self.scratch, env=self.env, stdout=subprocess.PIPE,

@@ -229,6 +229,7 @@ u64 bus_durable_epoch(const bus *b) {
     return atomic_load_explicit(&b->board->durable_epoch, memory_order_acquire);
 }
 bool bus_keeps_log(const bus *b) { return (b->board->flags & BUS_KEEPS_LOG) != 0; }
+bool bus_has_leases(const bus *b) { return b->homes != NULL; }
 u64 bus_last_request(const bus *b) { return b->welcome.last_request; }
 int bus_descriptor(const bus *b) { return b->socket; }
 

@@ -46,6 +46,7 @@ mmsb_status bus_image(bus *b, const image **out, message *m);
 u64 bus_epoch(const bus *b);         /* last published */
 u64 bus_durable_epoch(const bus *b); /* survives power loss; 0 where the engine keeps no log */
 bool bus_keeps_log(const bus *b);
+bool bus_has_leases(const bus *b);
 /* MMSB_OK: the engine lives. MMSB_IO: it has closed, failed, or is gone; m says which. */
 mmsb_status bus_alive(const bus *b, message *m);
 /* Counters of the engine, in the order of BUS_COUNTERS; NULL past the last. */
@@ -90,6 +91,9 @@ mmsb_status bus_wait_epoch(bus *b, u64 epoch, u64 timeout_ns, message *m);
  * commit would not fit the ring; it stays as it was. MMSB_WRONG: no delta at all. */
 mmsb_status bus_delta(bus *b, const delta *d, message *m);
 void bus_drop(bus *b); /* forgets it */
+u64 bus_pending_bytes(const bus *b);
+/* Forgets what was added since the commit had that many bytes. */
+void bus_drop_to(bus *b, u64 pending_bytes);
 /* Sends the commit (empty: a tick); *id is its request's, rising from 1 (with a stream: from the
  * last number logged). MMSB_BUSY: the ring is full: nothing was sent, the commit is kept, send it
  * later. */

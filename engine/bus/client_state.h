@@ -27,7 +27,8 @@ struct bus {
     bool return_pending;         /* a lease ended while the ring was full */
     u64 changes_seen;
     image image;
-    bool image_verified, gone;
+    bool image_verified;
+    atomic_bool gone; /* views look at it from any thread */
     _Alignas(8) u8 reply[BUS_REPLY_BYTES_MAX + 8];
 };
 

@@ -86,12 +86,10 @@ mmsb_status client_wait(bus *b, const client_waiting *w, message *m) {
 mmsb_status bus_delta(bus *b, const delta *d, message *m) {
     u64 most = b->welcome.ring_bytes - sizeof(bus_request);
     if (d->form >= DELTA_FORM_COUNT || d->kind >= DELTA_KIND_COUNT || d->count == 0 ||
-        d->count > LANES_MAX || d->payload_bytes > most ||
-        (d->payload == NULL && d->payload_bytes != 0) ||
+        d->count > LANES_MAX || (d->payload == NULL && d->payload_bytes != 0) ||
         (d->form == DELTA_MASK) != (d->mask != NULL))
-        return message_set(m, MMSB_WRONG, "that is no delta that fits a ring of %llu bytes",
-                           (unsigned long long)b->welcome.ring_bytes);
-    u64 bytes = delta_bytes(d);
+        return message_set(m, MMSB_WRONG, "that is no delta");
+    u64 bytes = d->payload_bytes > most ? most + 1 : delta_bytes(d);
     if (bytes > most - b->used)
         return message_set(m, MMSB_OUT_OF_SPACE,
                            "a commit holds at most %llu bytes of deltas here: split it, or attach "
@@ -103,9 +101,13 @@ mmsb_status bus_delta(bus *b, const delta *d, message *m) {
     return MMSB_OK;
 }
 
-void bus_drop(bus *b) {
-    ASSERT(b->used % 8 == 0);
-    b->used = 0;
+void bus_drop(bus *b) { bus_drop_to(b, 0); }
+
+u64 bus_pending_bytes(const bus *b) { return b->used; }
+
+void bus_drop_to(bus *b, u64 pending_bytes) {
+    ASSERT(pending_bytes <= b->used && pending_bytes % 8 == 0);
+    b->used = pending_bytes;
 }
 
 mmsb_status bus_commit(bus *b, u64 *id, message *m) {

@@ -101,18 +101,24 @@ static mmsb_status lock_take(port *p, const char *name, message *m) {
     return message_set(m, MMSB_BUSY, "other processes start and stop the bus `%s`", name);
 }
 
+/* Under its name only when it listens: whoever sees it can connect. No name of a bus begins with a
+ * dot. */
 static mmsb_status socket_bind(port *p, message *m) {
     ASSERT(p->lock >= 0);
     struct sockaddr_un a;
-    address_set(&a, p->folder, p->name);
-    if (unlinkat(p->folder, p->name, 0) != 0 && errno != ENOENT)
-        return message_set(m, MMSB_IO, "%s cannot be replaced: %s", p->name, strerror(errno));
+    char before[PORT_NAME_MAX + 8];
+    snprintf(before, sizeof before, ".%.*s", (int)PORT_NAME_MAX, p->name);
+    address_set(&a, p->folder, before);
+    if (unlinkat(p->folder, before, 0) != 0 && errno != ENOENT)
+        return message_set(m, MMSB_IO, "%s cannot be replaced: %s", before, strerror(errno));
     p->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (p->socket < 0) return message_set(m, MMSB_IO, "no socket: %s", strerror(errno));
-    if (bind(p->socket, (struct sockaddr *)&a, sizeof a) != 0 || listen(p->socket, BACKLOG) != 0)
-        return message_set(m, MMSB_IO, "the socket %s cannot be made: %s", p->name,
-                           strerror(errno));
-    return MMSB_OK;
+    if (bind(p->socket, (struct sockaddr *)&a, sizeof a) == 0 && listen(p->socket, BACKLOG) == 0 &&
+        renameat(p->folder, before, p->folder, p->name) == 0)
+        return MMSB_OK;
+    int failed = errno;
+    unlinkat(p->folder, before, 0);
+    return message_set(m, MMSB_IO, "the socket %s cannot be made: %s", p->name, strerror(failed));
 }
 
 mmsb_status port_listen(const char *name, port *out, message *m) {

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sizes, offsets and numbers of the public headers: layout.py [--write]
 
-Asks the C compiler for the layout of every struct of mmsb.h and mmsbc.h and the value of every enumerator, and
-compares with three copies: tests/api/mmsb.layout (what earlier programs were built with: it may only grow),
+Asks the C compiler for the layout of every struct of the headers and the value of every enumerator, and compares with
+three copies: tests/api/mmsb.layout (what earlier programs were built with: it may only grow),
 engine/bindings/python/_mmsb_library.py (ctypes) and engine/bindings/julia/src/layout.jl, which --write makes.
 The Julia types are laid out by C's rules here too, so that the file is checked where there is no Julia."""
 import ctypes
@@ -15,7 +15,8 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-HEADERS = [os.path.join(TOP, p) for p in ("engine/include/mmsb.h", "compiler/include/mmsbc.h")]
+HEADERS = [os.path.join(TOP, p) for p in ("engine/include/mmsb.h", "engine/include/mmsb_bus.h",
+                                           "compiler/include/mmsbc.h")]
 BASELINE = os.path.join(TOP, "tests/api/mmsb.layout")
 JULIA = os.path.join(TOP, "engine/bindings/julia/src/layout.jl")
 JULIA_TYPES = {"uint8_t": "UInt8", "uint32_t": "UInt32", "uint64_t": "UInt64", "size_t": "Csize_t", "int": "Cint",
@@ -26,7 +27,7 @@ FIELD = re.compile(r"((?:const )?(?:unsigned long long|\w+)(?: \*(?:const \*)?| 
 
 
 def declared():
-    """[(struct, [(field, C type, count)])], [enumerator] of both headers."""
+    """[(struct, [(field, C type, count)])], [enumerator] of the headers."""
     structs, numbers = [], []
     for header in HEADERS:
         with open(header, encoding="utf-8") as f:
@@ -72,7 +73,7 @@ def julia_type(base, count):
 
 def julia_text(structs, lines):
     out = ["# SPDX-License-Identifier: Apache-2.0",
-           "# Made by tests/api/layout.py --write from mmsb.h and mmsbc.h; a test compares it with both.", ""]
+           "# Made by tests/api/layout.py --write from the public headers; a test compares it with them.", ""]
     out += [f"const {n} = {v}" for n, v in (row.split()[:2] for row in lines) if re.match(r"MMSB", n)]
     for name, fields in structs:
         julia = "".join(w.capitalize() for w in name.split("_"))

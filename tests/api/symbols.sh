@@ -11,18 +11,18 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
 for name in mmsb mmsbc; do
     so="$build/lib/lib$name.so"
-    header="$top/engine/include/mmsb.h"
-    [ $name = mmsb ] || header="$top/compiler/include/mmsbc.h"
+    headers="$top/engine/include/mmsb.h $top/engine/include/mmsb_bus.h"
+    [ $name = mmsb ] || headers="$top/compiler/include/mmsbc.h"
     nm -D --defined-only "$so" | awk '{print $2, $3}' | LC_ALL=C sort >"$work/got"
     # A sanitized library shows names of the sanitizer's own.
     grep -E ' (mmsb|MMSB)' "$work/got" >"$work/ours"
     grep -vE '^(#|$)' "$top/tests/api/lib$name.symbols" | LC_ALL=C sort >"$work/want"
     diff "$work/want" "$work/ours" || { echo "lib$name.so: symbols differ from tests/api/lib$name.symbols"; exit 1; }
     sed -n 's/^T \([a-z0-9_]*\)@@.*/\1/p' "$work/want" | LC_ALL=C sort >"$work/exported"
-    grep -oE "^(MMSB|MMSBC)_API [^(]*\(" "$header" | sed 's/.*[ *]\([a-z0-9_]*\)($/\1/' |
+    grep -ohE "^(MMSB|MMSBC)_API [^(]*\(" $headers | sed 's/.*[ *]\([a-z0-9_]*\)($/\1/' |
         LC_ALL=C sort >"$work/declared"
-    diff "$work/declared" "$work/exported" || { echo "lib$name.so: symbols differ from $header"; exit 1; }
-    abi=$(sed -n 's/^#define MMSBC*_ABI \([0-9]*\)$/\1/p' "$header")
+    diff "$work/declared" "$work/exported" || { echo "lib$name.so: symbols differ from $headers"; exit 1; }
+    abi=$(sed -n 's/^#define MMSBC*_ABI \([0-9]*\)$/\1/p' $headers)
     readelf -d "$so" | grep -q "SONAME.*\[lib$name.so.$abi\]" || {
         echo "lib$name.so: SONAME does not end in $abi"
         exit 1

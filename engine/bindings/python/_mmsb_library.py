@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The structs and functions of mmsb.h and mmsbc.h for ctypes, and where their libraries lie.
+"""The structs and functions of mmsb.h, mmsb_bus.h and mmsbc.h for ctypes, and where their libraries lie.
 
 The layouts here are compared with the headers by tests/api/layout.py."""
 import ctypes
@@ -50,6 +50,30 @@ class Metrics(ctypes.Structure):
                                       "pending_bytes")] + [("executor", c_char_p)]
 
 
+class BusOptions(ctypes.Structure):
+    _fields_ = [("struct_size", c_uint32), ("zero", c_uint32), ("name", c_char_p), ("ring_bytes", c_uint64),
+                ("stream", c_uint64), ("spin_ns", c_uint64)]
+
+
+class BusState(ctypes.Structure):
+    _fields_ = [("struct_size", c_uint32), ("flags", c_uint32)] + [
+        (name, c_uint64) for name in ("epoch", "durable_epoch", "last_number", "next_number", "unanswered",
+                                      "pending_bytes")]
+
+
+class BusMark(ctypes.Structure):
+    _fields_ = [("sequence", c_uint64), ("epoch", c_uint64)]
+
+
+class BusChange(ctypes.Structure):
+    _fields_ = [("epoch", c_uint64), ("first", c_uint64), ("count", c_uint64), ("page", c_uint32), ("zero", c_uint32)]
+
+
+class BusAnswer(ctypes.Structure):
+    _fields_ = [("struct_size", c_uint32), ("status", c_uint32), ("number", c_uint64), ("epoch", c_uint64),
+                ("again", c_uint32), ("zero", c_uint32), ("words", c_char_p)]
+
+
 class CompileOptions(ctypes.Structure):
     _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("text", c_char_p), ("bytes", c_size_t),
                 ("defines", POINTER(c_char_p)), ("define_count", c_size_t), ("folders", POINTER(c_char_p)),
@@ -59,7 +83,9 @@ class CompileOptions(ctypes.Structure):
 
 
 ABI_STRUCTS = {"mmsb_scalar": Scalar, "mmsb_event": Event, "mmsb_input": Input, "mmsb_options": Options,
-               "mmsb_page_info": PageInfo, "mmsb_metrics": Metrics, "mmsbc_options": CompileOptions}
+               "mmsb_page_info": PageInfo, "mmsb_metrics": Metrics, "mmsbc_options": CompileOptions,
+               "mmsb_bus_options": BusOptions, "mmsb_bus_state": BusState, "mmsb_bus_mark": BusMark,
+               "mmsb_bus_change": BusChange, "mmsb_bus_answer": BusAnswer}
 
 _engine_functions = {
     "mmsb_version": (c_char_p,), "mmsb_status_text": (c_char_p, c_int),
@@ -78,7 +104,26 @@ _engine_functions = {
     "mmsb_checkpoint": (c_int, c_void_p), "mmsb_metrics_read": (c_int, c_void_p, POINTER(Metrics)),
     "mmsb_snapshot_take": (c_int, c_void_p, c_void_p, c_uint32, POINTER(c_void_p)),
     "mmsb_snapshot_view": (c_void_p, c_void_p, c_uint32, c_int), "mmsb_snapshot_epoch": (c_uint64, c_void_p),
-    "mmsb_snapshot_free": (None, c_void_p)}
+    "mmsb_snapshot_free": (None, c_void_p),
+    "mmsb_bus_attach": (c_int, POINTER(BusOptions), POINTER(c_void_p)), "mmsb_bus_detach": (c_int, c_void_p),
+    "mmsb_bus_free": (None, c_void_p), "mmsb_bus_message": (c_char_p, c_void_p),
+    "mmsb_bus_page_count": (c_uint32, c_void_p), "mmsb_bus_page_find": (c_int, c_void_p, c_char_p, POINTER(c_uint32)),
+    "mmsb_bus_page_describe": (c_int, c_void_p, c_uint32, POINTER(PageInfo)), "mmsb_bus_epoch": (c_uint64, c_void_p),
+    "mmsb_bus_state_read": (c_int, c_void_p, POINTER(BusState)),
+    "mmsb_bus_view": (c_void_p, c_void_p, c_uint32, c_int),
+    "mmsb_bus_view_begin": (c_int, c_void_p, POINTER(BusMark)),
+    "mmsb_bus_view_end": (c_int, c_void_p, POINTER(BusMark)),
+    "mmsb_bus_read": (c_int, c_void_p, c_uint32, c_int, c_uint64, c_uint64, c_void_p, POINTER(c_uint64)),
+    "mmsb_bus_lease": (c_int, c_void_p, POINTER(c_uint64)), "mmsb_bus_leased": (c_void_p, c_void_p, c_uint32, c_int),
+    "mmsb_bus_lease_end": (c_int, c_void_p),
+    "mmsb_bus_changes": (c_int, c_void_p, POINTER(BusChange), c_uint32, POINTER(c_uint32), POINTER(c_int)),
+    "mmsb_bus_wait": (c_int, c_void_p, c_uint64, c_uint64),
+    "mmsb_bus_wait_durable": (c_int, c_void_p, c_uint64, c_uint64),
+    "mmsb_bus_set": (c_int, c_void_p, c_uint32, c_int, c_uint64, c_uint64, c_void_p, c_uint64),
+    "mmsb_bus_scatter": (c_int, c_void_p, c_uint32, c_int, c_void_p, c_uint64, c_void_p, c_uint64),
+    "mmsb_bus_line": (c_int, c_void_p, c_char_p), "mmsb_bus_drop": (c_int, c_void_p),
+    "mmsb_bus_commit": (c_int, c_void_p, c_uint64, POINTER(c_uint64)),
+    "mmsb_bus_answer_next": (c_int, c_void_p, c_uint64, POINTER(BusAnswer)), "mmsb_bus_descriptor": (c_int, c_void_p)}
 _compiler_functions = {
     "mmsbc_compile": (c_int, POINTER(CompileOptions), POINTER(c_void_p)),
     "mmsbc_image": (c_void_p, c_void_p, POINTER(c_size_t)), "mmsbc_free": (None, c_void_p),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Made by tests/api/layout.py --write from mmsb.h and mmsbc.h; a test compares it with both.
+# Made by tests/api/layout.py --write from the public headers; a test compares it with them.
 
 const MMSB_OK = 0
 const MMSB_WRONG = 1
@@ -46,6 +46,8 @@ const MMSB_PAGE_STATE = 2
 const MMSB_PAGE_EXPORTED = 4
 const MMSB_PAGE_EVENT = 8
 const MMSB_ABI = 1
+const MMSB_BUS_LOG = 1
+const MMSB_BUS_LEASES = 2
 const MMSBC_ABI = 1
 
 struct MmsbInput
@@ -127,6 +129,49 @@ struct MmsbMetrics
     executor::Ptr{UInt8}
 end
 
+struct MmsbBusOptions
+    struct_size::UInt32
+    zero::UInt32
+    name::Ptr{UInt8}
+    ring_bytes::UInt64
+    stream::UInt64
+    spin_ns::UInt64
+end
+
+struct MmsbBusState
+    struct_size::UInt32
+    flags::UInt32
+    epoch::UInt64
+    durable_epoch::UInt64
+    last_number::UInt64
+    next_number::UInt64
+    unanswered::UInt64
+    pending_bytes::UInt64
+end
+
+struct MmsbBusMark
+    sequence::UInt64
+    epoch::UInt64
+end
+
+struct MmsbBusChange
+    epoch::UInt64
+    first::UInt64
+    count::UInt64
+    page::UInt32
+    zero::UInt32
+end
+
+struct MmsbBusAnswer
+    struct_size::UInt32
+    status::UInt32
+    number::UInt64
+    epoch::UInt64
+    again::UInt32
+    zero::UInt32
+    words::Ptr{UInt8}
+end
+
 struct MmsbcOptions
     struct_size::Csize_t
     name::Ptr{UInt8}
@@ -159,6 +204,14 @@ const LAYOUTS = [
     (MmsbMetrics, 112, [(:struct_size, 0), (:zero, 4), (:epoch, 8), (:durable_epoch, 16), (:epochs, 24),
       (:nodes_run, 32), (:lanes_run, 40), (:lanes_changed, 48), (:tiles_dense, 56), (:tiles_packed, 64),
       (:bytes_loaded, 72), (:bytes_stored, 80), (:memory_bytes, 88), (:pending_bytes, 96), (:executor, 104)]),
+    (MmsbBusOptions, 40, [(:struct_size, 0), (:zero, 4), (:name, 8), (:ring_bytes, 16), (:stream, 24),
+      (:spin_ns, 32)]),
+    (MmsbBusState, 56, [(:struct_size, 0), (:flags, 4), (:epoch, 8), (:durable_epoch, 16), (:last_number,
+      24), (:next_number, 32), (:unanswered, 40), (:pending_bytes, 48)]),
+    (MmsbBusMark, 16, [(:sequence, 0), (:epoch, 8)]),
+    (MmsbBusChange, 32, [(:epoch, 0), (:first, 8), (:count, 16), (:page, 24), (:zero, 28)]),
+    (MmsbBusAnswer, 40, [(:struct_size, 0), (:status, 4), (:number, 8), (:epoch, 16), (:again, 24), (:zero,
+      28), (:words, 32)]),
     (MmsbcOptions, 112, [(:struct_size, 0), (:name, 8), (:text, 16), (:bytes, 24), (:defines, 32),
       (:define_count, 40), (:folders, 48), (:folder_count, 56), (:max_bytes, 64), (:max_waves, 72),
       (:max_amplification, 80), (:max_amplification_count, 88), (:diagnostics, 96), (:colour, 100),
