@@ -3,6 +3,8 @@
  * ranges. Needs: classes closed. */
 #include "front_state.h"
 
+#include <stdio.h>
+
 /* From here on a number rounds to infinity in f32. */
 #define F32_INFINITE 0x1.ffffffp127
 
@@ -44,10 +46,10 @@ static void check_op(front *f, const term *t) {
         diag_fix(f->diags, d, f->tree->op_place[t->expr], "**");
         return;
     }
-    diag_row *d =
-        diag_add(f->diags, DIAG_OPERAND_TYPE, f->tree->place[t->expr],
-                 "`%s` takes %s, but `%s` is %s", info->text, operands_text(info->operands),
-                 expr_text(f, f->terms[operand].expr, text, sizeof text), type_text(type));
+    diag_row *d = diag_add(
+        f->diags, DIAG_OPERAND_TYPE, f->tree->place[t->expr], "`%s` takes %s, but `%s` is %s",
+        info->text, operands_text(op_for_type(t->op, TYPE_I64) != t->op ? 'N' : info->operands),
+        expr_text(f, f->terms[operand].expr, text, sizeof text), type_text(type));
     if (t->op == OP_REM && type_is_float(type)) {
         diag_help(f->diags, d, "write mod(x, y), which takes floats: its result has y's sign");
     } else if (type == TYPE_BOOL) {
@@ -84,8 +86,11 @@ static void check_literal(front *f, const term *t) {
         diag_help(f->diags, d, "write true or false, or compare");
         return;
     }
+    bool named = f->tree->kind[t->expr] == AST_NAME || f->tree->kind[t->expr] == AST_MEMBER;
+    char value[40] = "";
+    if (named) snprintf(value, sizeof value, " is %lld, which", (long long)(i64)t->bits);
     diag_row *d = diag_add(f->diags, DIAG_LITERAL_RANGE, f->tree->place[t->expr],
-                           "%s does not fit in %s", text, type_text(type));
+                           "%s%s does not fit in %s", text, value, type_text(type));
     if (type_is_signed(type))
         diag_help(f->diags, d, "%s holds %lld to %llu; convert the other side to a wider type",
                   type_text(type), (long long)(-(i64)(top >> 1) - 1),

@@ -13,7 +13,8 @@ static bool not_constant(front *f, u32 expr, const char *what) {
         char text[80];
         diag_row *d = diag_add(f->diags, DIAG_NOT_CONSTANT, f->tree->place[expr], "`%s` is not %s",
                                expr_text(f, expr, text, sizeof text), what);
-        diag_help(f->diags, d, "use integers, params and + - * / %% ** << >> & | ^ on them");
+        diag_help(f->diags, d,
+                  "use integers, params and + - * / %% ** << >> & | ^, if, min, max on them");
     }
     return false;
 }
@@ -58,19 +59,82 @@ static bool binary_integer(front *f, u32 expr, u8 op, i64 a, i64 b, i64 *v) {
     return bad ? overflowed(f, expr) : true;
 }
 
+/* Functions of constant integers: as those of i64, but what does not fit is an error. */
+static bool function_integer(front *f, u32 expr, const char *name, const i64 *x, u32 count,
+                             i64 *v) {
+    ASSERT(f->tree->kind[expr] == AST_CALL);
+    bool least = strcmp(name, "min") == 0, most = strcmp(name, "max") == 0;
+    *v = x[0];
+    for (u32 k = 1; k < count && (least || most); k++)
+        if (least ? x[k] < *v : x[k] > *v) *v = x[k];
+    if (least || most) return true;
+    if (count == 1 && strcmp(name, "abs") == 0)
+        return x[0] < 0 && __builtin_sub_overflow(0, x[0], v) ? overflowed(f, expr) : true;
+    if (count == 1 && strcmp(name, "sign") == 0) {
+        *v = (x[0] > 0) - (x[0] < 0);
+    } else if (count == 3 && strcmp(name, "clamp") == 0) {
+        *v = x[0] > x[1] ? x[0] : x[1];
+        if (*v > x[2]) *v = x[2];
+    } else if (count == 2 && strcmp(name, "mod") == 0) {
+        if (!binary_integer(f, expr, AST_OP_REM, x[0], x[1], v)) return false;
+        if (*v != 0 && (*v < 0) != (x[1] < 0)) *v += x[1];
+    } else {
+        return not_constant(f, expr, "a constant integer");
+    }
+    return true;
+}
+
 static bool call_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
     ASSERT(f->tree->kind[expr] == AST_CALL);
     const ast_call *call = &f->tree->calls[f->tree->a[expr]];
-    const char *name = ast_text(f->tree, call->name);
-    bool least = strcmp(name, "min") == 0, most = strcmp(name, "max") == 0;
-    if ((!least && !most) || call->form != CALL_PLAIN || call->arg_count == 0)
+    i64 *x = ARENA_ARRAY(f->memory, i64, call->arg_count + 1u);
+    bool plain = call->form == CALL_PLAIN && call->qualifier == 0 && call->arg_count > 0;
+    if (x == NULL) f->out_of_memory = true;
+    if (x == NULL || !plain || names_find(f, scope_row, call->name, true) != 0)
         return not_constant(f, expr, "a constant integer");
-    for (u32 k = 0; k < call->arg_count; k++) {
-        i64 x;
-        if (!constant_integer(f, scope_row, f->tree->lists[call->arg_at + k], &x)) return false;
-        if (k == 0 || (least && x < *v) || (most && x > *v)) *v = x;
+    for (u32 k = 0; k < call->arg_count; k++)
+        if (!constant_integer(f, scope_row, f->tree->lists[call->arg_at + k], &x[k])) return false;
+    return function_integer(f, expr, ast_text(f->tree, call->name), x, call->arg_count, v);
+}
+
+static bool condition_compare(u8 op, i64 a, i64 b) {
+    ASSERT(op >= AST_OP_EQ && op <= AST_OP_GE);
+    switch (op) {
+    case AST_OP_EQ: return a == b;
+    case AST_OP_NE: return a != b;
+    case AST_OP_LT: return a < b;
+    case AST_OP_LE: return a <= b;
+    case AST_OP_GT: return a > b;
+    default: return a >= b;
     }
-    return true;
+}
+
+/* The condition of a constant `if`. */
+static bool constant_condition(front *f, u32 scope_row, u32 expr, bool *v) {
+    ASSERT(expr < f->tree->expr_count && scope_row < f->scope_count);
+    const ast *t = f->tree;
+    u8 op = t->op[expr];
+    i64 a, b;
+    switch (t->kind[expr]) {
+    case AST_BOOL: *v = t->a[expr] != 0; return true;
+    case AST_UNARY:
+        if (op != AST_OP_NOT) break;
+        if (!constant_condition(f, scope_row, t->a[expr], v)) return false;
+        *v = !*v;
+        return true;
+    case AST_BINARY:
+        if (op == AST_OP_ANDAND || op == AST_OP_OROR) {
+            if (!constant_condition(f, scope_row, t->a[expr], v)) return false;
+            return *v == (op == AST_OP_OROR) || constant_condition(f, scope_row, t->b[expr], v);
+        }
+        if (op < AST_OP_EQ || op > AST_OP_GE) break;
+        if (!constant_integer(f, scope_row, t->a[expr], &a)) return false;
+        if (!constant_integer(f, scope_row, t->b[expr], &b)) return false;
+        *v = condition_compare(op, a, b);
+        return true;
+    default: break;
+    }
+    return not_constant(f, expr, "a comparison of constant integers");
 }
 
 static bool named_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
@@ -97,6 +161,7 @@ bool constant_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
     ASSERT(expr < f->tree->expr_count && scope_row < f->scope_count);
     const ast *t = f->tree;
     i64 a, b;
+    bool yes;
     switch (t->kind[expr]) {
     case AST_INTEGER:
         *v = (i64)t->integers[t->a[expr]];
@@ -115,6 +180,9 @@ bool constant_integer(front *f, u32 scope_row, u32 expr, i64 *v) {
         if (!constant_integer(f, scope_row, t->a[expr], &a)) return false;
         if (!constant_integer(f, scope_row, t->b[expr], &b)) return false;
         return binary_integer(f, expr, t->op[expr], a, b, v);
+    case AST_IF:
+        if (!constant_condition(f, scope_row, t->a[expr], &yes)) return false;
+        return constant_integer(f, scope_row, yes ? t->b[expr] : t->c[expr], v);
     default: return not_constant(f, expr, "a constant integer");
     }
 }
@@ -180,17 +248,31 @@ bool constant_element(front *f, u32 scope_row, u32 expr, u8 *type, u64 *bits) {
     return ok;
 }
 
-/* -D NAME=VALUE for a top-level param of the graph file. */
-static bool define_value(front *f, const symbol *s, i64 *v) {
-    ASSERT(s->kind == SYMBOL_PARAM);
-    const char *name = ast_text(f->tree, s->name);
-    size_t bytes = strlen(name);
+/* The param that `NAME=...` or `MODULE.NAME=...` sets; 0: none. */
+static u32 define_row(front *f, const char *d) {
+    ASSERT(f->passes_done >= PASS_NAMES);
+    const char *equals = strchr(d, '='), *dot = strchr(d, '.');
+    size_t bytes = equals == NULL ? strlen(d) : (size_t)(equals - d);
+    bool member = dot != NULL && dot < d + bytes;
+    size_t head = member ? (size_t)(dot - d) : bytes;
+    u32 row = names_find(f, 1, ast_string(f->tree, d, (u32)head), false);
+    if (member && row != 0 && f->symbols[row].kind == SYMBOL_MODULE)
+        row = names_here(f, f->symbols[row].target,
+                         ast_string(f->tree, dot + 1, (u32)(bytes - head - 1)), false);
+    else if (member)
+        row = 0;
+    return row != 0 && f->symbols[row].kind == SYMBOL_PARAM ? row : 0;
+}
+
+/* The last -D for a param of the graph file or of a file that it imports. */
+static bool define_value(front *f, u32 row, i64 *v) {
+    ASSERT(f->symbols[row].kind == SYMBOL_PARAM);
     bool found = false;
-    for (size_t k = 0; k < f->options->define_count && s->scope == 1; k++) {
-        const char *d = f->options->defines[k];
+    for (size_t k = 0; k < f->options->define_count; k++) {
+        const char *d = f->options->defines[k], *equals = strchr(d, '=');
         u64 bits;
-        if (strncmp(d, name, bytes) != 0 || d[bytes] != '=') continue;
-        if (number_parse(TYPE_I64, d + bytes + 1, strlen(d + bytes + 1), &bits) == NUMBER_OK)
+        if (equals == NULL || define_row(f, d) != row) continue;
+        if (number_parse(TYPE_I64, equals + 1, strlen(equals + 1), &bits) == NUMBER_OK)
             *v = (i64)bits, found = true;
     }
     return found;
@@ -288,7 +370,7 @@ bool constant_symbol(front *f, u32 row) {
     bool ok;
     if (s->kind == SYMBOL_PARAM) {
         i64 v = 0;
-        ok = define_value(f, s, &v) || constant_integer(f, s->scope, item->expr, &v);
+        ok = define_value(f, row, &v) || constant_integer(f, s->scope, item->expr, &v);
         f->symbols[row].bits = ok ? (u64)v : 1;
     } else {
         u8 type = item->type;
@@ -308,16 +390,16 @@ static void defines_check(front *f) {
         u64 bits;
         span top = {0, 0, 0};
         size_t bytes = equals == NULL ? strlen(d) : (size_t)(equals - d);
-        u32 name = ast_string(f->tree, d, (u32)bytes), row = names_find(f, 1, name, false);
         bool number = equals != NULL &&
                       number_parse(TYPE_I64, equals + 1, strlen(equals + 1), &bits) == NUMBER_OK;
-        if (row != 0 && f->symbols[row].kind == SYMBOL_PARAM && f->symbols[row].scope == 1 &&
-            number)
-            continue;
+        if (number && define_row(f, d) != 0) continue;
         diag_row *row_told =
             diag_add(f->diags, DIAG_UNKNOWN_DEFINE, top, "-D %s sets nothing: %s", d,
                      !number ? "it is not NAME=INTEGER" : "the graph has no param of that name");
-        diag_help(f->diags, row_told, "declare it: `param %.*s = 1`", (int)bytes, d);
+        if (memchr(d, '.', bytes) == NULL)
+            diag_help(f->diags, row_told, "declare it: `param %.*s = 1`", (int)bytes, d);
+        else
+            diag_help(f->diags, row_told, "a param of `import ... as m` is set as m.NAME");
     }
 }
 

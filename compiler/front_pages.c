@@ -285,23 +285,28 @@ static bool define(front *f, u32 page) {
     return true;
 }
 
-/* Where a definition starts with init, the shape of its first part is the page's: tried when
- * nothing else is known. */
-static bool shape_from_init(front *f, u32 page) {
+/* A definition as epoch 0 takes it, first parts of `init` only, may have a shape where the whole
+ * has not yet: tried when nothing else is known. Its errors are left to the whole definition. */
+static bool shape_from_start(front *f, u32 page) {
     ASSERT(f->pages[page].progress != DONE);
     front_page *p = &f->pages[page];
-    u32 expr = f->tree->items[p->item].expr;
-    if (p->item == 0 || p->shape_known || f->tree->kind[expr] != AST_INIT) return false;
+    if (p->shape_known || p->header_waits) return false;
+    u32 expr = p->item != 0 ? f->tree->items[p->item].expr : p->argument;
     f->page = page, f->scope = p->scope, f->depth = 0, f->local_count = f->local_base = 0,
-    f->whole = true, f->unknown = false, f->term_first = f->term_count, f->limit_hit = false;
-    u32 errors = f->diags->error_count, pages = f->ir->page_count;
-    u32 row = elaborate(f, f->tree->a[expr]);
-    bool known = !f->unknown && !term_bad(f, row);
+    f->whole = true, f->unknown = f->waits = false, f->term_first = f->term_count;
+    f->limit_hit = false;
+    u32 errors = f->diags->error_count, told = f->diags->count, pages = f->ir->page_count,
+        terms = f->term_count;
+    f->start_only = true;
+    u32 row = elaborate(f, expr);
+    f->start_only = false, f->local_count = 0;
+    bool bad = f->diags->error_count != errors,
+         known = !f->unknown && !f->waits && !term_bad(f, row);
+    u32 shape = known ? f->terms[row].shape : 0;
     pages_forget(f, pages);
-    if (f->diags->error_count != errors)
-        f->pages[page].shape_known = true;
-    else if (known)
-        f->pages[page].shape = f->terms[row].shape, f->pages[page].shape_known = true;
+    f->diags->count = told, f->diags->error_count = errors;
+    for (u32 k = terms; k < f->term_count; k++) f->terms[k].kind = TERM_ERROR;
+    if (bad || known) f->pages[page].shape = shape, f->pages[page].shape_known = true;
     return f->pages[page].shape_known;
 }
 
@@ -389,7 +394,7 @@ static void group_elaborate(front *f, const name_edges *e, const u32 *members, u
         if (left < before || left == 0) continue;
         bool any = false;
         for (u32 k = 0; k < count; k++)
-            any |= f->pages[members[k]].progress != DONE && shape_from_init(f, members[k]);
+            any |= f->pages[members[k]].progress != DONE && shape_from_start(f, members[k]);
         if (any) continue;
         bool told = false;
         for (u32 k = 0; k < count; k++) {

@@ -173,6 +173,7 @@ typedef struct {
     u64 extents[32];
     bool whole;        /* whole-page form */
     bool source_start; /* a source's first contents: pages may not be read */
+    bool start_only;   /* of `init` only the first part counts */
     bool keyed_allowed;
     bool unknown; /* met a page whose shape is not known yet */
     bool waits;   /* met a dimension of an argument whose shape is not known yet */

@@ -432,6 +432,7 @@ static u32 select_term(front *f, u32 expr) {
 
 static u32 init_term(front *f, u32 expr) {
     ASSERT(f->tree->kind[expr] == AST_INIT);
+    if (f->start_only) return elaborate(f, f->tree->a[expr]);
     u32 a = elaborate(f, f->tree->a[expr]), b = elaborate(f, f->tree->b[expr]), shape;
     if (term_bad(f, a) || term_bad(f, b)) return term_bad(f, a) ? a : b;
     if (!class_join(f, f->terms[a].class, f->terms[b].class, expr) ||

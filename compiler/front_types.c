@@ -176,6 +176,28 @@ static u8 widened(u8 type, bool mean) {
     return type_is_unsigned(type) ? TYPE_U64 : TYPE_I64;
 }
 
+/* A sum has its type, whatever is needed where it stands: then only a conversion helps. */
+static void rule_join(front *f, const type_rule *r, u8 type) {
+    ASSERT(type < TYPE_COUNT && r->result < f->class_count);
+    u32 root = class_root(f, r->result), expr = f->classes[r->result].example;
+    type_class *c = &f->classes[root];
+    char text[80];
+    if (expr == 0 || c->told || c->type == type || c->type == TYPE_NONE) {
+        if (expr == 0) expr = c->example;
+        class_join(f, r->result, class_new(f, type, expr), expr);
+        return;
+    }
+    c->told = true;
+    expr_text(f, expr, text, sizeof text);
+    diag_row *d =
+        diag_add(f->diags, DIAG_MIXED_TYPES, f->tree->place[expr],
+                 "`%s` is %s, but %s is needed here", text, type_text(type), type_text(c->type));
+    if (c->type == TYPE_BOOL)
+        diag_help(f->diags, d, "compare it: `%s != 0`", text);
+    else
+        diag_help(f->diags, d, "convert it: %s(%s)", type_text(c->type), text);
+}
+
 /* Applies rules whose operand is known; true if any was. */
 static bool rules_apply(front *f) {
     ASSERT(f->rule_first <= f->rule_count);
@@ -185,9 +207,7 @@ static bool rules_apply(front *f) {
         u8 of = class_type(f, r->of);
         if (r->done || of == TYPE_NONE) continue;
         r->done = any = true;
-        u32 example = f->classes[class_root(f, r->result)].example;
-        u32 result = class_new(f, widened(of, r->mean), example);
-        class_join(f, r->result, result, example);
+        rule_join(f, r, widened(of, r->mean));
     }
     while (f->rule_first < f->rule_count && f->rules[f->rule_first].done) f->rule_first++;
     return any;
