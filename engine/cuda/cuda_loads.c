@@ -13,7 +13,7 @@ static const char *memory_type(u8 type) {
     return names[type];
 }
 
-void raise(printer *p, u16 guard) {
+void fault_raise(printer *p, u16 guard) {
     ASSERT(guard == SLOT_NONE || (guard & ~SLOT_UNIFORM) < SLOTS_MAX);
     if (guard != SLOT_NONE) {
         say(p, "setp.ne.u32 %%p5, %s, 0", slot_name(guard, TYPE_BOOL).text);
@@ -112,7 +112,7 @@ static void affine_axis(printer *p, const image_instruction *r, const image_page
     say(p, "not.pred %%p1, %%p1");
     say(p, "and.pred %%p4, %%p4, %%p1");
     if (edge == EDGE_NONE) {
-        raise(p, r->c);
+        fault_raise(p, r->c);
         return;
     }
     const char *other = other_name(r->type);
@@ -201,7 +201,7 @@ static void print_axis(printer *p, const image_instruction *r) {
     if (check->edge == EDGE_NONE) {
         say(p, "not.pred %%p2, %%p3");
         say(p, "and.pred %%p0, %%p1, %%p2");
-        raise(p, r->c);
+        fault_raise(p, r->c);
     }
     if (outside)
         say(p, "selp.b64 %%y2, %d, %%y2, %%p1",
@@ -215,7 +215,7 @@ static void print_group(printer *p, const image_instruction *r) {
     print_index(p, r->type, slot_name(r->b, r->type));
     say(p, "setp.ge.u64 %%p1, %%y0, 0x%llx", (unsigned long long)check->dim);
     say(p, "and.pred %%p0, %%p1, %%p1");
-    raise(p, r->c);
+    fault_raise(p, r->c);
     say(p, "cvt.u32.u64 %%x0, %%y0");
     say(p, "selp.b32 %s, 0xffffffff, %%x0, %%p1", slot_name(r->dst, TYPE_I32).text);
 }

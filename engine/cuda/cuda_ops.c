@@ -265,7 +265,7 @@ static void print_divide(printer *p, const image_instruction *r, name d, name a,
         say(p, "add.%s %%%c0, %s, %%%c1", t, c, d.text, c);
         say(p, "selp.%s %s, %%%c0, %s, %%p1", m, d.text, c, d.text);
     }
-    raise(p, r->c);
+    fault_raise(p, r->c);
 }
 
 static void print_power(printer *p, const image_instruction *r, name d, name a, name b) {
@@ -285,7 +285,7 @@ static void print_power(printer *p, const image_instruction *r, name d, name a, 
     narrow(p, r->type, d.text);
     if (!type_is_signed(r->type)) return;
     say(p, "selp.%s %s, 0, %s, %%p0", m, d.text, d.text);
-    raise(p, r->c);
+    fault_raise(p, r->c);
 }
 
 static void print_shift(printer *p, const image_instruction *r, name d, name a, name b) {

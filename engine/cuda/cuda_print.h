@@ -35,7 +35,7 @@ bool is_wide(u8 type); /* 64-bit integers */
 /* Keeps the bits that the type has. */
 void narrow(printer *p, u8 type, const char *at);
 /* %p0 has what makes a lane fault: it counts where the lane is live and its guard is set. */
-void raise(printer *p, u16 guard);
+void fault_raise(printer *p, u16 guard);
 /* cuda_ops.c: an operator of ops.def. Every dst is written after all operands are read. */
 void print_op(printer *p, const image_instruction *r);
 /* How the math function of an operator is called, or NULL. */

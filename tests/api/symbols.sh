@@ -9,7 +9,17 @@ build=$(cd "$1" && pwd)
 top=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
+# A program that links the archive has its own `raise` and the like, not ours.
+nm -D --defined-only "$(ldd "$(command -v nm)" | awk '$1 ~ /^libc\.so/ {print $3}')" |
+    awk 'NF == 3 {sub(/@.*/, "", $3); print $3}' | LC_ALL=C sort -u >"$work/libc"
 for name in mmsb mmsbc; do
+    nm --defined-only "$build/lib/lib$name.a" |
+        awk 'NF == 3 && $2 ~ /[A-Z]/ {print $3}' | LC_ALL=C sort -u >"$work/names"
+    LC_ALL=C comm -12 "$work/libc" "$work/names" >"$work/both"
+    if [ ! -s "$work/libc" ] || [ -s "$work/both" ]; then
+        echo "lib$name.a has names of libc: $(cat "$work/both")"
+        exit 1
+    fi
     so="$build/lib/lib$name.so"
     headers="$top/engine/include/mmsb.h $top/engine/include/mmsb_bus.h"
     [ $name = mmsb ] || headers="$top/compiler/include/mmsbc.h"
