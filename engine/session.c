@@ -194,6 +194,16 @@ static mmsb_status failed_words(message *m) {
     return message_set(m, MMSB_IO, "the log failed before: nothing more is taken");
 }
 
+/* Room for what an epoch appends. Where even that cannot be said to have failed cleanly, the
+ * session has. */
+static mmsb_status log_reserve(session *s, u64 bytes, message *m) {
+    if (s->log == NULL) return MMSB_OK;
+    mmsb_status status = tlog_reserve(s->log, bytes, m);
+    if (status != MMSB_OK && tlog_failed(s->log)) s->failed = true;
+    ASSERT(status == MMSB_OK || status == MMSB_IO);
+    return status;
+}
+
 static mmsb_status log_small(session *s, tlog_kind kind, u64 epoch, u64 value, u64 stream,
                              u64 number, message *m) {
     ASSERT(s->log != NULL);
@@ -236,6 +246,21 @@ static bool checkpoint_is_due(const session *s, u64 epoch) {
     return s->o.checkpoint_epochs != 0 && epoch % s->o.checkpoint_epochs == 0;
 }
 
+/* One that fails takes nothing from the epoch: the log has it. */
+static mmsb_status checkpoint_try(session *s, message *m) {
+    message why = {.used = 0};
+    ASSERT(s->log != NULL);
+    mmsb_status status = session_checkpoint(s, &why);
+    if (status == MMSB_OK) return MMSB_OK;
+    if (s->failed) {
+        if (m != NULL) *m = why;
+        return status;
+    }
+    session_note(s, "%s: epoch %llu has no checkpoint, but the log has it", why.text,
+                 (unsigned long long)engine_epoch(s->e));
+    return MMSB_OK;
+}
+
 /* Roots and checkpoints of the epoch that was just accepted. */
 static mmsb_status accepted(session *s, message *m) {
     u64 epoch = engine_epoch(s->e);
@@ -243,7 +268,7 @@ static mmsb_status accepted(session *s, message *m) {
     ASSERT(epoch > 0);
     if (s->log == NULL) return MMSB_OK;
     if (root_is_due(s, epoch)) TRY(log_small(s, TLOG_ROOT, epoch, engine_root(s->e), 0, 0, m));
-    return checkpoint_is_due(s, epoch) ? session_checkpoint(s, m) : MMSB_OK;
+    return checkpoint_is_due(s, epoch) ? checkpoint_try(s, m) : MMSB_OK;
 }
 
 static mmsb_status epoch_run(session *s, message *m) {
@@ -264,7 +289,7 @@ mmsb_status session_commit(session *s, const session_request *r, message *m) {
     session_drop(s);
     if (s->failed) return failed_words(m);
     TRY(record_grow(s, used, m));
-    if (s->log != NULL) TRY(tlog_reserve(s->log, sizeof(tlog_head) + used + RESERVE_EXTRA, m));
+    TRY(log_reserve(s, sizeof(tlog_head) + used + RESERVE_EXTRA, m));
     if (s->log != NULL) TRY(session_request_set(s, request.stream, 0, m));
     TRY(session_apply(s, s->record + sizeof(tlog_head), used, m));
     TRY(epoch_run(s, m));
@@ -308,7 +333,7 @@ mmsb_status session_ticks(session *s, u64 n, const session_request *first,
     if (s->log != NULL) TRY(session_request_set(s, r.stream, 0, m));
     r.number -= 1;
     while (*done < n) {
-        if (s->log != NULL && pending == 0) TRY(tlog_reserve(s->log, RESERVE_EXTRA, m));
+        if (pending == 0) TRY(log_reserve(s, RESERVE_EXTRA, m));
         mmsb_status status = epoch_run(s, m);
         if (status != MMSB_OK) {
             message words = *m;
@@ -352,11 +377,16 @@ mmsb_status session_checkpoint(session *s, message *m) {
                             s->request_count, m);
 }
 
-/* The log's end is synced before the checkpoint, the close record after it. */
+/* The log's end is synced before anything can fail, the close record after the checkpoint. */
 static mmsb_status close_log(session *s, message *m) {
-    if (s->log == NULL || s->failed || (!s->moved && s->closed_clean)) return MMSB_OK;
+    if (s->log == NULL || (!s->moved && s->closed_clean)) return MMSB_OK;
+    if (s->failed) { /* by something else maybe: what the log took is kept */
+        (void)tlog_sync(s->log, NULL);
+        return MMSB_OK;
+    }
     u64 epoch = engine_epoch(s->e), root = engine_root(s->e);
-    TRY(tlog_reserve(s->log, RESERVE_EXTRA, m));
+    TRY(session_sync(s, m));
+    TRY(log_reserve(s, RESERVE_EXTRA, m));
     TRY(session_checkpoint(s, m));
     TRY(log_small(s, TLOG_CLOSE, epoch, root, 0, 0, m));
     return tlog_sync(s->log, m);

@@ -75,7 +75,8 @@ typedef struct {
 } session_request;
 /* Makes the next epoch of the deltas so far (none: a tick). MMSB_REJECTED: nothing changed, nothing
  * logged, words in m. MMSB_IO before anything changed: the commit is dropped; otherwise
- * (session_failed) the log can no longer be trusted and the session only closes. */
+ * (session_failed) the log can no longer be trusted and the session only closes. A checkpoint that
+ * was due and failed is a note. */
 mmsb_status session_commit(session *s, const session_request *r, message *m);
 /* n ticks, up to audit_epochs of them in one record where nothing fires or fails; stops at the
  * first rejected one. *done: how many were accepted. first: request of the first tick, the others

@@ -7,6 +7,22 @@
 
 #include "session_state.h"
 
+/* Its own name, and those in it: a process that was killed may have made them and not synced. What
+ * this one syncs in them would be lost with them. */
+static mmsb_status names_sync(session *s, message *m) {
+    file_calls *f = s->files;
+    ASSERT(s->folder >= 0);
+    int synced = f->sync(f, s->folder);
+    int outside = synced == 0 ? f->open_at(f, s->folder, "..", O_RDONLY | O_DIRECTORY, 0) : -1;
+    if (outside >= 0) {
+        synced = f->sync(f, outside);
+        f->close(f, outside);
+    } else if (synced == 0 && outside != -EACCES) { /* one that may not be read: nothing to do */
+        synced = outside;
+    }
+    return synced < 0 ? file_failed(m, "sync the folder of", s->o.state, synced) : MMSB_OK;
+}
+
 mmsb_status folder_open(session *s, bool write, message *m) {
     ASSERT(s->folder < 0);
     ASSERT(s->lock < 0);
@@ -14,13 +30,6 @@ mmsb_status folder_open(session *s, bool write, message *m) {
     if (write) {
         int made = f->make_folder_at(f, AT_FDCWD, s->o.state, 0777);
         if (made < 0 && made != -EEXIST) return file_failed(m, "make the folder", s->o.state, made);
-        if (made == 0) { /* its own name must survive, too */
-            int outside = -1;
-            TRY(file_open_folder_of(f, AT_FDCWD, s->o.state, &outside, m));
-            int synced = f->sync(f, outside);
-            f->close(f, outside);
-            if (synced < 0) return file_failed(m, "sync the folder of", s->o.state, synced);
-        }
     }
     s->folder = f->open_at(f, AT_FDCWD, s->o.state, O_RDONLY | O_DIRECTORY, 0);
     if (s->folder < 0) return file_failed(m, "open the state directory", s->o.state, s->folder);
@@ -32,7 +41,7 @@ mmsb_status folder_open(session *s, bool write, message *m) {
         return message_set(m, MMSB_BUSY,
                            "%s is in use by another process: a state directory has one writer",
                            s->o.state);
-    return locked < 0 ? file_failed(m, "lock", s->o.state, locked) : MMSB_OK;
+    return locked < 0 ? file_failed(m, "lock", s->o.state, locked) : names_sync(s, m);
 }
 
 void folder_close(session *s) {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -58,6 +59,13 @@ static mmsb_status zeros_write(tlog *t, int fd, u64 from, u64 to, message *m) {
     return MMSB_OK;
 }
 
+static void log_fail(tlog *t, int error) {
+    ASSERT(error > 0);
+    if (t->threaded) pthread_mutex_lock(&t->lock);
+    t->failed = error;
+    if (t->threaded) pthread_mutex_unlock(&t->lock);
+}
+
 /* A segment appears under its name whole: written beside, synced, renamed, folder synced. */
 static mmsb_status segment_write(tlog *t, int fd, u64 number, u64 zeroed, message *m) {
     ASSERT(fd >= 0);
@@ -92,9 +100,12 @@ static mmsb_status segment_create(tlog *t, u64 record_bytes, message *m) {
     int renamed = s == MMSB_OK ? f->rename_at(f, t->o.folder, beside, name) : 0;
     if (renamed < 0) s = file_failed(m, "rename a new segment to", name, renamed);
     int synced = s == MMSB_OK ? f->sync(f, t->o.folder) : 0;
-    if (synced < 0) s = file_failed(m, "sync the folder of", name, synced);
+    if (synced < 0) { /* the segment has its name: no record may go to the one before any more */
+        log_fail(t, -synced);
+        s = file_failed(m, "sync the folder of", name, synced);
+    }
     if (s != MMSB_OK) {
-        f->unlink_at(f, t->o.folder, beside);
+        if (synced == 0) f->unlink_at(f, t->o.folder, beside);
         f->close(f, fd);
         return s;
     }
@@ -113,7 +124,7 @@ static void *sync_thread(void *context) {
         if (t->stop) break;
         if (!t->hurry) { /* gathers what comes in the next millisecond */
             struct timespec until;
-            clock_gettime(CLOCK_REALTIME, &until);
+            clock_gettime(CLOCK_MONOTONIC, &until);
             until.tv_nsec += GATHER_NS;
             until.tv_sec += until.tv_nsec / 1000000000, until.tv_nsec %= 1000000000;
             while (!t->hurry && !t->stop &&
@@ -139,6 +150,17 @@ static void *sync_thread(void *context) {
     return NULL;
 }
 
+/* Waits by a clock that nobody sets; signals go to other threads. */
+static bool thread_start(tlog *t) {
+    sigset_t all, before;
+    ASSERT(!t->threaded);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    t->threaded = pthread_create(&t->thread, NULL, sync_thread, t) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return t->threaded;
+}
+
 static mmsb_status failed_words(const tlog *t, int error, message *m) {
     ASSERT(error != 0);
     char reason[128];
@@ -160,7 +182,11 @@ mmsb_status tlog_open(const tlog_options *o, const tlog_place *place, tlog **out
     t->appended = t->durable = place->epoch;
     tlog_segment_name(place->segment, t->name);
     pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->wake, NULL);
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->wake, &clock);
+    pthread_condattr_destroy(&clock);
     pthread_cond_init(&t->done, NULL);
     mmsb_status s = MMSB_OK;
     if (place->segment == 0) {
@@ -176,10 +202,8 @@ mmsb_status tlog_open(const tlog_options *o, const tlog_place *place, tlog **out
         int synced = s == MMSB_OK ? o->files->sync(o->files, t->fd) : 0;
         if (synced < 0) s = file_failed(m, "sync", t->name, synced);
     }
-    if (s == MMSB_OK && o->mode == DURABILITY_BATCH) {
-        t->threaded = pthread_create(&t->thread, NULL, sync_thread, t) == 0;
-        if (!t->threaded) s = message_set(m, MMSB_OUT_OF_SPACE, "no thread for syncing the log");
-    }
+    if (s == MMSB_OK && o->mode == DURABILITY_BATCH && !thread_start(t))
+        s = message_set(m, MMSB_OUT_OF_SPACE, "no thread for syncing the log");
     if (s != MMSB_OK) {
         tlog_close(t);
         return s;
@@ -257,6 +281,13 @@ mmsb_status tlog_sync(tlog *t, message *m) {
 tlog_place tlog_at(const tlog *t) {
     ASSERT(t->place.offset >= TLOG_START);
     return t->place;
+}
+
+bool tlog_failed(tlog *t) {
+    if (t->threaded) pthread_mutex_lock(&t->lock);
+    bool failed = t->failed != 0;
+    if (t->threaded) pthread_mutex_unlock(&t->lock);
+    return failed;
 }
 
 u64 tlog_durable_epoch(tlog *t) {

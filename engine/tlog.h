@@ -92,7 +92,7 @@ typedef struct tlog tlog;
  * holds zeros. */
 mmsb_status tlog_open(const tlog_options *o, const tlog_place *place, tlog **out, message *m);
 /* Makes sure that `bytes` of records can be appended: the only call that meets a full disk.
- * MMSB_IO leaves the log as it was. */
+ * MMSB_IO leaves the log as it was, unless tlog_failed. */
 mmsb_status tlog_reserve(tlog *t, u64 bytes, message *m);
 /* Appends `record`: room for a head, then body_bytes of body (a multiple of 8). Fills digest,
  * digest_prev, place and durable in. Needs: reserved. A failure is final. */
@@ -100,6 +100,7 @@ mmsb_status tlog_append(tlog *t, tlog_head *record, message *m);
 /* Returns when everything appended is durable. A failure is final. */
 mmsb_status tlog_sync(tlog *t, message *m);
 tlog_place tlog_at(const tlog *t);
+bool tlog_failed(tlog *t); /* something final has happened: it takes nothing more */
 u64 tlog_durable_epoch(tlog *t);
 /* Closes without syncing. NULL is allowed. */
 void tlog_close(tlog *t);

@@ -7,7 +7,7 @@ static mmsb_status commit_in(mmsb_engine *e, message *m) {
     e->queue.count = e->queue.taken = 0;
     mmsb_status status = session_commit(e->s, NULL, m);
     ASSERT(session_pending_bytes(e->s) == 0);
-    /* Also where the epoch stands and a checkpoint behind it failed. */
+    /* Also where the epoch stands and the log failed behind it. */
     if (engine_epoch(e->e) != before) api_events_take(e);
     return status;
 }

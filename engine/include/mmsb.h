@@ -357,9 +357,9 @@ MMSB_API mmsb_status mmsb_drop(mmsb_engine *engine);
 
 /* Makes the next epoch of what is queued; of nothing, a tick. MMSB_REJECTED: a fault or a failed
  * assert; the words name page, index, values and source line, the deltas are dropped, the state is
- * bit for bit as before, nothing is logged. MMSB_IO: where mmsb_epoch has gone on, a checkpoint
- * failed; else the log did: then pages may show the epoch that was not kept, every later change is
- * refused, and the engine can only be closed.
+ * bit for bit as before, nothing is logged. MMSB_IO: the disk took no more, and the deltas are
+ * dropped; or the log failed: then pages may show the epoch that was not kept, every later change
+ * is refused, and the engine can only be closed. A checkpoint that fails is told to `note` only.
  *
  * > CHECK(mmsb_line(e, "price[1] = -1") == MMSB_OK);
  * > CHECK(mmsb_commit(e) == MMSB_REJECTED && mmsb_epoch(e) == 0);

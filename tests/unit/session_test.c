@@ -44,7 +44,30 @@ static i64 write_faulty(file_calls *self, int fd, const void *from, u64 bytes, u
     if (bytes > 16) (void)!file_system()->write_at(self, fd, from, bytes / 2, at);
     return wrong;
 }
-static int sync_faulty(file_calls *self, int fd) { return (void)self, (void)fd, faulty(); }
+/* Folders that were synced; nothing else is, since no test cuts the power. */
+static struct {
+    dev_t device;
+    ino_t file;
+} synced[64];
+static u32 synced_count;
+static int sync_faulty(file_calls *self, int fd) {
+    struct stat st;
+    (void)self;
+    int wrong = faulty();
+    if (wrong == 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) && synced_count < 64) {
+        synced[synced_count].device = st.st_dev;
+        synced[synced_count++].file = st.st_ino;
+    }
+    return wrong;
+}
+static bool folder_was_synced(const char *path) {
+    struct stat st;
+    cr_assert_eq(stat(path, &st), 0);
+    bool found = false;
+    for (u32 k = 0; k < synced_count; k++)
+        found = found || (synced[k].device == st.st_dev && synced[k].file == st.st_ino);
+    return found;
+}
 static int rename_faulty(file_calls *self, int folder, const char *from, const char *to) {
     int wrong = faulty();
     return wrong != 0 ? wrong : file_system()->rename_at(self, folder, from, to);
@@ -408,3 +431,108 @@ Test(session, small_segments_rotate_and_a_missing_one_is_damage) {
     cr_assert_eq(refused, MMSB_DAMAGED);
     folder_remove(folder);
 }
+
+Test(session, names_that_a_killed_process_made_are_synced_before_anything_stands_on_them) {
+    char outside[64], folder[80];
+    message m = {0};
+    session *s;
+    folder_new(outside);
+    snprintf(folder, sizeof folder, "%s/state", outside);
+    folder_fill(folder, true);
+    static const char *const ways[] = {"", "/"};
+    for (u32 k = 0; k < ARRAY_COUNT(ways); k++) {
+        char named[96];
+        snprintf(named, sizeof named, "%s%s", folder, ways[k]);
+        session_options o = options_for(named, DURABILITY_EPOCH);
+        synced_count = 0;
+        cr_assert_eq(session_open(&all.i, &o, &s, &m), MMSB_OK, "%s", m.text);
+        cr_assert(folder_was_synced(folder), "its segments and checkpoints have no names");
+        cr_assert(folder_was_synced(outside), "it has no name");
+        session_close(s, NULL);
+    }
+    folder_remove(outside);
+}
+
+#define STEPS 32u
+static u64 step_roots[STEPS + 2];
+
+/* Commits of three sizes and ticks, so that some fit the rest of a segment where others do not. */
+static mmsb_status step_make(session *s, u32 step, message *m) {
+    f64 values[30];
+    u64 done;
+    if (step % 4 == 3) return session_ticks(s, 1, NULL, NULL, NULL, &done, m);
+    u64 count = step % 4 == 0 ? 1 : step % 4 == 1 ? 30 : 12;
+    for (u32 k = 0; k < 30; k++) values[k] = (step * 7 + k) % 50;
+    delta d = {.page = image_find_page(&all.i, "x", 1),
+               .type = TYPE_F64,
+               .first = step % 10,
+               .count = count,
+               .payload_bytes = count * 8,
+               .payload = values};
+    cr_assert_eq(session_delta(s, &d, m), MMSB_OK);
+    return session_commit(s, NULL, m);
+}
+
+/* Runs steps, whatever fails, until the session has. What was refused must have changed nothing;
+ * `plain` keeps nothing and takes what was taken. Gives the last epoch that was acknowledged. */
+static u64 steps_under_faults(session *s, session *plain) {
+    message m = {0};
+    engine *e = session_engine(s), *p = session_engine(plain);
+    u64 acknowledged = 0;
+    step_roots[0] = engine_root(p);
+    for (u32 step = 0; step < STEPS; step++) {
+        u64 before = engine_epoch(e);
+        mmsb_status status = step_make(s, step, &m);
+        if (status == MMSB_OK || session_failed(s)) {
+            cr_assert_eq(step_make(plain, step, &m), MMSB_OK);
+            step_roots[engine_epoch(p)] = engine_root(p);
+        }
+        if (session_failed(s)) break;
+        if (status != MMSB_OK) {
+            cr_assert_eq(engine_epoch(e), before, "step %u is said to be refused: %s", step,
+                         m.text);
+            cr_assert_eq(engine_root(e), engine_root(p));
+            continue;
+        }
+        acknowledged = engine_epoch(e);
+        cr_assert_eq(acknowledged, before + 1);
+        cr_assert_eq(session_durable_epoch(s), acknowledged);
+    }
+    return acknowledged;
+}
+
+static void refuse_every_call(u64 count, int error) {
+    bool reached = true;
+    for (u64 n = 1; reached; n++) {
+        char folder[64];
+        message m = {0};
+        session *s, *plain, *again;
+        session_options none = {0};
+        cr_assert(n < 2000);
+        folder_new(folder);
+        session_options o = options_for(folder, DURABILITY_EPOCH);
+        o.segment_bytes = TLOG_START + 1500, o.checkpoint_epochs = 5;
+        faults_set(0, 0, 0);
+        cr_assert_eq(session_open(&all.i, &o, &s, &m), MMSB_OK, "%s", m.text);
+        cr_assert_eq(session_open(&all.i, &none, &plain, &m), MMSB_OK, "%s", m.text);
+        faults_set(n, count, error);
+        u64 acknowledged = steps_under_faults(s, plain);
+        reached = fault.count >= n;
+        faults_set(1, UINT64_MAX - 1, EIO);
+        session_close(s, NULL);
+        faults_set(0, 0, 0);
+        cr_assert_eq(session_open(&all.i, &o, &again, &m), MMSB_OK, "call %llu: %s",
+                     (unsigned long long)n, m.text);
+        u64 epoch = engine_epoch(session_engine(again));
+        cr_assert(epoch >= acknowledged && epoch <= acknowledged + 1, "call %llu: %llu of %llu",
+                  (unsigned long long)n, (unsigned long long)epoch,
+                  (unsigned long long)acknowledged);
+        cr_assert_eq(engine_root(session_engine(again)), step_roots[epoch]);
+        session_close(again, NULL);
+        session_close(plain, NULL);
+        folder_remove(folder);
+    }
+}
+
+Test(session, one_failing_call_refuses_a_commit_or_ends_the_session) { refuse_every_call(1, EIO); }
+Test(session, a_disk_that_is_full_for_a_while_refuses_commits) { refuse_every_call(4, ENOSPC); }
