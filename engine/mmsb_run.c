@@ -27,9 +27,22 @@ static void on_signal(int number) {
 
 static void signals_catch(void) {
     run_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    struct sigaction a = {.sa_handler = on_signal}; /* no SA_RESTART: a waiting read ends */
+    /* Whoever waits asks run_wake, too: no call need be broken off. */
+    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup */
+        sigaction(SIGHUP, &a, NULL);
+}
+
+/* A file that may not grow (RLIMIT_FSIZE) is an error as any other, and what is printed never lands
+ * in a file or a ring that got the number of a closed standard stream. */
+static void process_prepare(void) {
+    int fd;
+    signal(SIGXFSZ, SIG_IGN);
+    do fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= 2);
+    if (fd > 2) close(fd);
 }
 
 static int fail(mmsb_status s, const message *m) {
@@ -258,6 +271,7 @@ int main(int count, char **a) {
     const void *bytes;
     u64 byte_count;
     bool ended;
+    process_prepare();
     int wrong = options_read(&r, count, a, &ended);
     if (wrong != 0 || ended) return wrong;
     if (r.replay != NULL) {

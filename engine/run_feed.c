@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * run_feed: delta lines into commits. Every commit of a file has an ordinal, accepted or not, which
  * is its request number: --resume skips those that the log has. */
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,6 +15,8 @@
 #include "tool_print.h"
 #include "run.h"
 
+#define INPUT_BYTES ((size_t)64 << 10)
+
 typedef struct {
     run *r;
     arena *memory; /* of one line */
@@ -21,7 +25,7 @@ typedef struct {
     u64 deltas; /* lines of the commit being made */
     bool bad;   /* the commit has a bad line */
     bool strict;
-    int folder;
+    int folder, input;
 } feed;
 
 bool epoch_visit(void *context, session *s) {
@@ -105,16 +109,37 @@ static mmsb_status feed_line(feed *f, const char *text, u64 bytes, message *m) {
     return MMSB_OK;
 }
 
+/* A read that a signal ends, also one that comes just before it. */
+static ssize_t input_read(void *cookie, char *to, size_t bytes) {
+    const int *fd = cookie;
+    struct pollfd p[2] = {{.fd = *fd, .events = POLLIN}, {.fd = run_wake, .events = POLLIN}};
+    for (;;) {
+        if (poll(p, 2, -1) < 0 && errno != EINTR) return -1;
+        if (run_stop != 0) return 0;
+        ssize_t got = p[0].revents != 0 ? read(*fd, to, bytes) : -1;
+        if (got >= 0 || (p[0].revents != 0 && errno != EAGAIN && errno != EINTR)) return got;
+    }
+}
+
+/* Not waiting for who may write to a pipe by name. */
+static FILE *input_open(const char *path, int *fd) {
+    bool pipe = strcmp(path, "-") == 0;
+    *fd = pipe ? 0 : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    FILE *in = *fd < 0 ? NULL : fopencookie(fd, "r", (cookie_io_functions_t){.read = input_read});
+    if (in != NULL) setvbuf(in, NULL, _IOFBF, INPUT_BYTES);
+    return in;
+}
+
 static mmsb_status feed_open(run *r, feed *f, FILE **in, message *m) {
     ASSERT(r->deltas != NULL);
     bool pipe = strcmp(r->deltas, "-") == 0;
     char folder[4096];
     const char *slash = pipe ? NULL : strrchr(r->deltas, '/');
     const char *base = slash == NULL ? r->deltas : slash + 1;
-    *in = pipe ? stdin : fopen(r->deltas, "re");
+    *in = input_open(r->deltas, &f->input);
     if (*in == NULL)
-        return message_set(m, MMSB_IO, "%s cannot be opened: give a file of delta lines",
-                           r->deltas);
+        return message_set(m, MMSB_IO, "%s cannot be opened (%s): give a file of delta lines",
+                           r->deltas, strerror(errno));
     snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - r->deltas) + 1,
              slash == NULL ? "." : r->deltas);
     f->r = r, f->name = pipe ? "standard input" : r->deltas;
@@ -132,25 +157,29 @@ static mmsb_status feed_open(run *r, feed *f, FILE **in, message *m) {
 
 mmsb_status feed_run(run *r, message *m) {
     ASSERT(r->s != NULL);
-    feed f = {.folder = -1};
+    feed f = {.folder = -1, .input = -1};
     FILE *in;
     char *line = NULL;
     size_t room = 0;
     ssize_t bytes;
     TRY(feed_open(r, &f, &in, m));
     mmsb_status s = MMSB_OK;
-    while (s == MMSB_OK && run_stop == 0 && (bytes = getline(&line, &room, in)) >= 0) {
+    /* A line that a signal ended may be half of one. */
+    while (s == MMSB_OK && (bytes = getline(&line, &room, in)) >= 0 && run_stop == 0) {
         if (bytes > 0 && line[bytes - 1] == '\n') bytes--;
         s = feed_line(&f, line, (u64)bytes, m);
         if (s == MMSB_REJECTED && !f.strict) s = MMSB_OK;
         arena_clear(f.memory);
     }
+    if (s == MMSB_OK && ferror(in) != 0)
+        s = message_set(m, MMSB_IO, "%s cannot be read: %s", f.name, strerror(errno));
     if (s == MMSB_OK && run_stop == 0 && (f.deltas != 0 || f.bad)) s = feed_commit(&f, m);
     if (s == MMSB_REJECTED && !f.strict) s = MMSB_OK;
     session_drop(r->s);
     free(line);
     arena_close(f.memory);
-    if (in != stdin) fclose(in);
+    fclose(in);
+    if (f.input > 0) close(f.input);
     if (f.folder >= 0) close(f.folder);
     return s;
 }

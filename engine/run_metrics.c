@@ -10,14 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "run.h"
 
 #define ANSWER_BYTES (256u << 10)
 #define REQUEST_BYTES 4096u
-#define PATIENCE_MS 1000 /* with one who asks */
+#define PATIENCE_NS ((u64)1000000000) /* with one who asks, in all */
 
 typedef unsigned long long llu;
 
@@ -29,6 +28,7 @@ static struct {
     engine_stats stats;
     u64 epoch, durable, rejected, memory;
     u64 *fired; /* of each event */
+    u32 *rows;  /* room for those of one epoch */
     bool on;
 } metrics = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -89,13 +89,24 @@ static int answer(char *to) {
     return used;
 }
 
+/* Waits until the client can be read or written. False: it takes too long, or the run ends. */
+static bool client_wait(int client, short events, u64 deadline) {
+    struct pollfd p[2] = {{.fd = client, .events = events},
+                          {.fd = metrics.stop[0], .events = POLLIN}};
+    file_calls *f = file_system();
+    u64 now = f->clock_ns(f);
+    ASSERT(client >= 0);
+    int left = now >= deadline ? 0 : (int)((deadline - now) / 1000000);
+    return poll(p, 2, left) > 0 && p[1].revents == 0;
+}
+
 /* Whether a whole request came in time: GET / or GET /metrics. */
-static bool request_read(int client, bool *known) {
+static bool request_read(int client, u64 deadline, bool *known) {
     char text[REQUEST_BYTES];
     size_t used = 0;
-    struct pollfd p = {.fd = client, .events = POLLIN};
-    while (used < sizeof text - 1 && poll(&p, 1, PATIENCE_MS) == 1) {
+    while (used < sizeof text - 1 && client_wait(client, POLLIN, deadline)) {
         ssize_t got = read(client, text + used, sizeof text - 1 - used);
+        if (got < 0 && errno == EAGAIN) continue;
         if (got <= 0) return false;
         used += (size_t)got;
         text[used] = 0;
@@ -109,14 +120,15 @@ static bool request_read(int client, bool *known) {
 
 static void client_serve(int client, char *room) {
     static const char none[] = "HTTP/1.0 404 Not Found\r\nConnection: close\r\n\r\n";
-    struct timeval patience = {.tv_sec = PATIENCE_MS / 1000};
+    file_calls *f = file_system();
+    u64 deadline = f->clock_ns(f) + PATIENCE_NS;
     bool known = false;
-    setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (request_read(client, &known)) {
+    if (request_read(client, deadline, &known)) {
         const char *text = known ? room : none;
         size_t left = known ? (size_t)answer(room) : sizeof none - 1;
-        while (left > 0) {
+        while (left > 0 && client_wait(client, POLLOUT, deadline)) {
             ssize_t sent = send(client, text, left, MSG_NOSIGNAL);
+            if (sent < 0 && errno == EAGAIN) continue;
             if (sent <= 0) break;
             text += sent, left -= (size_t)sent;
         }
@@ -132,8 +144,9 @@ static void *serve(void *room) {
         if (poll(p, 2, -1) < 0 && errno != EINTR) break;
         if (p[1].revents != 0) break;
         if ((p[0].revents & POLLIN) == 0) continue;
-        int client = accept4(metrics.listener, NULL, NULL, SOCK_CLOEXEC);
+        int client = accept4(metrics.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (client >= 0) client_serve(client, room);
+        if (client < 0) poll(p + 1, 1, 100); /* no descriptors: it stays readable */
     }
     free(room);
     return NULL;
@@ -182,8 +195,9 @@ mmsb_status metrics_open(const char *address, session *s, message *m) {
     metrics.i = engine_image(e);
     ASSERT(!metrics.on);
     metrics.fired = calloc(metrics.i->event_count + 1u, sizeof *metrics.fired);
+    metrics.rows = calloc(metrics.i->event_count + 1u, sizeof *metrics.rows);
     metrics.memory = engine_layout(e)->plan.arena_bytes;
-    if (room == NULL || metrics.fired == NULL) {
+    if (room == NULL || metrics.fired == NULL || metrics.rows == NULL) {
         free(room);
         return message_set(m, MMSB_OUT_OF_SPACE, "no memory for --metrics");
     }
@@ -206,13 +220,13 @@ mmsb_status metrics_open(const char *address, session *s, message *m) {
 }
 
 void metrics_epoch(session *s) {
-    u32 rows[64];
     if (!metrics.on) return;
     engine *e = session_engine(s);
     u64 durable = session_durable_epoch(s);
     pthread_mutex_lock(&metrics.lock);
-    u32 count = engine_epoch(e) == metrics.epoch ? 0 : engine_fired(e, rows, ARRAY_COUNT(rows));
-    for (u32 k = 0; k < count && k < ARRAY_COUNT(rows); k++) metrics.fired[rows[k]]++;
+    bool same = engine_epoch(e) == metrics.epoch;
+    u32 count = same ? 0 : engine_fired(e, metrics.rows, metrics.i->event_count);
+    for (u32 k = 0; k < count; k++) metrics.fired[metrics.rows[k]]++;
     metrics.stats = *engine_statistics(e);
     metrics.epoch = engine_epoch(e), metrics.durable = durable;
     pthread_mutex_unlock(&metrics.lock);
@@ -236,5 +250,6 @@ void metrics_close(void) {
     close(metrics.stop[0]);
     close(metrics.stop[1]);
     free(metrics.fired);
+    free(metrics.rows);
     metrics.on = false;
 }

@@ -5,6 +5,7 @@
  * of the file. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "run.h"
@@ -81,12 +82,13 @@ void trace_epoch(const engine *e) {
             (unsigned long long)(s->lanes_changed - b->lanes_changed),
             (unsigned long long)(s->bytes_loaded - b->bytes_loaded),
             (unsigned long long)(s->bytes_stored - b->bytes_stored));
-    u32 rows[64];
-    count = engine_fired(e, rows, count > 64 ? 64 : count);
-    for (u32 k = 0; k < count && k < 64; k++) {
+    u32 *rows = count == 0 ? NULL : malloc(count * sizeof *rows);
+    if (rows != NULL) engine_fired(e, rows, count);
+    for (u32 k = 0; rows != NULL && k < count; k++) {
         row_begin(image_string(i, i->events[rows[k]].name), "i", end);
         fputs(",\"s\":\"t\",\"cat\":\"event\"}", trace.file);
     }
+    free(rows);
     trace.before = *s;
     trace.begin = now();
 }

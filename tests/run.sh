@@ -108,6 +108,7 @@ check "no races: log thread, kills, recovery" env TSAN_OPTIONS=halt_on_error=1 \
 check "no races: ring" env TSAN_OPTIONS=halt_on_error=1 build-tsan/tests/bus_ring
 check "no races: a served engine, its log thread, its clients" env TSAN_OPTIONS=halt_on_error=1 \
     python3 tests/bus/run.py build-tsan --scale 0.05
+check "ends of runs: signals, limits, full disks, closed streams" python3 tests/ends.py build/bin
 check "damaged and hostile input: a message and a documented status" python3 tests/hostile.py build/bin
 check "the same, sanitized" python3 tests/hostile.py build-asan/bin 2
 check "killed, resumed and replayed: one root" sh tests/recovery.sh build/bin 40

@@ -338,7 +338,9 @@ static int shared_fill(shared_region *r, void *over, bool others_write) {
     ASSERT(((uintptr_t)over & (PAGE_BYTES - 1)) == 0);
     int seals = F_SEAL_SHRINK | F_SEAL_GROW;
     if (fchmod(r->fd, others_write ? 0600 : 0400) != 0) return -errno;
-    int failed = posix_fallocate(r->fd, 0, (off_t)r->bytes);
+    int failed; /* memfds give up at a signal */
+    do failed = posix_fallocate(r->fd, 0, (off_t)r->bytes);
+    while (failed == EINTR);
     if (failed != 0) return -failed;
     atomic_fetch_add_explicit(&system_calls, 1, memory_order_relaxed);
     void *at = mmap(over, r->bytes, PROT_READ | PROT_WRITE,

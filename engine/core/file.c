@@ -79,7 +79,10 @@ static int system_reserve(file_calls *self, int fd, u64 at, u64 bytes) {
     ASSERT(fd >= 0);
     ASSERT(bytes > 0);
     (void)self;
-    return -posix_fallocate(fd, (off_t)at, (off_t)bytes);
+    int failed; /* tmpfs gives up at a signal */
+    do failed = posix_fallocate(fd, (off_t)at, (off_t)bytes);
+    while (failed == EINTR);
+    return -failed;
 }
 
 static int system_truncate(file_calls *self, int fd, u64 bytes) {
