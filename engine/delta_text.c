@@ -50,6 +50,26 @@ static mmsb_status number(reader *r, u64 *v) {
                        (int)u64_min((u64)(r->end - from), 30), from);
 }
 
+static mmsb_status axes_wrong(reader *r, const char *name, u32 axes) {
+    ASSERT(axes >= 1 && axes <= AXES_MAX);
+    return message_set(r->m, MMSB_WRONG, "%s has %u %s: give one index or range for each", name,
+                       axes, axes == 1 ? "axis" : "axes");
+}
+
+static mmsb_status outside(reader *r, const char *name, u64 a, u64 b, u64 dim, u32 axis) {
+    ASSERT(a >= b || b > dim);
+    unsigned long long from = a, end = b, all = dim;
+    if (b == a + 1)
+        return message_set(r->m, MMSB_WRONG, "%s[%llu] is outside 0..%llu on axis %u", name, from,
+                           all, axis);
+    if (a >= b && a <= dim)
+        return message_set(r->m, MMSB_WRONG,
+                           "%s[%llu..%llu] names no element: its end is not in it", name, from,
+                           end);
+    return message_set(r->m, MMSB_WRONG, "%s[%llu..%llu] is outside 0..%llu on axis %u", name, from,
+                       end, all, axis);
+}
+
 /* [a], [a..b], one for each axis; the whole page without brackets where it is a scalar. */
 static mmsb_status ranges(reader *r, u32 page, u64 first[AXES_MAX], u64 end[AXES_MAX],
                           bool *bracket) {
@@ -65,22 +85,16 @@ static mmsb_status ranges(reader *r, u32 page, u64 first[AXES_MAX], u64 end[AXES
         TRY(number(r, &a));
         b = a + 1;
         if (take(r, "..")) TRY(number(r, &b));
-        if (axes >= s->axis_count)
-            return message_set(r->m, MMSB_WRONG,
-                               "%s has %u axes, not more: give one index or range for each", name,
-                               s->axis_count);
-        if (a >= b || b > s->dims[axes])
-            return message_set(r->m, MMSB_WRONG, "%s[%llu..%llu] is outside 0..%llu on axis %u",
-                               name, (unsigned long long)a, (unsigned long long)b,
-                               (unsigned long long)s->dims[axes], axes);
+        if (s->axis_count == 0)
+            return message_set(r->m, MMSB_WRONG, "%s is a scalar, without brackets: %s = ...", name,
+                               name);
+        if (axes >= s->axis_count) return axes_wrong(r, name, s->axis_count);
+        if (a >= b || b > s->dims[axes]) return outside(r, name, a, b, s->dims[axes], axes);
         first[axes] = a, end[axes] = b;
         axes++;
     } while (take(r, ","));
     if (!take(r, "]")) return message_set(r->m, MMSB_WRONG, "`]` is missing");
-    if (axes != s->axis_count)
-        return message_set(r->m, MMSB_WRONG, "%s has %u axes, but %u are given", name,
-                           s->axis_count, axes);
-    return MMSB_OK;
+    return axes == s->axis_count ? MMSB_OK : axes_wrong(r, name, s->axis_count);
 }
 
 static mmsb_status sign_of(reader *r, u8 *kind, bool *minus) {
@@ -169,7 +183,7 @@ static mmsb_status runs(reader *r, delta like, const u64 *first, const u64 *end,
     return MMSB_OK;
 }
 
-static mmsb_status file_payload(reader *r, int folder, delta d, delta_line *out) {
+static mmsb_status file_payload(reader *r, int folder, delta d, bool minus, delta_line *out) {
     ASSERT(d.page > 0);
     ASSERT(d.page < r->i->page_count);
     const image_shape *s = &r->i->shapes[r->i->pages[d.page].shape];
@@ -183,6 +197,10 @@ static mmsb_status file_payload(reader *r, int folder, delta d, delta_line *out)
     if (payload == NULL || out->deltas == NULL)
         return message_set(r->m, MMSB_OUT_OF_SPACE, "no memory for %s", path);
     TRY(array_file_read(file_system(), folder, path, false, d.type, s, payload, r->m));
+    for (u64 k = 0; minus && k < s->lanes; k++) {
+        u8 *lane = payload + k * type_bytes(d.type);
+        number_store(d.type, lane, negated(d.type, number_load(d.type, lane)));
+    }
     d.payload = payload, d.count = s->lanes, d.payload_bytes = s->lanes * type_bytes(d.type);
     out->deltas[out->count++] = d;
     r->at = r->end;
@@ -194,6 +212,9 @@ static mmsb_status change(reader *r, int folder, const char *name, size_t bytes,
     u64 first[AXES_MAX] = {0}, end[AXES_MAX] = {0}, elements = 1, given;
     bool bracket, minus = false;
     u32 page = image_find_page(r->i, name, bytes);
+    if (bytes == 0)
+        return message_set(r->m, MMSB_WRONG, "a line starts with a page's name, not with `%.*s`",
+                           (int)u64_min((u64)(r->end - r->at), 20), r->at);
     if (page == 0)
         return message_set(r->m, MMSB_WRONG, "there is no page `%.*s`", (int)u64_min(bytes, 60),
                            name);
@@ -206,7 +227,7 @@ static mmsb_status change(reader *r, int folder, const char *name, size_t bytes,
     delta d = {.page = page, .type = p->type, .form = DELTA_RANGE};
     TRY(sign_of(r, &d.kind, &minus));
     u32 axes = r->i->shapes[p->shape].axis_count;
-    if (!bracket && take(r, "@")) return file_payload(r, folder, d, out);
+    if (!bracket && take(r, "@")) return file_payload(r, folder, d, minus, out);
     if (!bracket && axes != 0)
         return message_set(r->m, MMSB_WRONG, "%s is an array: name the elements, %s[0] or %s[0..n]",
                            image_string(r->i, p->name), image_string(r->i, p->name),
@@ -248,9 +269,15 @@ mmsb_status delta_text_line(const image *i, arena *memory, int folder, const cha
         if (comment[0] == '/' && comment[1] == '/') r.end = comment;
     size_t length = word(&r, &from);
     if (length == 0 && r.at == r.end) return MMSB_OK;
-    if (length == 6 && memcmp(from, "commit", 6) == 0) {
+    blanks(&r);
+    bool commit = length == 6 && memcmp(from, "commit", 6) == 0,
+         tick = length == 4 && memcmp(from, "tick", 4) == 0;
+    /* A page may have these names: then what follows tells. */
+    if ((commit && r.at < r.end) || (tick && (r.at == r.end || *r.at < '0' || *r.at > '9')))
+        commit = tick = image_find_page(i, from, length) == 0;
+    if (commit && length == 6) {
         out->kind = LINE_COMMIT;
-    } else if (length == 4 && memcmp(from, "tick", 4) == 0 && !take(&r, "=")) {
+    } else if (tick && length == 4) {
         out->kind = LINE_TICK;
         TRY(named(number(&r, &out->ticks), from, length, m));
     } else {

@@ -94,6 +94,7 @@ static mmsb_status feed_line(feed *f, const char *text, u64 bytes, message *m) {
     ASSERT(text != NULL || bytes == 0);
     delta_line l;
     f->line++;
+    if (f->line == 1 && bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) text += 3, bytes -= 3;
     mmsb_status s = delta_text_line(&f->r->i, f->memory, f->folder, text, bytes, &l, m);
     if (s == MMSB_OUT_OF_SPACE) return s;
     if (s != MMSB_OK) return f->ordinal < f->skip ? MMSB_OK : line_bad(f, m);

@@ -3,6 +3,7 @@
 #include "csv.h"
 #include "number.h"
 #include <stdio.h>
+#include <strings.h>
 
 #define CSV_BLOCK 4096u
 static_assert(CSV_BLOCK > NUMBER_TEXT_MAX + 1, "a block holds a number and its comma");
@@ -102,9 +103,26 @@ static mmsb_status csv_broken(const csv_walk *w, message *m) {
     return csv_wrong(w, m, "a quoted field does not end: close it with \" before the comma");
 }
 
+/* As other programs write them: NaN, Inf, -Infinity in any case. */
+static bool field_special(const csv_field *f, u8 type, u64 *bits) {
+    ASSERT(type < TYPE_COUNT);
+    static const char *const words[] = {"nan", "inf", "infinity"};
+    bool sign = f->count > 0 && (f->text[0] == '-' || f->text[0] == '+');
+    const char *text = f->text + sign;
+    u64 count = f->count - sign;
+    if (!type_is_float(type)) return false;
+    for (u32 k = 0; k < ARRAY_COUNT(words); k++) {
+        if (strlen(words[k]) != count || strncasecmp(text, words[k], count) != 0) continue;
+        const char *plain = k == 0 ? "nan" : f->text[0] == '-' ? "-inf" : "inf";
+        return number_parse(type, plain, strlen(plain), bits) == NUMBER_OK;
+    }
+    return false;
+}
+
 static bool field_is_number(const csv_field *f) {
     ASSERT(f->text != NULL);
     u64 bits;
+    if (field_special(f, TYPE_F64, &bits)) return true;
     if (number_parse(TYPE_BOOL, f->text, f->count, &bits) == NUMBER_OK) return true;
     return number_parse(TYPE_F64, f->text, f->count, &bits) != NUMBER_NOT_ONE;
 }
@@ -151,6 +169,10 @@ static mmsb_status parse_field(const csv_walk *w, const csv_field *f, u8 type, v
     u64 bits = 0;
     int shown = (int)u64_min(f->count, 60);
     char what[200];
+    if (field_special(f, type, &bits)) {
+        number_store(type, to, bits);
+        return MMSB_OK;
+    }
     switch (number_parse(type, f->text, f->count, &bits)) {
     case NUMBER_OK: number_store(type, to, type_canonical(type, bits)); return MMSB_OK;
     case NUMBER_OUT_OF_RANGE:

@@ -171,9 +171,14 @@ static mmsb_status check_head(const npy_file *file, const char *name, u8 type,
         char has[192], wants[192];
         shape_text(file->dims, file->axis_count, has, sizeof(has));
         shape_text(shape->dims, shape->axis_count, wants, sizeof(wants));
-        return message_set(m, MMSB_WRONG,
-                           "%s has shape %s, but the page is %s: save it as x.reshape(%s)", name,
-                           has, wants, wants);
+        u64 lanes = 1;
+        for (u32 k = 0; k < file->axis_count; k++) lanes *= file->dims[k];
+        return lanes == shape->lanes
+                   ? message_set(m, MMSB_WRONG,
+                                 "%s has shape %s, but the page is %s: save it as x.reshape(%s)",
+                                 name, has, wants, wants)
+                   : message_set(m, MMSB_WRONG, "%s has shape %s, but the page is %s", name, has,
+                                 wants);
     }
     u64 needed = shape->lanes * type_bytes(type);
     if (file->bytes != needed) {

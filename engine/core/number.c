@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,17 +187,53 @@ number_result number_parse(u8 type, const char *text, size_t count, u64 *bits) {
                                                                         : NUMBER_NOT_ONE;
 }
 
-/* Fewest digits (1 to 17) in scientific form that read back to x; `to` holds them. */
+static bool reads_back(u8 type, const char *text, f64 x) {
+    ASSERT(type_is_float(type));
+    return type == TYPE_F32 ? strtof_l(text, NULL, plain()) == (f32)x
+                            : strtod_l(text, NULL, plain()) == x;
+}
+
+/* Adds one to the last digit before the exponent; false where that gives another digit. */
+static bool last_digit_up(char *text) {
+    char *at = strchr(text, 'e');
+    ASSERT(at != NULL && at > text);
+    while (at > text && (*--at == '9' || *at == '.'))
+        if (*at == '9') *at = '0';
+    if (*at < '0' || *at > '8') return false;
+    ++*at;
+    return true;
+}
+
+/* Fewest digits (1 to 17) in scientific form that read back to x; `to` holds them. Below a power of
+ * two numbers lie twice as close as above: there the nearest decimal may miss where the next one up
+ * does not. */
 static int shortest_digits(u8 type, f64 x, char *to) {
     ASSERT(x - x == 0);
+    int exponent;
+    f64 part = frexp(x, &exponent);
+    bool power = part == 0.5 || part == -0.5;
     for (int digits = 1; digits < 17; digits++) {
         snprintf(to, NUMBER_TEXT_MAX, "%.*e", digits - 1, x);
-        bool same = type == TYPE_F32 ? strtof_l(to, NULL, plain()) == (f32)x
-                                     : strtod_l(to, NULL, plain()) == x;
-        if (same) return digits;
+        if (reads_back(type, to, x)) return digits;
+        if (power && last_digit_up(to) && reads_back(type, to, x)) return digits;
     }
     snprintf(to, NUMBER_TEXT_MAX, "%.16e", x);
     return 17;
+}
+
+/* -1.25e+01 becomes -12.5: the same digits, zeros where there are none. */
+static void positional(char *to, int digits, int exponent) {
+    ASSERT(digits >= 1 && digits <= 17 && exponent >= -5 && exponent < 16);
+    char have[20], *at = to + (*to == '-');
+    have[0] = at[0];
+    memcpy(have + 1, at + 2, (size_t)digits - 1);
+    int first = exponent < 0 ? exponent : 0,
+        last = digits - 1 > exponent ? digits - 1 : exponent + 1;
+    for (int k = first; k <= last; k++) {
+        if (k == exponent + 1) *at++ = '.';
+        *at++ = k >= 0 && k < digits ? have[k] : '0';
+    }
+    *at = 0;
 }
 
 static u32 format_float(u8 type, u64 bits, char *to) {
@@ -207,11 +244,8 @@ static u32 format_float(u8 type, u64 bits, char *to) {
     locale_t before = uselocale(plain());
     int digits = shortest_digits(type, x, to);
     long exponent = strtol(strchr(to, 'e') + 1, NULL, 10);
+    if (exponent >= -5 && exponent < 16) positional(to, digits, (int)exponent);
     u32 used = (u32)strlen(to);
-    if (exponent >= -5 && exponent < 16) {
-        long decimals = digits - 1 - exponent;
-        used = (u32)snprintf(to, NUMBER_TEXT_MAX, "%.*f", decimals > 1 ? (int)decimals : 1, x);
-    }
     ASSERT(used < NUMBER_TEXT_MAX);
     uselocale(before);
     return used;

@@ -51,3 +51,34 @@ Test(number, texts_have_the_value_or_the_reason) {
         if (r == NUMBER_OK) cr_expect(bits == rows[k].bits, "%s", rows[k].text);
     }
 }
+
+/* Digits as Python's repr and NumPy's have them; powers of two are where the nearest decimal of so
+ * many digits may not read back and the next one up does. */
+Test(number, floats_have_their_fewest_digits) {
+    static const struct {
+        u8 type;
+        u64 bits;
+        const char *text;
+    } rows[] = {
+        {TYPE_F64, 0x0060000000000000u, "7.120236347223045e-307"},
+        {TYPE_F64, 0x8100000000000000u, "-7.291122019556398e-304"},
+        {TYPE_F64, 0x0000000000000001u, "5e-324"},
+        {TYPE_F64, 0x3fb999999999999au, "0.1"},
+        {TYPE_F64, 0x4341c37937e08000u, "1e+16"},
+        {TYPE_F64, 0x4341c37937e07fffu, "9999999999999998.0"},
+        {TYPE_F64, 0x8000000000000000u, "-0.0"},
+        {TYPE_F64, 0xbfa999999999999au, "-0.05"},
+        {TYPE_F64, 0x40c81cd6e631f8a1u, "12345.6789"},
+        {TYPE_F32, 0x58635fa9u, "1000000000000000.0"},
+        {TYPE_F32, 0x4b800000u, "16777216.0"},
+        {TYPE_F32, 0x50754116u, "16458734000.0"},
+        {TYPE_F32, 0x3727c5acu, "0.00001"},
+        {TYPE_F32, 0x00000001u, "1e-45"},
+    };
+    for (u32 k = 0; k < ARRAY_COUNT(rows); k++) {
+        char text[NUMBER_TEXT_MAX];
+        u32 length = number_format(rows[k].type, rows[k].bits, text);
+        cr_expect_str_eq(text, rows[k].text);
+        cr_expect(length == strlen(text), "%s", text);
+    }
+}

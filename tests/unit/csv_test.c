@@ -34,6 +34,8 @@ static const good_row good_rows[] = {
     {"a,\"say \"\"b\"\"\"\n1,2\n\"two\nlines\",3\n1,4\n", "say \"b\"", TYPE_F64, &three, 4},
     {"true\nfalse\n1\n", NULL, TYPE_BOOL, &three, 1},
     {"nan\ninf\n-inf\n", NULL, TYPE_F64, &three, -1.0 / 0.0},
+    {"NaN\nInf\n-Infinity\n", NULL, TYPE_F64, &three, -1.0 / 0.0},
+    {"x\nNAN\n+inf\nINFINITY\n", NULL, TYPE_F32, &three, 1.0 / 0.0},
 };
 
 Test(csv, good_texts_give_their_last_lane) {
