@@ -183,9 +183,37 @@ u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place) 
     return 0;
 }
 
+/* The symbol behind `o`, or behind `o.e`: an instance inside another. */
+static u32 member_owner(front *f, u32 scope_row, u32 left, span place) {
+    ASSERT(left != 0 && left < f->tree->string_count);
+    const char *text = ast_text(f->tree, left), *dot = strrchr(text, '.');
+    if (dot == NULL) return names_need(f, scope_row, left, false, place);
+    u32 owner = ast_string(f->tree, text, (u32)(dot - text)),
+        name = ast_string(f->tree, dot + 1, (u32)strlen(dot + 1));
+    return names_member(f, scope_row, owner, name, false, place);
+}
+
+u32 names_owner(front *f, u32 scope_row, u32 left) {
+    ASSERT(left < f->tree->string_count);
+    const char *text = ast_text(f->tree, left), *end = strchr(text, '.');
+    u32 row = 0;
+    for (bool first = true;; first = false) {
+        size_t bytes = end == NULL ? strlen(text) : (size_t)(end - text);
+        u32 name = ast_string(f->tree, text, (u32)bytes);
+        row = first ? names_find(f, scope_row, name, false)
+                    : names_here(f, f->symbols[row].target, name, false);
+        if (row == 0) return 0;
+        u8 kind = f->symbols[row].kind;
+        bool opens = (kind == SYMBOL_USE || kind == SYMBOL_MODULE) && f->symbols[row].target != 0;
+        if (!opens) return 0;
+        if (end == NULL) return row;
+        text = end + 1, end = strchr(text, '.');
+    }
+}
+
 u32 names_member(front *f, u32 scope_row, u32 left, u32 right, bool of_function, span place) {
     ASSERT(left < f->tree->string_count && right < f->tree->string_count);
-    u32 row = names_need(f, scope_row, left, false, place);
+    u32 row = member_owner(f, scope_row, left, place);
     if (row == 0) return 0;
     const symbol *s = &f->symbols[row];
     if (s->kind != SYMBOL_USE && s->kind != SYMBOL_MODULE) {

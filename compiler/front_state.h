@@ -199,6 +199,8 @@ void names_visit(front *f, u32 scope_row, u32 expr, void (*each)(front *, u32, v
 u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place);
 /* o.y or m.x: the symbol behind a member, or 0 after an error. */
 u32 names_member(front *f, u32 scope_row, u32 left, u32 right, bool of_function, span place);
+/* The instance or module that `o` or `o.e` names; 0, and no word, where there is none. */
+u32 names_owner(front *f, u32 scope_row, u32 left);
 u32 page_add(front *f, const char *name, u8 kind, u32 item, u32 scope_row, span place);
 u32 page_add_hidden(front *f, const char *what, u32 expr);
 /* front_instances.c: imports and nodes */

@@ -13,10 +13,9 @@ typedef struct {
 static void visit_member(const visitor *v, u32 left, u32 right, bool of_function) {
     front *f = v->f;
     ASSERT(left < f->tree->string_count && right < f->tree->string_count);
-    u32 row = names_find(f, v->scope, left, false);
+    u32 row = names_owner(f, v->scope, left);
     if (row == 0) return;
     const symbol *s = &f->symbols[row];
-    if ((s->kind != SYMBOL_USE && s->kind != SYMBOL_MODULE) || s->target == 0) return;
     row = s->kind == SYMBOL_USE ? names_find(f, s->target, right, of_function)
                                 : names_here(f, s->target, right, of_function);
     if (row != 0) v->visit(f, row, v->context);

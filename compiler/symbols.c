@@ -82,16 +82,43 @@ static span span_of(span from, u32 begin, u32 bytes) {
     return (span){from.file, begin, begin + bytes};
 }
 
-/* o.y or m.x: both halves are mentions. */
+static bool in_word(char c) {
+    return c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
+
+/* The next place from `at` on where the text has that word; `end` where it has not. */
+static u32 word_place(const symbols *y, span whole, u32 at, const char *word, u32 bytes) {
+    const char *text = y->texts->files[whole.file].text;
+    ASSERT(whole.end <= y->texts->files[whole.file].bytes && at >= whole.begin);
+    for (; at + bytes <= whole.end; at++) {
+        bool starts = at == whole.begin || !in_word(text[at - 1]),
+             ends = at + bytes == whole.end || !in_word(text[at + bytes]);
+        if (starts && ends && memcmp(text + at, word, bytes) == 0) return at;
+    }
+    return whole.end;
+}
+
+/* o.y, m.x or o.e.y: each part is a mention. */
 static void member(symbols *y, u32 scope, u32 left, u32 right, span whole, bool function) {
     ASSERT(left < y->tree->string_count && right < y->tree->string_count);
-    u32 left_bytes = y->tree->string_bytes[left], right_bytes = y->tree->string_bytes[right];
-    u32 owner = find(y, scope, left, false);
-    if (owner == 0 || whole.end - whole.begin < left_bytes + right_bytes) return;
-    mention_add(y, span_of(whole, whole.begin, left_bytes), owner);
-    u32 target = y->definitions[owner].target;
-    u32 found = target == 0 ? 0 : find_in(y, target, right, function);
-    mention_add(y, span_of(whole, whole.end - right_bytes, right_bytes), found);
+    u32 at = whole.begin, owner = 0;
+    for (const char *part = ast_text(y->tree, left); part != NULL;) {
+        const char *dot = strchr(part, '.');
+        u32 bytes = (u32)(dot == NULL ? strlen(part) : (size_t)(dot - part)),
+            name = ast_string_find(y->tree, part, bytes);
+        owner = owner == 0 ? find(y, scope, name, false)
+                           : find_in(y, y->definitions[owner].target, name, false);
+        at = word_place(y, whole, at, part, bytes);
+        if (owner == 0 || at == whole.end) return;
+        mention_add(y, span_of(whole, at, bytes), owner);
+        if (y->definitions[owner].target == 0) return;
+        at += bytes, part = dot == NULL ? NULL : dot + 1;
+    }
+    u32 bytes = y->tree->string_bytes[right];
+    at = word_place(y, whole, at, ast_text(y->tree, right), bytes);
+    if (at == whole.end) return;
+    mention_add(y, span_of(whole, at, bytes),
+                find_in(y, y->definitions[owner].target, right, function));
 }
 
 static void walk(symbols *y, u32 scope, u32 expr);

@@ -31,6 +31,16 @@ static bool strings_rehash(ast *t, u32 capacity) {
     return true;
 }
 
+u32 ast_string_find(const ast *t, const char *text, u32 bytes) {
+    ASSERT(t->string_table_capacity > t->string_count && bytes > 0);
+    u32 mask = t->string_table_capacity - 1;
+    for (u64 at = text_hash(text, bytes) & mask; t->string_table[at] != 0; at = (at + 1) & mask) {
+        u32 row = t->string_table[at];
+        if (t->string_bytes[row] == bytes && memcmp(t->strings[row], text, bytes) == 0) return row;
+    }
+    return 0;
+}
+
 u32 ast_string(ast *t, const char *text, u32 bytes) {
     if (bytes == 0) return 0;
     u32 mask = t->string_table_capacity - 1;

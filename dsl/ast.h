@@ -19,7 +19,7 @@ typedef enum {
     AST_PI,
     AST_EPOCH,
     AST_NAME,   /* a: string */
-    AST_MEMBER, /* a.b: strings (o.y, m.rate) */
+    AST_MEMBER, /* a.b: strings (o.y, m.rate; o.e and y of o.e.y) */
     AST_UNARY,  /* op; a */
     AST_BINARY, /* op; a, b */
     AST_CALL,   /* a: row of calls */
@@ -171,5 +171,7 @@ u32 ast_expr(ast *t, u8 kind, u8 op, u32 a, u32 b, u32 c, span place, span op_pl
 u32 ast_list(ast *t, const u32 *rows, u32 count);
 /* The row of that text; 0 is "" — or, when memory is short, UINT32_MAX. */
 u32 ast_string(ast *t, const char *text, u32 bytes);
+/* The row of a text that the tree has; 0 where it has not. */
+u32 ast_string_find(const ast *t, const char *text, u32 bytes);
 static inline const char *ast_text(const ast *t, u32 string) { return t->strings[string]; }
 #endif

@@ -51,6 +51,7 @@
 %type names {u32}
 %type members {u32}
 %type member {u32}
+%type path {parsed}
 %type alias {u32}
 %type with {parsed_list}
 %type note {token}
@@ -112,7 +113,7 @@ names(C) ::= names(B) COMMA NAME(N). { state_push(p, state_leaf(p, AST_NAME, N.s
 members(C) ::= member(M). { state_push(p, M); C = 1; }
 members(C) ::= members(B) COMMA member(M). { state_push(p, M); C = B + 1; }
 member(M) ::= NAME(N). { M = state_leaf(p, AST_NAME, N.string, 0, N.place).row; }
-member(M) ::= NAME(N) DOT NAME(O). { M = state_leaf(p, AST_MEMBER, N.string, O.string, span_join(N.place, O.place)).row; }
+member(M) ::= path(P). { M = P.row; }
 
 axes_maybe(A) ::= . { A = (parsed_list){0, 0}; }
 axes_maybe(A) ::= LB axes(C) RB. { A = (parsed_list){p->tree->axis_count - C, C}; }
@@ -192,7 +193,9 @@ primary(R) ::= NOT_A_NUMBER(T). { R = state_leaf(p, AST_NAN, 0, 0, T.place); }
 primary(R) ::= PI(T). { R = state_leaf(p, AST_PI, 0, 0, T.place); }
 primary(R) ::= EPOCH(T). { R = state_leaf(p, AST_EPOCH, 0, 0, T.place); }
 primary(R) ::= NAME(N). { R = state_leaf(p, AST_NAME, N.string, 0, N.place); }
-primary(R) ::= NAME(N) DOT NAME(O). { R = state_leaf(p, AST_MEMBER, N.string, O.string, span_join(N.place, O.place)); }
+primary(R) ::= path(P). { R = P; }
+path(P) ::= NAME(N) DOT NAME(O). { P = state_leaf(p, AST_MEMBER, N.string, O.string, span_join(N.place, O.place)); }
+path(P) ::= path(B) DOT NAME(O). { P = state_path(p, B, &O); }
 primary(R) ::= NAME(N) LP args(A) RP(Z). { R = state_call(p, NULL, &N, A, &Z); }
 primary(R) ::= TYPE(N) LP args(A) RP(Z). { R = state_call(p, NULL, &N, A, &Z); }
 primary(R) ::= NAME(Q) DOT NAME(N) LP args(A) RP(Z). { R = state_call(p, &Q, &N, A, &Z); }

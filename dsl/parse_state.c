@@ -35,6 +35,21 @@ parsed state_leaf(parse_state *p, u8 kind, u32 a, u32 b, span place) {
     return add(p, kind, 0, a, b, 0, place, (span){0});
 }
 
+parsed state_path(parse_state *p, parsed owner, const token *name) {
+    ast *t = p->tree;
+    char text[400];
+    span place = span_join(place_of(p, owner.row), name->place);
+    if (t->kind[owner.row] != AST_MEMBER) return owner;
+    int bytes = snprintf(text, sizeof text, "%s.%s", ast_text(t, t->a[owner.row]),
+                         ast_text(t, t->b[owner.row]));
+    if (bytes < 0 || (size_t)bytes >= sizeof text) {
+        diag_row *d = diag_add(p->diags, DIAG_LIMIT, place, "this name is longer than 400 bytes");
+        diag_help(p->diags, d, "give the instances shorter names");
+        return state_leaf(p, AST_ERROR, 0, 0, place);
+    }
+    return state_leaf(p, AST_MEMBER, ast_string(t, text, (u32)bytes), name->string, place);
+}
+
 parsed state_integer(parse_state *p, const token *token_) {
     ast *t = p->tree;
     if (!arena_grow(t->memory, (void **)&t->integers, &t->integer_capacity, t->integer_count + 1,

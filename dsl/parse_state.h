@@ -54,6 +54,8 @@ void state_push(parse_state *p, u32 row);
 parsed_list state_list(parse_state *p, u32 count);
 
 parsed state_leaf(parse_state *p, u8 kind, u32 a, u32 b, span place);
+/* o.e and y become o.e.y: the owner's name has dots. */
+parsed state_path(parse_state *p, parsed owner, const token *name);
 parsed state_integer(parse_state *p, const token *t);
 parsed state_float(parse_state *p, const token *t);
 parsed state_unary(parse_state *p, u8 op, const token *sign, parsed a);

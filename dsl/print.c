@@ -197,6 +197,20 @@ static bool literal_is_apart(const print_state *p, u32 minus) {
            *sources_text(p->sources, t->place[below], &bytes) == '(';
 }
 
+/* `o.e` and the point behind it, a token each. */
+static void print_path(print_state *p, u32 name) {
+    ASSERT(name != 0 && name < p->tree->string_count);
+    char part[400];
+    for (const char *at = ast_text(p->tree, name); at != NULL;) {
+        const char *dot = strchr(at, '.');
+        size_t bytes = dot == NULL ? strlen(at) : (size_t)(dot - at);
+        snprintf(part, sizeof part, "%.*s", (int)bytes, at);
+        print_token(p, part);
+        print_token(p, ".");
+        at = dot == NULL ? NULL : dot + 1;
+    }
+}
+
 static void print_open_form(print_state *p, u32 row) {
     const ast *t = p->tree;
     switch (t->kind[row]) {
@@ -222,8 +236,7 @@ static void print_open_form(print_state *p, u32 row) {
     case AST_LET: print_let(p, row); break;
     case AST_INIT: print_init(p, row); break;
     case AST_MEMBER:
-        print_token(p, ast_text(t, t->a[row]));
-        print_token(p, ".");
+        print_path(p, t->a[row]);
         print_token(p, ast_text(t, t->b[row]));
         break;
     default: print_token(p, NULL); /* a literal or a name: as it is written */

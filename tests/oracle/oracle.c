@@ -24,7 +24,14 @@ static binding *find(binding *b, u32 name, bool function) {
 /* What a NAME or MEMBER stands for. */
 binding *named(oracle *o, u32 e, binding *names) {
     static binding nothing = {.kind = BOUND_AXIS};
-    binding *b = find(names, o->tree->a[e], false);
+    const char *left = ast_text(o->tree, o->tree->a[e]), *dot;
+    binding *b = NULL;
+    for (bool first = true; left != NULL; first = false, left = dot == NULL ? NULL : dot + 1) {
+        dot = strchr(left, '.');
+        u32 part = ast_string_find(o->tree, left,
+                                   (u32)(dot == NULL ? strlen(left) : (size_t)(dot - left)));
+        b = first ? find(names, part, false) : b == NULL ? NULL : find(b->env, part, false);
+    }
     if (b != NULL && o->tree->kind[e] == AST_MEMBER) b = find(b->env, o->tree->b[e], false);
     if (b == NULL) refuse(o, "a name that nothing defines");
     return b != NULL ? b : &nothing;

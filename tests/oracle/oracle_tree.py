@@ -92,10 +92,10 @@ class Names:
         return binding
 
 def named(atom, names):
-    first, _, member = atom.partition(".")
+    first, *members = atom.split(".")
     found = names.find(first)
-    if found is not None and member:
-        found = found.inside.find(member)
+    for member in members:
+        found = found and found.inside.find(member)
     if found is None:
         raise Refused("a name that nothing defines: " + atom)
     return found
