@@ -212,7 +212,7 @@ MMSB_API mmsb_status mmsb_bus_lease(mmsb_bus *bus, uint64_t *epoch);
  * > CHECK(*(const int64_t *)mmsb_bus_view(b, QTY, MMSB_I64) == 2); */
 MMSB_API const void *mmsb_bus_leased(mmsb_bus *bus, uint32_t page, mmsb_type type);
 
-/* Ends the lease; without one it does nothing.
+/* Ends the lease; without one it does nothing. Others can have it when the engine has heard.
  *
  * > CHECK(mmsb_bus_lease_end(b) == MMSB_OK && mmsb_bus_leased(b, QTY, MMSB_I64) == NULL); */
 MMSB_API mmsb_status mmsb_bus_lease_end(mmsb_bus *bus);

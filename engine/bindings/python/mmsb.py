@@ -21,7 +21,6 @@ next commit makes an epoch of, or rejects whole. Arrays keep the memory of their
 One thread at a time works with a Bus (others get Busy); a Snapshot may be read by any.
 """
 import asyncio
-import collections
 import contextlib
 import ctypes
 import os
@@ -31,20 +30,19 @@ import weakref
 
 import numpy as np
 
+from _mmsb_bus import Answer, Attached, Change, attach
 from _mmsb_graph import (ERRORS, Absent, Bug, Busy, Damaged, Diagnostic, Error, Event, Forked, Graph, InputOutput,
                          NoPage, OutOfSpace, Rejected, Usage, Wrong, compile)
-from _mmsb_library import EVENT_FUNCTION, NOTE_FUNCTION, Input, Metrics, Options, PageInfo, engine
+from _mmsb_library import EVENT_FUNCTION, NOTE_FUNCTION, Input, Metrics, Options, engine
+from _mmsb_pages import ANY, DTYPES, KINDS, LivePage, Memory, Pages, converted, infos_of, run_of
 
-__all__ = ["open", "compile", "replay", "version", "Bus", "Page", "Snapshot", "Graph", "Event", "Diagnostic", "Error",
-           "Wrong", "NoPage", "Rejected", "Usage", "InputOutput", "Damaged", "OutOfSpace", "Absent", "Busy", "Bug",
-           "Forked"]
+__all__ = ["open", "compile", "replay", "attach", "version", "Bus", "Page", "Snapshot", "Graph", "Event", "Diagnostic",
+           "Attached", "LivePage", "Pages", "Answer", "Change", "Error", "Wrong", "NoPage", "Rejected", "Usage",
+           "InputOutput", "Damaged", "OutOfSpace", "Absent", "Busy", "Bug", "Forked"]
 
-DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"]
-KINDS = {"set": 0, "add": 1, "min": 2, "max": 3, "and": 4, "or": 5, "xor": 6}
 DURABILITIES = {"batch": 0, "none": 1, "epoch": 2, "sealed": 3}
 EXECUTORS = {"vm": 0, "native": 1, "auto": 2, "cuda": 3}
 FLOATS = {np.dtype("f4"): ctypes.c_float, np.dtype("f8"): ctypes.c_double}
-ANY = 255
 BUSY_TEXT = "in use by another thread, or by the commit or tick that called this handler"
 
 
@@ -75,14 +73,6 @@ class _Handle:
     def __del__(self):
         if self.at:
             self.lib.mmsb_free(self.at)
-
-
-class _Memory:
-    """What an array on a page holds on to."""
-
-    def __init__(self, owner, at, shape, dtype):
-        self.owner = owner
-        self.__array_interface__ = {"data": (at, True), "shape": shape, "typestr": dtype.str, "version": 3}
 
 
 class Page(np.ndarray):
@@ -121,9 +111,6 @@ class Page(np.ndarray):
         return array.view(np.ndarray)[()]
 
 
-Info = collections.namedtuple("Info", "name number dtype shape source state exported event file line")
-
-
 class Bus:
     """A running graph: pages by name, deltas, epochs, events. Made by mmsb.open and mmsb.replay.
 
@@ -138,14 +125,8 @@ class Bus:
         self._handle, self._handlers, self._batches = handle, {}, 0
         self._fired, self._failure, self._steps = [], None, threading.Lock()
         self._waiting, self._waits, self._plain = [], threading.Lock(), {}
-        self.pages = {}
-        for number in range(handle.lib.mmsb_page_count(handle.at)):
-            info = PageInfo(struct_size=ctypes.sizeof(PageInfo))
-            handle.check(handle.lib.mmsb_page_describe(handle.at, number, ctypes.byref(info)))
-            f = info.flags
-            row = Info(info.name.decode(), number, np.dtype(DTYPES[info.type]), tuple(info.dims[:info.axes]),
-                       bool(f & 1), bool(f & 2), bool(f & 4), bool(f & 8), info.file.decode(), info.line)
-            self.pages[row.name] = row
+        self.pages = infos_of(handle.lib.mmsb_page_count(handle.at), lambda number, info: handle.check(
+            handle.lib.mmsb_page_describe(handle.at, number, info)))
 
     # Reading.
 
@@ -153,7 +134,7 @@ class Bus:
         info, plain = self._info(name), self._plain.get(name)
         if plain is None:
             at = self._handle.lib.mmsb_view(self._handle.at, info.number, ANY)
-            plain = self._plain[name] = np.asarray(_Memory(self._handle, at, info.shape, info.dtype))
+            plain = self._plain[name] = np.asarray(Memory(self._handle, at, info.shape, info.dtype))
         page = plain.view(Page)
         page._bus, page.info = self, info
         if len(info.shape) == 1:
@@ -228,21 +209,21 @@ class Bus:
         if kind not in KINDS:
             raise Usage(f"kind is one of {', '.join(KINDS)}, not {kind!r}")
         lib, at, number, form = self._handle.lib, self._handle.at, info.number, KINDS[kind]
-        run = _run_of(info.shape, index)
+        run = run_of(info.shape, index)
         if run is not None:
             first, count, shape = run
-            given = _converted(values, info, shape)
+            given = converted(values, info, shape)
             if count == 0:
                 return
             self._handle.check(lib.mmsb_set(at, number, form, first, count, given.ctypes.data, given.size))
         elif isinstance(index, np.ndarray) and index.dtype == bool and index.shape == info.shape:
-            given = _converted(values, info, (int(np.count_nonzero(index)),))
+            given = converted(values, info, (int(np.count_nonzero(index)),))
             bits = np.packbits(index.reshape(-1), bitorder="little")
             self._handle.check(lib.mmsb_mask(at, number, form, 0, index.size, bits.ctypes.data, given.ctypes.data,
                                              given.size))
         else:
             lanes = np.arange(int(np.prod(info.shape)), dtype="u8").reshape(info.shape)[index]
-            given = _converted(values, info, lanes.shape)
+            given = converted(values, info, lanes.shape)
             lanes = np.ascontiguousarray(lanes).reshape(-1)
             self._handle.check(lib.mmsb_scatter(at, number, form, lanes.ctypes.data, lanes.size, given.ctypes.data,
                                                 given.size))
@@ -401,7 +382,7 @@ class Snapshot:
     def __getitem__(self, name):
         info = self._infos[name]
         at = self._lib.mmsb_snapshot_view(self._at, info.number, ANY)
-        return np.asarray(_Memory(self, at, info.shape, info.dtype))
+        return np.asarray(Memory(self, at, info.shape, info.dtype))
 
     def __iter__(self):
         return iter(self._infos)
@@ -418,49 +399,6 @@ class Snapshot:
     def __del__(self):
         if self._at:
             self._lib.mmsb_snapshot_free(self._at)
-
-
-def _run_of(shape, index):
-    """(first lane, count, shape of the selection) where the index is one run of lanes; None: it is not, or unknown."""
-    lanes = 1
-    for n in shape:
-        lanes *= n
-    if index is Ellipsis or (isinstance(index, tuple) and index in ((), (Ellipsis,))):
-        return 0, lanes, shape
-    if isinstance(index, slice) and len(shape) == 1:
-        first, end, step = index.indices(shape[0])
-        return (first, max(end - first, 0), (max(end - first, 0),)) if step == 1 else None
-    parts = index if isinstance(index, tuple) else (index,)
-    if len(parts) > len(shape) or not all(isinstance(p, (int, np.integer)) and not isinstance(p, (bool, np.bool_))
-                                          for p in parts):
-        return None
-    first = 0
-    for axis, p in enumerate(parts):
-        if not -shape[axis] <= p < shape[axis]:
-            raise IndexError(f"index {p} is out of bounds for axis {axis} with size {shape[axis]}")
-        first = first * shape[axis] + int(p) % shape[axis]
-    rest = int(np.prod(shape[len(parts):]))
-    return first * rest, rest, shape[len(parts):]
-
-
-def _converted(values, info, shape):
-    """One value, or an array of `shape`, as lanes of the page's type; no value changes but by rounding to f32."""
-    given = np.asarray(values)
-    if given.dtype.kind not in "biuf":
-        raise Usage(f"{info.name} takes {info.dtype.name}, not {given.dtype}")
-    if info.dtype.kind == "b":
-        same = given.astype("?") if given.dtype.kind == "b" or np.all((given == 0) | (given == 1)) else None
-    elif info.dtype.kind in "iu":
-        same = None if given.dtype.kind == "f" else given.astype(info.dtype)
-        if same is not None and not np.array_equal(same, given):
-            raise Wrong(f"a value is out of the range of {info.dtype.name}, which {info.name} has")
-    else:
-        same = given.astype(info.dtype)
-    if same is None:
-        raise Usage(f"{info.name} takes {info.dtype.name}, not {given.dtype}: convert them first")
-    if same.ndim != 0 and same.shape != tuple(shape):
-        same = np.broadcast_to(same, shape)
-    return np.ascontiguousarray(same)
 
 
 def open(graph, *, state=None, inputs=None, durability="batch", executor="vm", threads=1, checkpoint_epochs=0,

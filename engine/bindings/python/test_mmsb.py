@@ -6,6 +6,7 @@ import doctest
 import gc
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,6 @@ import unittest
 
 import numpy as np
 
-import _mmsb_graph
 import mmsb
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -37,8 +37,10 @@ GRAPH = mmsb.compile(TEXT, "book.mmsbg")
 
 
 def load_tests(_, tests, __):
-    for module in (mmsb, _mmsb_graph):
-        tests.addTests(doctest.DocTestSuite(module, extraglobs={"mmsb": mmsb}))
+    """The examples; those of what is attached to a bus are in test_bus.py."""
+    for found in doctest.DocTestFinder().find(mmsb, "mmsb", extraglobs={"mmsb": mmsb}):
+        if found.examples and not re.match(r"mmsb\.(attach|Attached|LivePage)\b", found.name):
+            tests.addTest(doctest.DocTestCase(found))
     return tests
 
 
@@ -500,11 +502,11 @@ class Stub(unittest.TestCase):
     def test_it_agrees(self):
         stub = self.shapes(ast.parse((HERE / "mmsb.pyi").read_text(encoding="utf-8")))
         real = {}
-        for module in ("mmsb.py", "_mmsb_graph.py"):
+        for module in ("mmsb.py", "_mmsb_bus.py", "_mmsb_graph.py", "_mmsb_pages.py"):
             real.update(self.shapes(ast.parse((HERE / module).read_text(encoding="utf-8"))))
         for name, arguments in stub.items():
             self.assertEqual(real.get(name), arguments, name)
-        public = [n for n in real if not n.split(".")[-1].startswith("_") and not n.startswith("_")]
+        public = [n for n in real if n.split(".")[0] in mmsb.__all__ and not n.split(".")[-1].startswith("_")]
         self.assertEqual([n for n in public if n not in stub], [])
         for name in mmsb.__all__:
             self.assertTrue(hasattr(mmsb, name), name)
