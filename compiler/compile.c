@@ -88,6 +88,7 @@ static mmsb_status passes(const mmsbc_options *o, mmsbc_result *r, message *m) {
     if (g == NULL) return MMSB_OUT_OF_SPACE;
     TRY(result_parse(o, r));
     TRY(front_build(&r->sources, r->tree, &front, r->memory, &r->diags, g));
+    TRY(unused_nodes_check(o, r));
     if (r->diags.error_count != 0) return MMSB_WRONG;
     if (g->name[0] == 0) g->name = r->stem;
     r->graph = g;

@@ -27,6 +27,8 @@ struct mmsbc_result {
 mmsbc_result *result_open(const mmsbc_options *o);
 /* Reads file 0 into r->tree. MMSB_WRONG where the text is not a graph. */
 mmsb_status result_parse(const mmsbc_options *o, mmsbc_result *r);
+/* unused_nodes.c: diagnostics for nodes that no `use` reaches. Needs: the front has run. */
+mmsb_status unused_nodes_check(const mmsbc_options *o, mmsbc_result *r);
 /* Keeps what the status means; writes diagnostics, or that, to o->messages. */
 void result_tell(const mmsbc_options *o, mmsbc_result *r, mmsb_status status, const message *m);
 #endif

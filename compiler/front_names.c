@@ -173,9 +173,11 @@ u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place) 
         diag_help(f->diags, d, "`%s` is a function: call it, `%s(...)`", text, text);
     } else if (other != 0) {
         diag_help(f->diags, d, "`%s` is a value, not a function", text);
-    } else if (scope_row != 0 && f->scopes[scope_row].instance) {
+    } else if (scope_row != 0 && f->scopes[scope_row].instance && !of_function) {
         diag_help(f->diags, d,
                   "pages outside a node are not visible in it: pass `%s` as an argument", text);
+    } else if (of_function) {
+        diag_help(f->diags, d, "define it, `fn %s(x) = ...`, or import the file that does", text);
     } else {
         diag_help(f->diags, d, "define it: `source %s: f64`, `page %s = ...` or `const %s = ...`",
                   text, text, text);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * unused_nodes: nodes of the graph file that no `use` reaches. Each is checked as if it were used
+ * once: the text with a `use` for each goes through the front a second time, and of what that says
+ * only what holds for every use is kept. Shapes are not known without a use. */
+#include <stdlib.h>
+
+#include "compile.h"
+#include "front.h"
+
+#define ROWS_MAX 1000 /* most of what a try says is dropped */
+
+/* Sizes of the dimensions that a node's parameters name, in order; messages that hang on sizes are
+ * dropped, in others the name is put back. */
+static const u32 sizes[] = {11, 13, 17, 19, 23, 29, 31, 37};
+
+/* Which of the names bound by shapes an expression is; UINT32_MAX: none. */
+static u32 bound_name(const ast *t, const ast_item *node, u32 expr, const char **name) {
+    ASSERT(node->kind == ITEM_NODE);
+    u32 seen[ARRAY_COUNT(sizes)], count = 0;
+    for (u32 k = 0; k < node->parameter_count; k++) {
+        const ast_parameter *p = &t->parameters[node->parameter_at + k];
+        for (u32 d = 0; d < p->shape_count && count < ARRAY_COUNT(sizes); d++) {
+            u32 dim = t->lists[p->shape_at + d], at = 0;
+            if (t->kind[dim] != AST_NAME) continue;
+            while (at < count && seen[at] != t->a[dim]) at++;
+            if (at == count) seen[count++] = t->a[dim];
+            *name = ast_text(t, t->a[dim]);
+            if (dim == expr) return at;
+        }
+    }
+    return UINT32_MAX;
+}
+
+/* A node that is used, and those that it uses. */
+static void mark_used(const ast *t, const u32 *items, u32 count, bool *used, u32 *stack) {
+    ASSERT(used != NULL && stack != NULL);
+    u32 depth = 0;
+    for (;;) {
+        for (u32 k = 0; k < count; k++) {
+            const ast_item *use = &t->items[items[k]];
+            if (use->kind != ITEM_USE || t->kind[use->expr] != AST_CALL) continue;
+            const ast_call *call = &t->calls[t->a[use->expr]];
+            for (u32 n = 0; n < t->top_count && call->qualifier == 0; n++) {
+                u32 row = t->top[n];
+                const ast_item *node = &t->items[row];
+                if (node->kind != ITEM_NODE || node->whole.file != 0 || used[row] ||
+                    node->name != call->name)
+                    continue;
+                used[row] = true;
+                stack[depth++] = row;
+            }
+        }
+        if (depth == 0) return;
+        const ast_item *next = &t->items[stack[--depth]];
+        items = t->lists + next->item_at, count = next->item_count;
+    }
+}
+
+static u32 size_of(const ast *t, const ast_item *node, u32 expr) {
+    const char *name;
+    u32 at = bound_name(t, node, expr, &name);
+    ASSERT(at == UINT32_MAX || at < ARRAY_COUNT(sizes));
+    return at == UINT32_MAX ? 2 : sizes[at];
+}
+
+/* The sources and the `use` that try a node. */
+static void write_use(const ast *t, const ast_item *node, const char *prefix, u32 number,
+                      FILE *to) {
+    ASSERT(node->kind == ITEM_NODE);
+    for (u32 k = 0; k < node->parameter_count; k++) {
+        const ast_parameter *p = &t->parameters[node->parameter_at + k];
+        if (p->is_param) continue;
+        fprintf(to, "source %s%u_%u: %s", prefix, number, k,
+                type_text(p->type == TYPE_NONE ? TYPE_F64 : p->type));
+        for (u32 d = 0; d < p->shape_count; d++)
+            fprintf(to, "%s%u", d == 0 ? "[" : ", ", size_of(t, node, t->lists[p->shape_at + d]));
+        fputs(p->shape_count != 0 ? "]\n" : "\n", to);
+    }
+    fprintf(to, "use %s%u = %s(", prefix, number, ast_text(t, node->name));
+    for (u32 k = 0; k < node->parameter_count; k++) {
+        const ast_parameter *p = &t->parameters[node->parameter_at + k];
+        if (k != 0) fputs(", ", to);
+        if (p->is_param)
+            fputs("2", to);
+        else
+            fprintf(to, "%s%u_%u", prefix, number, k);
+    }
+    fputs(")\n", to);
+}
+
+static bool holds(const ast *t, const ast_item *node, u16 code) {
+    ASSERT(node->kind == ITEM_NODE && code != 0);
+    bool generic = false;
+    for (u32 k = 0; k < node->parameter_count; k++) {
+        const ast_parameter *p = &t->parameters[node->parameter_at + k];
+        generic = generic || (!p->is_param && p->type == TYPE_NONE);
+    }
+    switch (code) {
+    case DIAG_UNKNOWN_NAME:
+    case DIAG_DUPLICATE:
+    case DIAG_UNKNOWN_FUNCTION:
+    case DIAG_ARITY:
+    case DIAG_RECURSION:
+    case DIAG_CONSTANT_CYCLE:
+    case DIAG_NOT_A_PAGE:
+    case DIAG_NOT_VISIBLE:
+    case DIAG_PREV_ARGUMENT: return true;
+    case DIAG_OPERAND_TYPE:
+    case DIAG_MIXED_TYPES:
+    case DIAG_STATED_TYPE:
+    case DIAG_CARET_ON_FLOAT:
+    case DIAG_NOT_INDEXED:
+    case DIAG_INDEX_COUNT:
+    case DIAG_NOT_SCALAR:
+    case DIAG_KEYED_PLACE:
+    case DIAG_EDGE_COUNT:
+    case DIAG_NEEDS_INIT:
+    case DIAG_CYCLE: return !generic;
+    default: return false;
+    }
+}
+
+/* The name of the size that stands at `at` inside a shape, [11, 13]; NULL: none does. */
+static const char *name_at(const ast *t, const ast_item *node, const char *at, u32 *digits) {
+    char *end;
+    unsigned long value = strtoul(at, &end, 10);
+    ASSERT(*at >= '0' && *at <= '9');
+    *digits = (u32)(end - at);
+    for (u32 k = 0; k < node->parameter_count; k++) {
+        const ast_parameter *p = &t->parameters[node->parameter_at + k];
+        for (u32 d = 0; d < p->shape_count; d++) {
+            const char *name;
+            u32 row = bound_name(t, node, t->lists[p->shape_at + d], &name);
+            if (row != UINT32_MAX && sizes[row] == value) return name;
+        }
+    }
+    return NULL;
+}
+
+/* The text without the names that the try has made. */
+static const char *kept(const mmsbc_result *r, const ast_item *node, const char *prefix,
+                        const char *text) {
+    char to[1400];
+    size_t used = 0, bytes = strlen(prefix);
+    bool shape = false;
+    if (text == NULL) return NULL;
+    for (const char *at = text; *at != 0 && used + 100 < sizeof to;) {
+        const char *dot = strncmp(at, prefix, bytes) == 0 ? strchr(at, '.') : NULL, *name = NULL;
+        u32 digits = 0;
+        if (dot != NULL) at = dot + 1;
+        shape = *at == '[' ? at > text && at[-1] == ' ' : shape && *at != ']';
+        if (shape && *at >= '0' && *at <= '9') name = name_at(r->tree, node, at, &digits);
+        if (name != NULL)
+            used += (size_t)snprintf(to + used, 80, "%s", name), at += digits;
+        else
+            to[used++] = *at++;
+    }
+    ASSERT(used < sizeof to);
+    return arena_text(r->memory, to, used);
+}
+
+/* Takes over a diagnostic inside a node that is not used; once, though several tries met it. */
+static void take_over(mmsbc_result *r, const bool *used, const char *prefix, const diag_row *d) {
+    const ast *t = r->tree;
+    const ast_item *node = NULL;
+    ASSERT(d->text != NULL && d->code < DIAG_CODE_END);
+    for (u32 k = 0; k < t->top_count; k++) {
+        const ast_item *i = &t->items[t->top[k]];
+        if (i->kind == ITEM_NODE && !used[t->top[k]] && i->whole.file == 0 && d->place.file == 0 &&
+            d->place.begin >= i->whole.begin && d->place.end <= i->whole.end)
+            node = i;
+    }
+    if (node == NULL || !holds(t, node, d->code)) return;
+    for (u32 k = 0; k < r->diags.count; k++)
+        if (r->diags.rows[k].code == d->code && r->diags.rows[k].place.file == 0 &&
+            r->diags.rows[k].place.begin == d->place.begin)
+            return;
+    diag_row *row =
+        diag_add(&r->diags, (diag_code)d->code, d->place, "%s", kept(r, node, prefix, d->text));
+    if (d->second_text != NULL &&
+        (d->second.file != 0 || d->second.end <= r->sources.files[0].bytes))
+        diag_second(&r->diags, row, d->second, "%s", d->second_text);
+    row->help = kept(r, node, prefix, d->help);
+    row->fix_place = d->fix_place, row->fix_text = kept(r, node, prefix, d->fix_text);
+}
+
+static mmsb_status try_text(const mmsbc_options *o, mmsbc_result *r, const bool *used,
+                            const char *prefix) {
+    ASSERT(o->bytes > r->sources.files[0].bytes);
+    front_options options = {o->defines, o->define_count, o->folders, o->folder_count};
+    mmsbc_result *again = result_open(o);
+    ir *g = again == NULL ? NULL : arena_take(again->memory, sizeof *g, 8);
+    mmsb_status s = g == NULL ? MMSB_OUT_OF_SPACE : result_parse(o, again);
+    if (again != NULL) again->diags.error_max = ROWS_MAX;
+    if (s == MMSB_OK)
+        s = front_build(&again->sources, again->tree, &options, again->memory, &again->diags, g);
+    for (u32 k = 0; s == MMSB_OK && k < again->diags.count; k++)
+        take_over(r, used, prefix, &again->diags.rows[k]);
+    mmsbc_free(again);
+    return s == MMSB_WRONG ? MMSB_OK : s;
+}
+
+mmsb_status unused_nodes_check(const mmsbc_options *o, mmsbc_result *r) {
+    const ast *t = r->tree;
+    ASSERT(t != NULL && r->sources.count != 0);
+    bool *used = ARENA_ARRAY(r->memory, bool, t->item_count + 1u), any = false;
+    u32 *stack = ARENA_ARRAY(r->memory, u32, t->item_count + 1u), number = 0;
+    u32 *mine = ARENA_ARRAY(r->memory, u32, t->top_count + 1u), count = 0;
+    if (used == NULL || stack == NULL || mine == NULL) return MMSB_OUT_OF_SPACE;
+    for (u32 k = 0; k < t->top_count; k++)
+        if (t->items[t->top[k]].whole.file == 0) mine[count++] = t->top[k];
+    mark_used(t, mine, count, used, stack);
+    for (u32 k = 0; k < count; k++) any |= t->items[mine[k]].kind == ITEM_NODE && !used[mine[k]];
+    if (!any) return MMSB_OK;
+    char prefix[64] = "unused_", *text = NULL;
+    const char *graph = r->sources.files[0].text;
+    while (strstr(graph, prefix) != NULL && strlen(prefix) + 2 < sizeof prefix) strcat(prefix, "_");
+    size_t bytes = 0;
+    FILE *to = open_memstream(&text, &bytes);
+    if (to == NULL) return MMSB_OUT_OF_SPACE;
+    fwrite(graph, 1, r->sources.files[0].bytes, to);
+    fputc('\n', to);
+    for (u32 k = 0; k < count; k++)
+        if (t->items[mine[k]].kind == ITEM_NODE && !used[mine[k]])
+            write_use(t, &t->items[mine[k]], prefix, number++, to);
+    mmsbc_options with = *o;
+    bool whole = fclose(to) == 0;
+    with.text = text, with.bytes = bytes, with.messages = NULL;
+    mmsb_status s = whole ? try_text(&with, r, used, prefix) : MMSB_OUT_OF_SPACE;
+    free(text);
+    return s;
+}
