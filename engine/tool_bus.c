@@ -65,6 +65,19 @@ static mmsb_status attach_run(call *c, message *m) {
     return MMSB_OK;
 }
 
+/* Lanes of one epoch, whatever the pace of epochs. */
+static mmsb_status lanes_copy(call *c, u32 row, u64 first, u64 count, void *to, message *m) {
+    bus_page_info p;
+    bus_page_get(c->b, row, &p);
+    u64 width = type_bytes(p.type);
+    mmsb_status s = bus_read(c->b, row, first, count, to, NULL, m);
+    ASSERT(s != MMSB_USAGE);
+    if (s != MMSB_BUSY || bus_lease(c->b, NULL, m) != MMSB_OK) return s;
+    memcpy(to, (const u8 *)bus_leased(c->b, row) + first * width, count * width);
+    bus_lease_end(c->b);
+    return MMSB_OK;
+}
+
 /* A copy of one page, whole; the caller frees it. NULL: words in m. */
 static void *page_copy(call *c, u32 row, mmsb_status *s, message *m) {
     bus_page_info p;
@@ -73,12 +86,7 @@ static void *page_copy(call *c, u32 row, mmsb_status *s, message *m) {
     *s = copy == NULL ? message_set(m, MMSB_OUT_OF_SPACE, "no memory for the page") : MMSB_OK;
     if (copy == NULL) return NULL;
     ASSERT(p.lanes > 0);
-    *s = bus_read(c->b, row, 0, p.lanes, copy, NULL, m);
-    if (*s == MMSB_BUSY && bus_lease(c->b, NULL, m) == MMSB_OK) {
-        memcpy(copy, bus_leased(c->b, row), p.lanes * type_bytes(p.type));
-        bus_lease_end(c->b);
-        *s = MMSB_OK;
-    }
+    *s = lanes_copy(c, row, 0, p.lanes, copy, m);
     if (*s == MMSB_OK) return copy;
     free(copy);
     return NULL;
@@ -167,13 +175,26 @@ static mmsb_status feed_line(call *c, feed *f, arena *memory, int folder, const 
     return MMSB_OK;
 }
 
+/* All that was sent is answered; says what came of it. */
+static mmsb_status feed_end(call *c, feed *f, message *m) {
+    bus_answer a;
+    while (f->answered < f->sent) {
+        TRY(bus_answer_wait(c->b, &a, UINT64_MAX, m));
+        feed_answer(f, &a);
+    }
+    ASSERT(f->answered == f->sent);
+    if (c->durable) TRY(bus_durable_wait(c->b, f->epoch, UINT64_MAX, m));
+    printf("epoch %llu%s\n", (llu)f->epoch, c->durable ? " durable" : "");
+    return MMSB_OK;
+}
+
 static mmsb_status feed_run(call *c, arena *memory, int folder, message *m) {
     feed f = {0};
     char *line = NULL;
     size_t room = 0;
     ssize_t bytes;
     mmsb_status s = MMSB_OK;
-    bus_answer a;
+    message ending = {.used = 0};
     while (s == MMSB_OK && (bytes = getline(&line, &room, stdin)) >= 0) {
         if (bytes > 0 && line[bytes - 1] == '\n') bytes--;
         s = feed_line(c, &f, memory, folder, line, (u64)bytes, m);
@@ -182,13 +203,11 @@ static mmsb_status feed_run(call *c, arena *memory, int folder, message *m) {
     free(line);
     ASSERT(f.answered <= f.sent);
     if (s == MMSB_OK && f.open) s = feed_commit(c, &f, m);
-    while (s == MMSB_OK && f.answered < f.sent) {
-        s = bus_answer_wait(c->b, &a, UINT64_MAX, m);
-        if (s == MMSB_OK) feed_answer(&f, &a);
-    }
-    if (s == MMSB_OK && c->durable) s = bus_durable_wait(c->b, f.epoch, UINT64_MAX, m);
+    /* A bad line takes nothing from the commits before it. */
+    mmsb_status ended = s == MMSB_OK || f.sent != 0 ? feed_end(c, &f, &ending) : MMSB_OK;
     TRY(s);
-    printf("epoch %llu%s\n", (llu)f.epoch, c->durable ? " durable" : "");
+    if (ended != MMSB_OK) *m = ending;
+    TRY(ended);
     return f.rejected == 0 ? MMSB_OK
                            : message_set(m, MMSB_REJECTED, "%llu of %llu commits were rejected",
                                          (llu)f.rejected, (llu)f.sent);
@@ -232,20 +251,20 @@ static mmsb_status watch_choose(const call *c, bool *wanted, message *m) {
     return MMSB_OK;
 }
 
-static mmsb_status watch_print(const call *c, u32 row, u64 first, u64 count, message *m) {
+static mmsb_status watch_print(call *c, u32 row, u64 first, u64 count, message *m) {
     bus_page_info p;
     bus_page_get(c->b, row, &p);
     u32 width = type_bytes(p.type);
     ASSERT(first <= p.lanes && count <= p.lanes - first);
     u8 *copy = malloc(p.lanes * width);
     if (copy == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the page");
-    mmsb_status s = bus_read(c->b, row, first, count, copy + first * width, NULL, m);
+    mmsb_status s = lanes_copy(c, row, first, count, copy + first * width, m);
     if (s == MMSB_OK) print_lanes(c->i, p.image_row, copy, first, count);
     free(copy);
     return s;
 }
 
-static mmsb_status watch_all(const call *c, const bool *wanted, message *m) {
+static mmsb_status watch_all(call *c, const bool *wanted, message *m) {
     printf("epoch %llu\n", (llu)bus_epoch(c->b));
     for (u32 row = 0; row < bus_page_count(c->b); row++) {
         bus_page_info p;

@@ -165,6 +165,7 @@ mmsb_status bus_attach(const char *name, const bus_options *options, bus **out, 
     mmsb_status s = attach(b, name, options, m);
     if (s == MMSB_OK) {
         b->changes_seen = atomic_load_explicit(&b->board->changes_end, memory_order_acquire);
+        b->armed_epoch = bus_epoch(b), b->armed_durable = bus_durable_epoch(b);
         *out = b;
     } else {
         bus_detach(b);
@@ -240,8 +241,8 @@ mmsb_status bus_alive(const bus *b, message *m) {
     if (state == BUS_CLOSED) return message_set(m, MMSB_IO, "the engine has closed the bus");
     if (state == BUS_FAILED)
         return message_set(m, MMSB_IO,
-                           "the engine's log failed: what was not said to be durable "
-                           "is known after its next start");
+                           "the engine has failed: what was not said to be durable is known "
+                           "after its next start");
     if (b->gone || (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0))
         return message_set(m, MMSB_IO, "the engine is gone, or has cut this client off");
     return MMSB_OK;

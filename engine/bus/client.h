@@ -107,7 +107,7 @@ u64 bus_last_request(const bus *b); /* of the stream, in the log at attach */
 typedef struct {
     u64 id, epoch;
     mmsb_status status; /* REJECTED, WRONG and so on: nothing changed, words say why */
-    bool again;         /* its number was in the log: applied before, not now */
+    bool again;         /* its number, or a later one, was in the log: taken before, not now */
     const char *words;  /* until the next call */
 } bus_answer;
 /* The next answer, if there is one: *got. Answers come in the order of commits. */
@@ -119,7 +119,8 @@ mmsb_status bus_room_wait(bus *b, u64 bytes, u64 timeout_ns, message *m);
 /* Waits until `epoch` is durable. MMSB_ABSENT: the engine keeps no log. */
 mmsb_status bus_durable_wait(bus *b, u64 epoch, u64 timeout_ns, message *m);
 /* For event loops: becomes readable when what was armed by bus_arm has come, and when the engine
- * is gone. After it did, bus_arm again before waiting again; true: something is there already. */
+ * is gone. After it did, bus_arm again before waiting again; true: something is there already, or
+ * has come since the last bus_arm: look before waiting. */
 int bus_descriptor(const bus *b);
 bool bus_arm(bus *b);
 #endif

@@ -26,6 +26,7 @@ struct bus {
     u64 lease_id, lease_replies; /* number of the last; replies that still lie in the ring */
     bool return_pending;         /* a lease ended while the ring was full */
     u64 changes_seen;
+    u64 armed_epoch, armed_durable; /* that stood at the last bus_arm, or at attach */
     image image;
     bool image_verified;
     atomic_bool gone; /* views look at it from any thread */

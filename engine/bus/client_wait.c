@@ -244,13 +244,15 @@ mmsb_status bus_wait_epoch(bus *b, u64 epoch, u64 timeout_ns, message *m) {
 }
 
 bool bus_arm(bus *b) {
-    u64 epoch = bus_epoch(b);
+    u64 epoch = b->armed_epoch, durable = b->armed_durable;
     socket_drain(b);
     ASSERT(b->shared != NULL);
     atomic_store_explicit(&b->shared->armed, BUS_WAKE_REPLY | BUS_WAKE_EPOCH | BUS_WAKE_DURABLE,
                           memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst); /* as in client_sleep */
-    return answer_is_there(b, 0) || bus_epoch(b) != epoch || b->gone;
+    b->armed_epoch = bus_epoch(b), b->armed_durable = bus_durable_epoch(b);
+    return answer_is_there(b, 0) || b->armed_epoch != epoch || b->armed_durable != durable ||
+           b->gone;
 }
 
 /* A reply to the lease with this id, wherever it stands behind answers not yet taken. */

@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../core/file.h"
+
 #define BACKLOG 64
 
 static mmsb_status folder_failed(message *m, const char *path, const char *why) {
@@ -172,6 +174,14 @@ int port_accept(const port *p, int *error) {
     return fd;
 }
 
+/* Waits while the door is crowded; a signal ends only the wait. */
+static int connect_whole(int s, const struct sockaddr_un *a) {
+    ASSERT(s >= 0);
+    while (connect(s, (const struct sockaddr *)a, sizeof *a) != 0)
+        if (errno != EINTR) return errno;
+    return 0;
+}
+
 mmsb_status port_connect(const char *name, int *fd, message *m) {
     int folder;
     struct sockaddr_un a;
@@ -181,7 +191,7 @@ mmsb_status port_connect(const char *name, int *fd, message *m) {
     TRY(port_folder(false, &folder, m));
     address_set(&a, folder, name);
     int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    int failed = s < 0 || connect(s, (struct sockaddr *)&a, sizeof a) != 0 ? errno : 0;
+    int failed = s < 0 ? errno : connect_whole(s, &a);
     close(folder);
     if (failed == 0 && !peer_is_same_user(s)) failed = EPERM;
     if (failed == 0) {
@@ -228,14 +238,27 @@ static u32 descriptors_take(struct msghdr *h, int *fds, u32 most) {
     return taken;
 }
 
+/* Whether something can be read in time; signals do not shorten it. */
+static bool readable(int fd, int timeout_ms) {
+    file_calls *f = file_system();
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    u64 now = f->clock_ns(f), end = now + (u64)timeout_ms * 1000000;
+    ASSERT(timeout_ms > 0);
+    for (int left = timeout_ms;; left = (int)((end - now + 999999) / 1000000)) {
+        int got = poll(&p, 1, left);
+        if (got >= 0 || errno != EINTR) return got > 0;
+        now = f->clock_ns(f);
+        if (now >= end) return false;
+    }
+}
+
 i64 port_receive(int fd, int timeout_ms, void *to, u64 bytes, int *fds, u32 most, u32 *count) {
     ASSERT(most <= PORT_FDS_MAX);
     _Alignas(struct cmsghdr) u8 control[CMSG_SPACE(PORT_FDS_MAX * sizeof(int))];
     struct iovec part = {to, bytes};
     struct msghdr h = {.msg_iov = &part, .msg_iovlen = 1};
-    struct pollfd p = {.fd = fd, .events = POLLIN};
     *count = 0;
-    if (timeout_ms > 0 && poll(&p, 1, timeout_ms) <= 0) return -1;
+    if (timeout_ms > 0 && !readable(fd, timeout_ms)) return -1;
     /* Without room for control data the kernel closes every descriptor that comes along. */
     if (most != 0) h.msg_control = control, h.msg_controllen = sizeof control;
     ssize_t got = recvmsg(fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,6 +67,18 @@ static int answer_judge(writer *w, const bus_answer *a) {
     return 0;
 }
 
+/* The engine went: answers that it had put are there still. */
+static int write_ended(writer *w, mmsb_status s) {
+    bus_answer a;
+    message none;
+    for (bool got = true; got;) {
+        if (bus_answer_next(b, &a, &got, &none) != MMSB_OK) break;
+        if (got && answer_judge(w, &a) != 0) return 1;
+    }
+    printf("wrote %llu, answered up to epoch %llu\n", (llu)w->sent, (llu)w->last_epoch);
+    return told(s);
+}
+
 static int write_run(double seconds, double base, u64 count, u32 pause_us) {
     writer w = {.value = base};
     double end = now() + seconds;
@@ -81,7 +94,7 @@ static int write_run(double seconds, double base, u64 count, u32 pause_us) {
         w.sent += s == MMSB_OK;
         if (s == MMSB_OK && id != w.sent) return broken("numbers of commits do not rise by one");
         if (s == MMSB_BUSY) s = bus_room_wait(b, 64, 2000000000, &words);
-        if (s != MMSB_OK) return told(s);
+        if (s != MMSB_OK) return write_ended(&w, s);
         for (got = true; got;) {
             if (bus_answer_next(b, &a, &got, &words) != MMSB_OK) return broken(words.text);
             if (got && answer_judge(&w, &a) != 0) return 1;
@@ -89,7 +102,7 @@ static int write_run(double seconds, double base, u64 count, u32 pause_us) {
     }
     while (w.last_id < w.sent) {
         s = bus_answer_wait(b, &a, 5000000000, &words);
-        if (s != MMSB_OK) return told(s);
+        if (s != MMSB_OK) return write_ended(&w, s);
         if (answer_judge(&w, &a) != 0) return 1;
     }
     printf("wrote %llu applied %llu refused %llu last epoch %llu\n", (llu)w.sent, (llu)w.applied,
@@ -285,6 +298,56 @@ static int changes_run(double seconds) {
     return f.compared == 0 || f.listed == 0 ? broken("nothing was compared") : 0;
 }
 
+/* arm: what came before bus_arm, but after the caller looked, must not be slept over. */
+static int arm_run(const char *name) {
+    bus *mine = b, *other = NULL;
+    bus_answer a;
+    if (bus_arm(mine)) return broken("nothing has come, yet it says so");
+    mmsb_status s = bus_attach(name, NULL, &other, &words);
+    if (s != MMSB_OK) return told(s);
+    b = other;
+    source_set(5.0, 0);
+    s = bus_commit(other, NULL, &words);
+    if (s == MMSB_OK) s = bus_answer_wait(other, &a, 5000000000, &words);
+    b = mine;
+    if (s != MMSB_OK) return told(s);
+    usleep(1000);
+    bool first = bus_arm(mine), second = bus_arm(mine);
+    bus_detach(other);
+    if (!first) return broken("an epoch that came before bus_arm is not told of");
+    if (second) return broken("it is told of twice");
+    puts("armed");
+    return 0;
+}
+
+static void nothing(int number) { (void)number; }
+
+/* signals COUNT: attaches, commits, waits, leases while a signal comes every 50 us. */
+static int signals_run(const char *name, u64 count) {
+    struct sigaction on = {.sa_handler = nothing};
+    struct itimerval often = {{0, 50}, {0, 50}}, never = {{0, 0}, {0, 0}};
+    bus *first = b;
+    mmsb_status s = MMSB_OK;
+    sigaction(SIGALRM, &on, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (u64 k = 0; s == MMSB_OK && k < count; k++) {
+        bus_answer a;
+        s = bus_attach(name, NULL, &b, &words);
+        if (s != MMSB_OK) break;
+        source_set((double)k, 0);
+        s = bus_commit(b, NULL, &words);
+        if (s == MMSB_OK) s = bus_answer_wait(b, &a, 5000000000, &words);
+        if (s == MMSB_OK) s = bus_lease(b, NULL, &words);
+        bus_lease_end(b);
+        bus_detach(b);
+    }
+    b = first;
+    setitimer(ITIMER_REAL, &never, NULL);
+    if (s != MMSB_OK) return told(s);
+    printf("%llu times under signals\n", (llu)count);
+    return 0;
+}
+
 int main(int count, char **a) {
     if (count < 3) return 2;
     double seconds = count > 3 ? strtod(a[3], NULL) : 0;
@@ -305,6 +368,8 @@ int main(int count, char **a) {
     if (strcmp(a[2], "stream") == 0) status = stream_run(strtoull(a[4], NULL, 10));
     if (strcmp(a[2], "poke") == 0) status = poke_run(seconds, strtoull(a[4], NULL, 10));
     if (strcmp(a[2], "changes") == 0) status = changes_run(seconds);
+    if (strcmp(a[2], "arm") == 0) status = arm_run(a[1]);
+    if (strcmp(a[2], "signals") == 0) status = signals_run(a[1], strtoull(a[3], NULL, 10));
     fflush(stdout);
     bus_detach(b);
     return status;

@@ -363,6 +363,22 @@ def engine_killed():
     out = [end(p, timeout=20) for p in many]
     check(all("gone" in o for o in out), f"readers of a dead engine: {out}")
     check("is gone" in end(writer, status=14, timeout=20), "the writer was not told")
+    acknowledged = 0
+    for k in range(int(8 * SCALE) + 2):  # what was answered is there
+        mode = ("none", "batch", "epoch", "sealed")[k % 4]
+        e = Engine("bus.mmsbx", "d", "--state", "d.state", "--durability", mode, "--checkpoint", "50", "--leases", "2")
+        check(figure(command("attach", "d"), "epoch") >= acknowledged, f"an answered epoch is lost: {acknowledged}")
+        writers = [start("bus_client", "d", "write", 3600, n * 1000, 10 ** 9, n * 50) for n in range(3)]
+        many = [start("bus_client", "d", kind, 3600) for kind in ("read", "lease", "read")]
+        time.sleep(0.05 + random.random() * 0.3)
+        e.kill()
+        ends = [p.communicate(timeout=20)[0] for p in writers]
+        check(all("is gone" in o or "no engine" in o for o in ends), f"writers: {ends}")
+        for p in many:
+            o = p.communicate(timeout=20)[0]
+            check(p.returncode in (0, 17) and ("gone" in o or "no engine" in o), f"a reader: {p.returncode} {o}")
+        acknowledged = max([acknowledged] + [figure(o, "up to epoch") for o in ends if "up to epoch" in o])
+    check(acknowledged > 0, "nothing was answered")
     last = None
     for k in range(3):  # exactly once, whatever dies
         e = Engine("bus.mmsbx", "d", "--state", "d.state")
@@ -372,7 +388,7 @@ def engine_killed():
         e.kill()
     e = Engine("bus.mmsbx", "d", "--state", "d.state", "--root")
     root = same_root(e.close(), "d.state")
-    return f"{out}; {root}"
+    return f"{acknowledged} epochs answered by engines that were killed; {out}; {root}"
 
 
 def changes():
@@ -404,7 +420,20 @@ def ticks():
     return f"{first} ticks before the first look"
 
 
-CASES = [commands, folder, whole, killed, stopped, crowd, hostile, engine_killed, changes, ticks]
+def interrupted():
+    e = Engine("bus.mmsbx", "i", "--leases", "2")
+    out = [end(start("bus_client", "i", "arm")), end(start("bus_client", "i", "signals", int(400 * SCALE) + 20))]
+    p = subprocess.run([TOOL, "set", "i", "-"], input="x[0] = 3\ncommit\n" * 50 + "x[0] = nonsense\n",
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    stands = figure(command("attach", "i"), "epoch")
+    check(p.returncode == 1 and p.stdout == f"epoch {stands}\n" and "line 101" in p.stderr, f"set -, a bad line: {p}")
+    check(stands == 50 + 1 + int(400 * SCALE) + 20, f"commits before a bad line were lost: {stands}")
+    e.close()
+    return "; ".join(out)
+
+
+CASES = [commands, folder, whole, killed, stopped, crowd, hostile, engine_killed, changes, ticks,
+         interrupted]
 
 
 def main():
