@@ -217,17 +217,31 @@ mmsb_status engine_first(engine *e, const u8 *skip, message *m) {
     return s == MMSB_REJECTED ? MMSB_WRONG : s;
 }
 
+/* NaNs of lanes [from, to), written only where one is not canonical: most pages have none, and what
+ * was never written takes no memory. */
+#define CANONICALISE(word, most)                                             \
+    static void canonicalise_##word(u8 type, word *at, u64 from, u64 to) {   \
+        bool nans = false;                                                   \
+        for (u64 k = from; k < to; k++) nans |= (word)(at[k] << 1) > (most); \
+        for (u64 k = from; nans && k < to; k++) {                            \
+            word bits = (word)type_canonical(type, at[k]);                   \
+            if (bits != at[k]) at[k] = bits;                                 \
+        }                                                                    \
+    }
+CANONICALISE(u32, 0xff000000u)
+CANONICALISE(u64, 0xffe0000000000000u)
+
 void engine_canonicalise(const image *i, u32 page, void *lanes) {
     ASSERT(page > 0 && page < i->page_count);
     ASSERT(lanes != NULL);
-    u8 type = i->pages[page].type, *at = lanes;
-    u32 width = type_bytes(type);
-    if (!type_is_float(type)) return;
-    for (u64 lane = 0; lane < i->shapes[i->pages[page].shape].lanes; lane++) {
-        u64 bits = 0;
-        memcpy(&bits, at + lane * width, width);
-        bits = type_canonical(type, bits);
-        memcpy(at + lane * width, &bits, width);
+    u8 type = i->pages[page].type;
+    u64 count = i->shapes[i->pages[page].shape].lanes;
+    for (u64 from = 0; type_is_float(type) && from < count; from += TILE_LANES) {
+        u64 to = u64_min(count, from + TILE_LANES);
+        if (type == TYPE_F32)
+            canonicalise_u32(type, lanes, from, to);
+        else
+            canonicalise_u64(type, lanes, from, to);
     }
 }
 

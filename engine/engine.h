@@ -16,6 +16,7 @@ typedef struct engine engine;
 typedef struct {
     u32 threads;        /* 0: 1; at most 64; the bits are the same */
     u64 split_from;     /* lanes times steps from which on threads share a node; 0: 2^19 (tests) */
+    u64 stream_from;    /* bytes from which on a node stores around the caches; 0: 8 MiB (tests) */
     u32 gpu_percent;    /* of the runs of nodes that an open GPU takes; 0: all (tests; same bits) */
     bool recompute_all; /* every epoch recomputes every lane of every node (tests; same bits) */
     bool shared;        /* page values lie in memory that other processes can map: engine_share */

@@ -160,6 +160,30 @@ static void row_leaves(worker *w, node_state *n, u64 outer, u64 from, u64 to) {
     }
 }
 
+node_state *reduce_of(engine *e, u32 page) {
+    const image *i = e->image;
+    const image_page *p = &i->pages[page];
+    for (u32 k = 0; k < p->reader_count; k++) {
+        u32 node = i->reads[i->readers[p->reader_at + k]].node;
+        const image_node *n = &i->nodes[node];
+        if (n->kind == NODE_REDUCE && n->element == page && n->present == 0 &&
+            (n->flags & NODE_PARTIALS) != 0 && layout_outer_lanes(i, node) == 1)
+            return &e->nodes[node];
+    }
+    return NULL;
+}
+
+void reduce_leaves(worker *w, node_state *n, u64 first, const void *from, u32 count) {
+    ASSERT(first % LEAF_LANES == 0 && n->outer == 1);
+    ASSERT(count <= n->inner - first);
+    i64 *index;
+    u8 *partials = row_partials(n, 0, &index);
+    u64 leaf = first / LEAF_LANES;
+    n->leaves_of(from, NULL, count, (i64)first, partials + leaf * type_bytes(n->row->type),
+                 index != NULL ? index + leaf : NULL);
+    w->stats->lanes_run += count;
+}
+
 static u64 row_tiles(const node_state *n) { return (n->inner + TILE_LANES - 1) / TILE_LANES; }
 
 static void row_join(const node_state *n, u64 outer) {
@@ -293,6 +317,12 @@ static void whole_passing(engine *e, node_state *n, bool split_up) {
 }
 
 static void whole_stored(engine *e, node_state *n, bool split_up) {
+    if (n->leaves_made) {
+        n->leaves_made = false;
+        row_join(n, 0);
+        row_result(e, n, 0);
+        return;
+    }
     rows_part p = {.n = n};
     bool long_rows = row_tiles(n) >= n->outer;
     split s = {.e = e, .context = &p};

@@ -62,7 +62,8 @@ void step_resolve(engine *e, node_state *n, step *s, const image_instruction *r,
         break;
     case IN_STORE:
         s->page = e->pages[r->imm].value, s->scatter = kernel_scatter(r->type);
-        s->put = kernel_store(r->type);
+        s->put = kernel_store(r->type), s->stream = kernel_stream(r->type);
+        s->sums = reduce_of(e, r->imm);
         break;
     case IN_AFFINE: s->page = e->pages[e->image->affines[r->imm].page].value; break;
     default: break;

@@ -42,6 +42,19 @@ void set_add_range(lane_set *s, u64 first, u64 count) {
     }
 }
 
+void set_add_all(lane_set *s) {
+    u64 count = s->lanes;
+    ASSERT(!s->whole);
+    for (u64 *words = s->leaf, k = 0;; words = s->level[k++]) {
+        memset(words, 0xff, count / 64 * sizeof(u64));
+        if (count % 64 != 0) words[count / 64] = ((u64)1 << (count & 63)) - 1;
+        if (k == s->level_count) break;
+        count = k == 0 ? s->tiles : (count + 63) / 64;
+    }
+    s->count = s->lanes, s->low = 0, s->high = s->tiles - 1;
+    ASSERT(!set_is_empty(s));
+}
+
 void set_join(lane_set *s, u64 added) {
     u64 words = (s->tiles + 63) / 64;
     for (u32 k = 1; k < s->level_count; k++, words = (words + 63) / 64)

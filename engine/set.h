@@ -68,6 +68,8 @@ static inline void set_add_mask(lane_set *s, u64 word, u64 mask) {
 void set_add_words(lane_set *s, u64 tile, const u64 *words, u32 count);
 /* Adds lanes [first, first + count). */
 void set_add_range(lane_set *s, u64 first, u64 count);
+/* Adds every lane, by its bit. */
+void set_add_all(lane_set *s);
 /* After several workers have filled leaf words and level[0] by themselves: the levels above, and
  * the count. */
 void set_join(lane_set *s, u64 added);

@@ -25,7 +25,9 @@ typedef struct {
         kernel_scatter_fn scatter; /* stores */
         native_fn native;          /* STEP_NATIVE; its results' slots are in outs */
     };
-    kernel_store_fn put; /* stores, dense */
+    kernel_store_fn put;     /* stores, dense */
+    kernel_stream_fn stream; /* the same around the caches */
+    struct node_state *sums; /* stores: a reduction whose leaves are made meanwhile, or NULL */
     const u16 *outs;
     u32 out_count;
     operand a, b, c; /* as the kernel wants them; loads: c is the guard */
@@ -45,6 +47,7 @@ typedef struct node_state {
     bool coordinates; /* some step needs coordinates in packed tiles */
     bool iota;
     bool forced;      /* in LATER, not in EPOCH0: whole in epoch 1 */
+    bool leaves_made; /* REDUCE: in this run, when its elements were stored */
     u64 outer, inner; /* REDUCE */
     u64 leaves;       /* per outer lane; WHOLE scans: blocks */
     u64 tree;         /* partials per outer lane */
@@ -146,6 +149,7 @@ struct engine {
     u64 journal_count, journal_most;
     bool journal_closed; /* threads have saved lines since: order is known of lines only */
     bool undo_on;        /* writes save their lines */
+    bool streams;        /* the node that runs stores around the caches (store_streams) */
     bool first_run;      /* epoch 0: nothing is compared for inverses, they are built after */
     bool has_prev, recovered;
     u64 old_count;
@@ -269,12 +273,21 @@ i64 edge_index(u8 edge, i64 index, u64 dim,
                u32 axis); /* inside, or -1 - axis (fill), or INT64_MIN (outside) */
 /* store.c */
 void store_lanes(worker *w, const step *s, const void *from);
+/* Whether a node stores around the caches: nobody asks which lanes changed, in epoch 0 and where
+ * every node runs whole anyway, and its pages are larger than the caches. */
+bool store_streams(const engine *e, const node_state *n);
+void store_streams_begin(engine *e, const node_state *n);
+void store_streams_end(engine *e, const node_state *n); /* all lanes changed */
 /* After workers ran a node's tiles: what only one may write. */
 void store_join(engine *e, const node_state *n);
 void page_changed_lane(engine *e, u32 page, u64 lane);
 void page_touch(engine *e, u32 page);
 void page_set_lane(engine *e, u32 page, u64 lane,
                    const void *bits); /* canonical, compared, with undo */
+/* reduce.c: the reduction of all lanes of a page that keeps its partials, or NULL; its leaves from
+ * position `first` on, a multiple of 64, of elements that are being stored. */
+node_state *reduce_of(engine *e, u32 page);
+void reduce_leaves(worker *w, node_state *n, u64 first, const void *from, u32 count);
 /* footprint.c: adds to e->work what a node must redo for one dirty read; may make it whole */
 void footprint_add(engine *e, node_state *n, const image_read *r);
 u64 work_unit(const node_state *n, u64 lane);

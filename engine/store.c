@@ -3,7 +3,7 @@
  */
 #include "state.h"
 
-#define STREAM_FROM_BYTES ((u64)8 << 20)
+#define STREAM_FROM_BYTES ((u64)8 << 20) /* of all pages that a node stores */
 
 void page_touch(engine *e, u32 page) {
     page_state *p = &e->pages[page];
@@ -76,20 +76,39 @@ static void changed_words(worker *w, u32 page, const u64 *changed, u32 count) {
     page_touch(e, page);
 }
 
-static void lanes_cut(u64 changed[8], u32 count) {
-    ASSERT(count <= TILE_LANES);
-    for (u32 w = 0; w < 8; w++) {
-        u32 left = count > w * 64 ? count - w * 64 : 0;
-        changed[w] = left == 0 ? 0 : UINT64_MAX >> (left >= 64 ? 0 : 64 - left);
+bool store_streams(const engine *e, const node_state *n) {
+    ASSERT(n->row->kind == NODE_MAP);
+    u64 bytes = 0;
+    if (!(e->first_run || e->options.recompute_all) || !e->work.whole || e->verify) return false;
+    for (u32 k = 0; k < n->row->tile_count; k++)
+        bytes += n->tile[k].row->op == IN_STORE ? n->shape->lanes * n->tile[k].width : 0;
+    u64 from = e->options.stream_from;
+    return bytes >= (from != 0 ? from : STREAM_FROM_BYTES);
+}
+
+void store_streams_begin(engine *e, const node_state *n) {
+    ASSERT(n->row->kind == NODE_MAP);
+    for (u32 k = 0; k < n->row->tile_count; k++) {
+        node_state *r = n->tile[k].sums;
+        if (r == NULL) continue;
+        r->leaves_made = e->streams && e->cuda == NULL;
+        if (!r->leaves_made) continue;
+        undo_save(e, r->partials, r->tree * type_bytes(r->row->type));
+        if (r->partial_index != NULL) undo_save(e, r->partial_index, r->tree * 8);
     }
 }
 
-/* Whether nobody asks which lanes of a dense tile changed, and the page is larger than the caches:
- * in epoch 0 and where every node runs whole anyway. */
-static bool store_streams(const engine *e, const page_state *p) {
-    ASSERT(p->lanes > 0);
-    return (e->first_run || e->options.recompute_all) && e->work.whole && !e->verify &&
-           p->lanes * p->width >= STREAM_FROM_BYTES;
+void store_streams_end(engine *e, const node_state *n) {
+    ASSERT(e->streams);
+    for (u32 k = 0; k < n->row->tile_count; k++) {
+        const step *s = &n->tile[k];
+        if (s->row->op != IN_STORE) continue;
+        page_state *p = &e->pages[s->row->imm];
+        e->stats.lanes_changed += p->lanes - p->dirty.count;
+        set_add_all(&p->dirty);
+        page_touch(e, s->row->imm);
+    }
+    e->streams = false;
 }
 
 /* The same of one of several workers: leaf words are its own, words above may be another's too;
@@ -139,18 +158,18 @@ void store_lanes(worker *w, const step *s, const void *from) {
             undo_save_value(e, p->value + w->lanes_at[k] * p->width);
         any = s->scatter(p->value, from, w->lanes_at, w->count, changed);
     } else {
-        ASSERT(w->base % TILE_LANES == 0);
         u8 *at = p->value + w->base * p->width;
         if (e->undo_on)
             (w->shared ? undo_save_shared : undo_save_lines)(e, at, w->count * p->width);
-        if (store_streams(e, p)) {
-            kernel_stream(p->row->type)(at, from, w->count);
-            memset(changed, 0xff, sizeof changed);
-            if (w->count < TILE_LANES) lanes_cut(changed, w->count);
-            any = 1;
-        } else {
-            any = s->put(at, from, w->count, changed);
+        if (e->streams) {
+            w->stats->bytes_stored += (u64)w->count * p->width;
+            s->stream(at, from, w->count);
+            if (s->sums != NULL && s->sums->leaves_made)
+                reduce_leaves(w, s->sums, w->base, from, w->count);
+            return;
         }
+        ASSERT(w->base % TILE_LANES == 0);
+        any = s->put(at, from, w->count, changed);
     }
     w->stats->bytes_stored += (u64)w->count * p->width;
     if (!any) return;

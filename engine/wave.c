@@ -60,6 +60,19 @@ static bool map_can_split(const engine *e, const node_state *n) {
     return true;
 }
 
+static void map_whole(engine *e, node_state *n, u64 tiles) {
+    split s = {.e = e, .units = tiles, .share = map_share, .context = n};
+    bool several = map_can_split(e, n);
+    e->streams = store_streams(e, n);
+    store_streams_begin(e, n);
+    if (several)
+        split_run(&s);
+    else
+        map_share(e->workers, n, 0, tiles);
+    if (several) store_join(e, n);
+    if (e->streams) store_streams_end(e, n);
+}
+
 static void map_run(engine *e, node_state *n) {
     ASSERT(n->row->kind == NODE_MAP);
     worker *w = e->workers;
@@ -69,13 +82,7 @@ static void map_run(engine *e, node_state *n) {
     e->spread_lanes = few ? (u32)e->work.count : (u32)u64_min(lanes, TILE_LANES);
     vm_uniform(w, n);
     if (e->work.whole) {
-        if (!map_can_split(e, n)) {
-            map_share(w, n, 0, tiles);
-            return;
-        }
-        split s = {.e = e, .units = tiles, .share = map_share, .context = n};
-        split_run(&s);
-        store_join(e, n);
+        map_whole(e, n, tiles);
         return;
     }
     for (u64 tile = set_next_tile(&e->work, 0); tile != SET_NONE;

@@ -7,6 +7,11 @@
 
 #define LAYOUT_BYTES_MAX (1ull << 46)
 #define LAYOUT_PART_ALIGN 4096u
+/* Large pages of equal size would stand a power of two apart: lanes that are computed together
+ * would then share the same sets of the caches and banks of the memory, which costs up to 1.6x
+ * (bench/README.md). So each stands a little further than the one before it ended. */
+#define STAGGER_FROM_BYTES ((u64)1 << 20)
+#define STAGGER_BYTES ((u64)64 << 10)
 
 /* Where the next thing goes. `over` stays set once a size has passed the limit. */
 typedef struct {
@@ -139,6 +144,7 @@ static u64 layout_values(const image *i, layout *l, cursor *c, bool prev) {
         u64 width = type_bytes(i->pages[p].type);
         u64 bytes = product(ALIGN_UP(page_lanes(i, p), LEAF_LANES), width);
         l->pages[p].value_at = cursor_take(c, bytes, LAYOUT_PART_ALIGN);
+        if (bytes >= STAGGER_FROM_BYTES) cursor_take(c, STAGGER_BYTES, LAYOUT_PART_ALIGN);
     }
     /* A tile that starts at the last lane may be read whole. */
     cursor_take(c, TILE_LANES * 8, 64);

@@ -267,6 +267,7 @@ static bool epoch(trial *t, tally *s, bool check) {
 static bool engine_start(trial *t, engine **e, bool whole, mmsb_status *s, tally *all, message *m) {
     engine_options options = {.recompute_all = whole, .threads = threads, .split_from = 1};
     options.gpu_percent = logged_percent(t->seed);
+    options.stream_from = t->seed % 4 < 2 ? 1 : 0;
     if (engine_open(&t->i, &options, e, m) != MMSB_OK || logged_gpu(*e, whole, m) != MMSB_OK)
         return differs(t, "engine_open: %s", m->text);
     if (native && !whole &&
