@@ -7,7 +7,7 @@ set -eu
 build=$(cd "$1" && pwd)
 package=$(cd "$(dirname "$0")/../../engine/bindings/julia" && pwd)
 if command -v julia >/dev/null 2>&1; then
-    MMSB_LIBRARY="$build/lib" julia --project="$package" -e 'using Pkg; Pkg.test()'
+    MMSB_LIBRARY="$build/lib" MMSB_BIN="$build/bin" julia --project="$package" -e 'using Pkg; Pkg.test()'
 else
     echo "skipped: no julia: the tests of package MMSB are not run"
 fi

@@ -27,6 +27,8 @@ using Libdl
 
 export load, compile, replay, pages, snapshot, metrics, epoch, root
 export line!, update!, batch_route_deltas!, drop!, batch, commit!, tick!, on, sync!, checkpoint!
+export attach, lease, look, send!, answer!, changes!, wait_epoch, wait_durable, durable_epoch, last_number
+export Attached, LivePage, Answer
 export Graph, Compiled, PageArray, PageInfo, Snapshot, Event
 export MMSBError, WrongError, RejectedError, UsageError, IOFailure, DamagedError, OutOfSpaceError, AbsentError
 export BusyError, BugError, ForkedError
@@ -35,9 +37,11 @@ include("layout.jl")
 include("errors.jl")
 include("library.jl")
 include("graph.jl")
+include("bus.jl")
 include("pages.jl")
 include("changes.jl")
 include("epochs.jl")
+include("bus_epochs.jl")
 include("instrument.jl")
 
 end

@@ -4,25 +4,34 @@
 const KINDS = (set = MMSB_SET, add = MMSB_ADD, min = MMSB_MIN, max = MMSB_MAX, and = MMSB_AND, or = MMSB_OR,
                xor = MMSB_XOR)
 
+# What is assigned to: a page of a graph, or of a bus.
+const Page{T} = Union{PageArray{T},LivePage{T}}
+
 graph_of(a::PageArray) = owner_graph(a.owner, a.name)
+graph_of(a::LivePage) = a.owner
 owner_graph(g::Graph, ::Symbol) = g
 owner_graph(::Snapshot, name::Symbol) =
     throw(UsageError("a snapshot does not change: assign to g[:$name] and commit!(g)", nothing, nothing))
 
+set_function(::Graph) = symbol(:mmsb_set)
+set_function(::Attached) = symbol(:mmsb_bus_set)
+scatter_function(::Graph) = symbol(:mmsb_scatter)
+scatter_function(::Attached) = symbol(:mmsb_bus_scatter)
+
 # Lanes [first, first + count) get values: count of them, or one for all.
-function queue(a::PageArray{T}, kind::Integer, first::Int, count::Int, values::DenseArray{T}) where {T}
+function queue(a::Page{T}, kind::Integer, first::Int, count::Int, values::DenseArray{T}) where {T}
     g = graph_of(a)
     count == 0 && return nothing
     status = GC.@preserve values begin
-        ccall(symbol(:mmsb_set), Cint, (Ptr{Cvoid}, UInt32, Cint, UInt64, UInt64, Ptr{Cvoid}, UInt64), g.handle.at,
+        ccall(set_function(g), Cint, (Ptr{Cvoid}, UInt32, Cint, UInt64, UInt64, Ptr{Cvoid}, UInt64), g.handle.at,
               a.number, kind, first, count, pointer(values), length(values))
     end
     return check(g, status)
 end
-function queue_one(a::PageArray{T}, kind::Integer, first::Int, count::Int, value::T) where {T}
+function queue_one(a::Page{T}, kind::Integer, first::Int, count::Int, value::T) where {T}
     g = graph_of(a)
     count == 0 && return nothing
-    return check(g, ccall(symbol(:mmsb_set), Cint, (Ptr{Cvoid}, UInt32, Cint, UInt64, UInt64, Ref{T}, UInt64),
+    return check(g, ccall(set_function(g), Cint, (Ptr{Cvoid}, UInt32, Cint, UInt64, UInt64, Ref{T}, UInt64),
                           g.handle.at, a.number, kind, first, count, Ref(value), 1))
 end
 
@@ -30,6 +39,10 @@ function Base.setindex!(a::PageArray{T}, value, i::Int) where {T}
     @boundscheck checkbounds(a, i)
     queue_one(a, MMSB_SET, i - 1, 1, convert(T, value))
     return a
+end
+function Base.setindex!(p::LivePage, value, indices...)
+    update(p, MMSB_SET, value, isempty(indices) ? 1 : length(indices) == 1 ? indices[1] : CartesianIndex(indices...))
+    return p
 end
 
 # A range of a vector is one delta.
@@ -40,7 +53,7 @@ function Base.setindex!(a::PageArray{T,1}, values::AbstractArray, r::AbstractUni
     return a
 end
 
-function Base.fill!(a::PageArray{T}, value) where {T}
+function Base.fill!(a::Page{T}, value) where {T}
     queue_one(a, MMSB_SET, 0, length(a), convert(T, value))
     return a
 end
@@ -52,6 +65,15 @@ function Base.copyto!(a::PageArray{T}, b::Broadcast.Broadcasted{Nothing}) where 
     return a
 end
 
+# `b[:price] .= values`: the same.
+Broadcast.broadcastable(p::LivePage) = Array(p)
+Broadcast.dotview(p::LivePage, indices...) = isempty(indices) ? p : throw(usage_dots(p))
+usage_dots(p::LivePage) = UsageError("assign to $(p.name)[i] = values, or to the whole page", nothing, nothing)
+function Broadcast.materialize!(p::LivePage{T,N}, given::Broadcast.Broadcasted) where {T,N}
+    whole_set(p, Broadcast.materialize!(Array{T,N}(undef, p.size), given))
+    return p
+end
+
 collect_as(::Type{T}, values::Array{T}) where {T} = values
 collect_as(::Type{T}, values) where {T} = T[convert(T, v) for v in values]
 
@@ -60,12 +82,12 @@ collect_as(::Type{T}, values) where {T} = T[convert(T, v) for v in values]
 
 Queues a delta of the whole page: one value for all elements, or an array of the page's size.
 """
-function Base.setindex!(g::Graph, values, name::Symbol)
+function Base.setindex!(g::Union{Graph,Attached}, values, name::Symbol)
     whole_set(g[name], values)
     return g
 end
-whole_set(a::PageArray, value) = fill!(a, value)
-function whole_set(a::PageArray{T}, values::AbstractArray) where {T}
+whole_set(a::Page, value) = fill!(a, value)
+function whole_set(a::Page{T}, values::AbstractArray) where {T}
     size(values) == size(a) || throw(DimensionMismatch("$(a.name) has size $(size(a)), not $(size(values))"))
     return queue(a, MMSB_SET, 0, length(a), collect_as(T, values))
 end
@@ -76,22 +98,22 @@ end
 Queues a delta of one of the kinds `:set :add :min :max :and :or :xor`. `indices`: `:`, an index, a range, a vector of
 linear or Cartesian indices, or a mask (an array of `Bool` of the page's size). `values`: one, or one for each.
 """
-update!(g::Graph, name::Symbol, kind::Symbol, values, indices = :) =
+update!(g::Union{Graph,Attached}, name::Symbol, kind::Symbol, values, indices = :) =
     update(g[name], choice(KINDS, "kind", kind), values, indices)
 
-update(a::PageArray{T}, kind, value, ::Colon) where {T} = queue_one(a, kind, 0, length(a), convert(T, value))
-update(a::PageArray{T}, kind, values::AbstractArray, ::Colon) where {T} =
+update(a::Page{T}, kind, value, ::Colon) where {T} = queue_one(a, kind, 0, length(a), convert(T, value))
+update(a::Page{T}, kind, values::AbstractArray, ::Colon) where {T} =
     length(values) == length(a) ? queue(a, kind, 0, length(a), collect_as(T, values)) :
     throw(DimensionMismatch("$(length(values)) values for $(length(a)) elements"))
-function update(a::PageArray{T}, kind, value, i::Union{Integer,CartesianIndex}) where {T}
+function update(a::Page{T}, kind, value, i::Union{Integer,CartesianIndex}) where {T}
     at = linear(a, i)
     return queue_one(a, kind, at - 1, 1, convert(T, value))
 end
-function update(a::PageArray, kind, values, mask::AbstractArray{Bool})
+function update(a::Page, kind, values, mask::AbstractArray{Bool})
     size(mask) == size(a) || throw(DimensionMismatch("$(a.name) has size $(size(a)), the mask $(size(mask))"))
     return scatter(a, kind, Int[i for (i, m) in enumerate(mask) if m], values)
 end
-update(a::PageArray, kind, values, indices) = scatter(a, kind, Int[linear(a, i) for i in indices], values)
+update(a::Page, kind, values, indices) = scatter(a, kind, Int[linear(a, i) for i in indices], values)
 
 function linear(a::PageArray, i::Integer)
     checkbounds(a, i)
@@ -101,15 +123,16 @@ function linear(a::PageArray, i::CartesianIndex)
     checkbounds(a, i)
     return LinearIndices(a)[i]
 end
+linear(p::LivePage, i) = LinearIndices(p.size)[i]
 
-function scatter(a::PageArray{T}, kind::Integer, indices::Vector{Int}, values) where {T}
+function scatter(a::Page{T}, kind::Integer, indices::Vector{Int}, values) where {T}
     g = graph_of(a)
     lanes = UInt64[i - 1 for i in indices]
     given = values isa AbstractArray ? collect_as(T, values) : T[convert(T, values)]
     length(given) == 1 || length(given) == length(lanes) ||
         throw(DimensionMismatch("$(length(given)) values for $(length(lanes)) elements"))
     status = GC.@preserve lanes given begin
-        ccall(symbol(:mmsb_scatter), Cint, (Ptr{Cvoid}, UInt32, Cint, Ptr{UInt64}, UInt64, Ptr{Cvoid}, UInt64),
+        ccall(scatter_function(g), Cint, (Ptr{Cvoid}, UInt32, Cint, Ptr{UInt64}, UInt64, Ptr{Cvoid}, UInt64),
               g.handle.at, a.number, kind, pointer(lanes), length(lanes), pointer(given), length(given))
     end
     return check(g, status)
@@ -122,9 +145,9 @@ end
 Queues many deltas in one call: `values[k]` at `indices[k]`, in order, also where indices repeat. The second form
 takes pairs `(:price, 17) => 101.25`; neighbours of one page go in one call. `commit!` makes an epoch of them.
 """
-batch_route_deltas!(g::Graph, name::Symbol, indices, values; kind::Symbol = :set) =
+batch_route_deltas!(g::Union{Graph,Attached}, name::Symbol, indices, values; kind::Symbol = :set) =
     update!(g, name, kind, values, indices)
-function batch_route_deltas!(g::Graph, deltas; kind::Symbol = :set)
+function batch_route_deltas!(g::Union{Graph,Attached}, deltas; kind::Symbol = :set)
     name, indices, values = :none, Any[], Any[]
     for ((page, index), value) in deltas
         if page != name
@@ -148,3 +171,7 @@ line!(g::Graph, text::AbstractString) =
 
 "Forgets what is queued."
 drop!(g::Graph) = check(g, ccall(symbol(:mmsb_drop), Cint, (Ptr{Cvoid},), g.handle.at))
+
+line!(b::Attached, text::AbstractString) =
+    check(b, ccall(symbol(:mmsb_bus_line), Cint, (Ptr{Cvoid}, Cstring), b.handle.at, String(text)))
+drop!(b::Attached) = check(b, ccall(symbol(:mmsb_bus_drop), Cint, (Ptr{Cvoid},), b.handle.at))

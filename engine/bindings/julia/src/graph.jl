@@ -225,13 +225,18 @@ function pages_read(g::Graph)
         i = Ref(zeroed(MmsbPageInfo; struct_size = sizeof(MmsbPageInfo)))
         check(g, ccall(symbol(:mmsb_page_describe), Cint, (Ptr{Cvoid}, UInt32, Ref{MmsbPageInfo}), g.handle.at, number,
                        i))
-        info, name = i[], Symbol(unsafe_string(i[].name))
-        dims = reverse(Int.(info.dims[1:info.axes]))
-        g.pages[name] = PageInfo(name, number, TYPES[info.type+1], dims, info.flags & MMSB_PAGE_SOURCE != 0,
-                                 info.flags & MMSB_PAGE_STATE != 0, info.flags & MMSB_PAGE_EXPORTED != 0,
-                                 info.flags & MMSB_PAGE_EVENT != 0, unsafe_string(info.file), info.line)
-        push!(g.order, name)
+        info = page_info(number, i[])
+        g.pages[info.name] = info
+        push!(g.order, info.name)
     end
+end
+
+function page_info(number::Integer, info::MmsbPageInfo)
+    dims = reverse(Int.(info.dims[1:info.axes]))
+    return PageInfo(Symbol(unsafe_string(info.name)), number, TYPES[info.type+1], dims,
+                    info.flags & MMSB_PAGE_SOURCE != 0, info.flags & MMSB_PAGE_STATE != 0,
+                    info.flags & MMSB_PAGE_EXPORTED != 0, info.flags & MMSB_PAGE_EVENT != 0, unsafe_string(info.file),
+                    info.line)
 end
 
 """

@@ -18,14 +18,14 @@ snapshot_free(s::Snapshot) = ccall(s.free, Cvoid, (Ptr{Cvoid},), s.at)
 """
     PageArray{T,N} <: DenseArray{T,N}
 
-An array on the lanes of a page, without a copy. It holds its graph (or snapshot), so the memory stays as long as the
-array does. It shows the last epoch; assignments queue deltas, which the next `commit!` makes an epoch of. Axes are
-reversed: a page `f64[h, w]` has size `(w, h)`. `copy(a)` is an `Array`.
+An array on the lanes of a page, without a copy. It holds its graph (or snapshot, or bus), so the memory stays as long
+as the array does. It shows the last epoch; assignments queue deltas, which the next `commit!` makes an epoch of. Axes
+are reversed: a page `f64[h, w]` has size `(w, h)`. `copy(a)` is an `Array`.
 """
 struct PageArray{T,N} <: DenseArray{T,N}
     at::Ptr{T}
     size::NTuple{N,Int}
-    owner::Union{Graph,Snapshot}
+    owner::Union{Graph,Snapshot,Leased}
     number::UInt32
     name::Symbol
 end

@@ -395,4 +395,6 @@ end
     @test isempty(I.page_ir(g[:short]).text)
 end
 
+include("bus.jl")
+
 end
