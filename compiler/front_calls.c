@@ -503,10 +503,12 @@ u32 elaborate_index(front *f, u32 expr) {
     }
     if (b->kind == TERM_READ || axes != count) {
         diag_row *d = diag_add(
-            f->diags, DIAG_INDEX_COUNT, t->place[expr], "`%s` has shape %s, but %u ind%s given",
-            expr_text(f, base_expr, text, sizeof text),
+            f->diags, DIAG_INDEX_COUNT, t->place[expr], "`%s` %s%s, but %u ind%s given",
+            expr_text(f, base_expr, text, sizeof text), axes == 0 ? "is " : "has shape ",
             shape_text(f, b->shape, shape, sizeof shape), count, count == 1 ? "ex is" : "ices are");
-        diag_help(f->diags, d, "a read has one index for each dimension");
+        diag_help(f->diags, d,
+                  axes == 0 ? "a scalar is read by its name alone"
+                            : "a read has one index for each dimension");
         return term_error(f, expr);
     }
     term read = {.kind = TERM_READ,

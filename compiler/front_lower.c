@@ -7,6 +7,8 @@
 #include "../engine/core/number.h"
 #include "../kernels/whole_sizes.h"
 
+#include <stdio.h>
+
 u16 op_for_type(u16 op, u8 type);
 
 /* Where a term is lowered: the index expressions that stand for a whole page's coordinates, and the
@@ -129,10 +131,19 @@ static void check_inside(front *f, const term *t, u32 page, const u32 *index, co
         if (p->edge[k] != EDGE_NONE || !ir_affine_of(f->ir, index[k], f->ir->extents, &a)) continue;
         ir_affine_range(&a, f->ir->extents, &low, &high);
         if (low >= 0 && (u64)high < p->dims[k]) continue;
-        diag_row *d =
-            diag_add(f->diags, DIAG_OUTSIDE, f->tree->place[t->expr],
-                     "the index runs from %lld to %lld, but `%s` has 0 to %llu there",
-                     (long long)low, (long long)high, p->name, (unsigned long long)p->dims[k] - 1);
+        char runs[64];
+        if (low == high)
+            snprintf(runs, sizeof runs, "is %lld", (long long)low);
+        else
+            snprintf(runs, sizeof runs, "runs from %lld to %lld", (long long)low, (long long)high);
+        diag_row *d = diag_add(f->diags, DIAG_OUTSIDE, f->tree->place[t->expr],
+                               "the index %s, but %s%s%s has 0 to %llu there", runs,
+                               p->hidden ? "" : "`", p->hidden ? "what is read" : p->name,
+                               p->hidden ? "" : "`", (unsigned long long)p->dims[k] - 1);
+        if (p->hidden) {
+            diag_help(f->diags, d, "stay inside, or guard the read with `if`");
+            return;
+        }
         if (p->place != 0 && !p->hidden)
             diag_second(f->diags, d, f->ir->places[p->place].at, "`%s` has no edge", p->name);
         diag_help(f->diags, d,

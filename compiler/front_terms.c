@@ -432,6 +432,12 @@ static u32 select_term(front *f, u32 expr) {
 
 static u32 init_term(front *f, u32 expr) {
     ASSERT(f->tree->kind[expr] == AST_INIT);
+    if (f->source_start) {
+        diag_row *d = diag_add(f->diags, DIAG_SOURCE_START, f->tree->place[expr],
+                               "`init` stands only in pages: sources and consts have one start");
+        diag_help(f->diags, d, "use a derived page instead");
+        return term_error(f, expr);
+    }
     if (f->start_only) return elaborate(f, f->tree->a[expr]);
     u32 a = elaborate(f, f->tree->a[expr]), b = elaborate(f, f->tree->b[expr]), shape;
     if (term_bad(f, a) || term_bad(f, b)) return term_bad(f, a) ? a : b;

@@ -115,7 +115,8 @@ static u32 distance(const char *a, const char *b) {
 
 void diag_try(diag_search *s, const char *name) {
     u32 d = distance(s->wanted, name);
-    if (d == 0 || d > 2 || d > strlen(s->wanted) / 3 + 1) return;
+    size_t length = strlen(s->wanted);
+    if (d == 0 || d > 2 || d > length / 3 + 1 || d >= length) return;
     if (s->best == NULL || d < s->least)
         s->best = name, s->least = d, s->several = false;
     else if (d == s->least && strcmp(s->best, name) != 0)

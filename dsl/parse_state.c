@@ -230,6 +230,8 @@ static const char *slip(const parse_state *p, int code) {
         return "a source states its type, as in `source x: f64[4] = 1.0`";
     if (code == T_ASSIGN && (p->before_code != T_NAME || p->assigned)) return "write == to compare";
     if (code == 0 && p->open_ifs > 0) return "an `if` has a `then` and an `else`";
+    if (code == T_NAME && p->before_code == T_COLON)
+        return "the types are bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64";
     if (code == T_NAME && (p->before_code == T_NAME || p->before_code == T_LC))
         return "every item starts with a keyword such as `page` or `source`";
     if (code == 0) return "the item is not complete";
