@@ -386,8 +386,12 @@ static mmsb_status close_log(session *s, message *m) {
     }
     u64 epoch = engine_epoch(s->e), root = engine_root(s->e);
     TRY(session_sync(s, m));
-    TRY(log_reserve(s, RESERVE_EXTRA, m));
-    TRY(session_checkpoint(s, m));
+    mmsb_status status = log_reserve(s, RESERVE_EXTRA, m);
+    if (status == MMSB_OK) status = session_checkpoint(s, m);
+    if (status != MMSB_OK) {
+        if (!s->failed) message_add(m, "; the log has all epochs, synced, but no end");
+        return status;
+    }
     TRY(log_small(s, TLOG_CLOSE, epoch, root, 0, 0, m));
     return tlog_sync(s->log, m);
 }

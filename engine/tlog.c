@@ -223,9 +223,14 @@ mmsb_status tlog_reserve(tlog *t, u64 bytes, message *m) {
     if (need <= t->zeroed_to) return MMSB_OK;
     u64 ahead = u64_min(AHEAD_MOST, u64_max(AHEAD_FIRST, t->zeroed_to));
     u64 to = u64_min(t->limit, ALIGN_UP(u64_max(need, t->zeroed_to + ahead), 4096));
-    TRY(zeros_write(t, t->fd, t->zeroed_to, to, m));
-    t->zeroed_to = to;
-    return MMSB_OK;
+    u64 least = u64_min(t->limit, ALIGN_UP(need, 4096));
+    mmsb_status s = zeros_write(t, t->fd, t->zeroed_to, to, m);
+    if (s != MMSB_OK && least < to) { /* the disk is nearly full: not ahead, then */
+        to = least;
+        s = zeros_write(t, t->fd, t->zeroed_to, to, m);
+    }
+    if (s == MMSB_OK) t->zeroed_to = to;
+    return s;
 }
 
 mmsb_status tlog_append(tlog *t, tlog_head *record, message *m) {

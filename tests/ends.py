@@ -188,6 +188,29 @@ def check_mounts(unshare):
             epoch = stands("copy/s", 0)
             run("--deltas", "-", "--state", "copy/s", text=f"x[0] = {epoch + 1}\ncommit\n")
             stands("copy/s", epoch + 1)
+    check_served_on_a_full_disk(unshare)
+
+
+def check_served_on_a_full_disk(unshare):
+    """An engine that ticks stands while the disk is full, idle, and goes on when there is room."""
+    script = f"""mkdir -p full && mount -t tmpfs -o size=24m none full && mkdir -m 700 full/run || exit 9
+        export XDG_RUNTIME_DIR=$PWD/full/run
+        {RUN} ends.mmsbx --serve e --ticks 1000000000 --state full/s >out 2>err & pid=$!
+        until [ -S full/run/mmsb/e ]; do sleep 0.02; done
+        dd if=/dev/zero of=full/ballast bs=64k 2>/dev/null
+        until grep -q 'No space' err; do sleep 0.05; done
+        {MMSB} set e 'x[0] = 1'; {MMSB} attach e; cut -d' ' -f14,15 /proc/$pid/stat
+        sleep 0.5; {MMSB} attach e; cut -d' ' -f14,15 /proc/$pid/stat
+        rm full/ballast; sleep 0.5
+        {MMSB} attach e; {MMSB} set e 'x[0] = 7'; {MMSB} get e 'x[0]'
+        kill $pid; wait $pid; {MMSB} log verify full/s"""
+    p = subprocess.run([*unshare, "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                       timeout=120)
+    epochs = [int(k) for k in re.findall(r"graph ends, epoch (\d+)", p.stdout)]
+    spent = [sum(map(int, k)) for k in re.findall(r"^(\d+) (\d+)$", p.stdout, re.M)]
+    expect("a full disk under a served engine", len(epochs) == 3 and epochs[0] == epochs[1] < epochs[2], p.stdout)
+    expect("it waits idle", len(spent) == 2 and spent[1] - spent[0] < 25, p.stdout)
+    expect("then all is taken and whole", "x[0] = 7.0" in p.stdout and "ok: epochs 0 to" in p.stdout, p.stdout)
 
 
 def check_metrics():

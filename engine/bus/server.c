@@ -15,6 +15,7 @@
 #define TICKS_RUN 64u     /* ticks between two looks at the rings' sockets */
 #define DURABLE_WAIT_MS 1 /* while a sync is on its way */
 #define SYNC_LATE_NS ((u64)1000000000)
+#define TICK_AGAIN_MS 100 /* after the disk refused one */
 
 static mmsb_status descriptors_open(bus_server *b, message *m) {
     const struct {
@@ -177,7 +178,13 @@ static bool tick_visit(void *context, session *s) {
     return true;
 }
 
-/* A tick that a client's data makes impossible ends nothing: it counts as done. */
+static bool ticks_wait(const bus_server *b) {
+    ASSERT(b->files != NULL);
+    return b->tick_after != 0 && b->files->clock_ns(b->files) < b->tick_after;
+}
+
+/* A tick that a client's data makes impossible ends nothing: it counts as done. One that the disk
+ * has no room for is tried again. */
 static mmsb_status ticks_serve(bus_server *b, const bus_server_run_options *r, u64 *left,
                                message *m) {
     /* With a log one at a time: an epoch is in the log before anybody hears of it. */
@@ -189,8 +196,12 @@ static mmsb_status ticks_serve(bus_server *b, const bus_server_run_options *r, u
     *left -= done;
     if (s != MMSB_OK && session_failed(b->s)) return s;
     if ((b->sequence & 1) != 0) board_publish(b);
+    b->tick_after = 0;
     if (s == MMSB_OK) return MMSB_OK;
-    *left -= 1;
+    if (s == MMSB_REJECTED)
+        *left -= 1;
+    else
+        b->tick_after = b->files->clock_ns(b->files) + (u64)TICK_AGAIN_MS * 1000000;
     if (r->rejected != NULL) r->rejected(r->context, m);
     return MMSB_OK;
 }
@@ -204,7 +215,7 @@ static void server_sleep(bus_server *b, const bus_server_run_options *r) {
     atomic_thread_fence(memory_order_seq_cst);
     if (!anybody_waits(b) && !r->stop(r->context)) {
         count_add(&b->board->count.sleeps, 1);
-        events_take(b, syncing ? DURABLE_WAIT_MS : -1);
+        events_take(b, syncing ? DURABLE_WAIT_MS : b->tick_after != 0 ? TICK_AGAIN_MS : -1);
     }
     atomic_store_explicit(&b->board->asleep, 0, memory_order_relaxed);
 }
@@ -218,7 +229,7 @@ mmsb_status bus_server_run(bus_server *b, const bus_server_run_options *r, messa
     for (u32 turn = 0; !r->stop(r->context); turn++) {
         bool worked = false;
         TRY(clients_serve(b, r, &worked, m));
-        if (ticks > 0) {
+        if (ticks > 0 && !ticks_wait(b)) {
             TRY(ticks_serve(b, r, &ticks, m));
             worked = true;
         }

@@ -67,6 +67,7 @@ struct bus_server {
     u32 stream_count;
     client clients[CLIENTS_MAX];
     u32 client_first; /* whose turn is first */
+    u64 tick_after;   /* when to try a tick again that the disk refused; 0: none was */
 };
 
 /* A counter has one writer: no read-modify-write is needed. */
