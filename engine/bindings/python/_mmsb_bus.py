@@ -17,6 +17,7 @@ import time
 
 import numpy as np
 
+from _mmsb_exchange import Held, load, save
 from _mmsb_graph import ERRORS, Busy, NoPage, Usage
 from _mmsb_library import BusAnswer, BusChange, BusMark, BusOptions, BusState, engine
 from _mmsb_pages import ANY, KINDS, LivePage, Memory, Pages, converted, infos_of, run_of
@@ -61,7 +62,7 @@ class _Attachment:
         self.check(self.call(function, *arguments))
 
     def array(self, info, at):
-        return np.asarray(Memory(self, at, info.shape, info.dtype))
+        return np.asarray(Memory(self, at, info.shape, info.dtype)).view(Held)
 
     def __del__(self):
         if self.at:
@@ -296,6 +297,26 @@ class Attached:
         205.0
         """
         self._handle.must(self._lib.mmsb_bus_line, text.encode())
+
+    def save(self, path, *names):
+        """Writes these pages (all, where none is named) at one epoch to an .npz file."""
+        save(path, self.snapshot(*names), names or self.pages)
+
+    def load(self, path, *names):
+        """Adds these arrays of an .npz file (where none is named: all that sources and state pages have) to the commit
+        being made.
+
+        >>> import os, tempfile
+        >>> file, bus = os.path.join(tempfile.mkdtemp(), "book.npz"), mmsb.attach("book")
+        >>> bus.save(file)
+        >>> bus["price"] = 7.0; bus.commit(); float(bus["total"])
+        1
+        28.0
+        >>> bus.load(file); bus.commit(); float(bus["total"])
+        2
+        400.0
+        """
+        load(self, path, names)
 
     def drop(self):
         """Forgets the commit being made."""

@@ -6,6 +6,7 @@ import ctypes
 
 import numpy as np
 
+from _mmsb_exchange import CPU, Held, arrow
 from _mmsb_graph import Usage, Wrong
 from _mmsb_library import PageInfo
 
@@ -144,6 +145,16 @@ class LivePage(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc, method, *inputs, **more):
         return getattr(ufunc, method)(*[i[...] if isinstance(i, LivePage) else i for i in inputs], **more)
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        return self[...].view(Held).__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+
+    def __dlpack_device__(self):
+        return CPU
+
+    def __arrow_c_array__(self, requested_schema=None):
+        del requested_schema
+        return arrow(self[...])
 
     def __len__(self):
         if not self.shape:

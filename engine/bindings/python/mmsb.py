@@ -31,6 +31,7 @@ import weakref
 import numpy as np
 
 from _mmsb_bus import Answer, Attached, Change, attach
+from _mmsb_exchange import Exchanged, Held, load, save
 from _mmsb_graph import (ERRORS, Absent, Bug, Busy, Damaged, Diagnostic, Error, Event, Forked, Graph, InputOutput,
                          NoPage, OutOfSpace, Rejected, Usage, Wrong, compile)
 from _mmsb_library import EVENT_FUNCTION, NOTE_FUNCTION, Input, Metrics, Options, engine
@@ -75,7 +76,7 @@ class _Handle:
             self.lib.mmsb_free(self.at)
 
 
-class Page(np.ndarray):
+class Page(Exchanged, np.ndarray):
     """An array on a page, read-only, without a copy. It shows the last epoch; assignments are queued as deltas.
 
     >>> bus = mmsb.open(mmsb.compile("source x: i32[5] = 1\\npage y = x * 2"))
@@ -346,6 +347,25 @@ class Bus:
 
     # Keeping.
 
+    def save(self, path, *names):
+        """Writes these pages (all, where none is named) at this epoch to an .npz file.
+
+        >>> import os, tempfile
+        >>> file = os.path.join(tempfile.mkdtemp(), "x.npz")
+        >>> graph = mmsb.compile("source x: f64[2] = 3.0\\npage s = sum(x)")
+        >>> mmsb.open(graph).save(file, "x")
+        >>> with np.load(file) as first:
+        ...     float(mmsb.open(graph, inputs=first)["s"])
+        6.0
+        """
+        for n in names:
+            self._info(n)
+        save(path, self, names or self.pages)
+
+    def load(self, path, *names):
+        """Queues these arrays of an .npz file (where none is named: all that sources and state pages have)."""
+        load(self, path, names)
+
     def sync(self):
         """Returns when every epoch so far survives power loss."""
         self._handle.check(self._handle.lib.mmsb_sync(self._handle.at))
@@ -382,7 +402,7 @@ class Snapshot:
     def __getitem__(self, name):
         info = self._infos[name]
         at = self._lib.mmsb_snapshot_view(self._at, info.number, ANY)
-        return np.asarray(Memory(self, at, info.shape, info.dtype))
+        return np.asarray(Memory(self, at, info.shape, info.dtype)).view(Held)
 
     def __iter__(self):
         return iter(self._infos)
@@ -404,8 +424,8 @@ class Snapshot:
 def open(graph, *, state=None, inputs=None, durability="batch", executor="vm", threads=1, checkpoint_epochs=0,
          audit_epochs=0, oracle_epochs=0, allow_kernels=False, migrate=False, note=None):
     """Opens a graph: a Graph, a path of a .mmsbx or .mmsbg, or the bytes of an image. state: a directory for log and
-    checkpoints, recovered where it is there. inputs: first contents of sources, arrays or paths of .npy and .csv.
-    note: called with lines for a person (recovery reports)."""
+    checkpoints, recovered where it is there. inputs: first contents of sources, arrays or paths of .npy and .csv, or an
+    .npz of sources: inputs=np.load(path). note: called with lines for a person (recovery reports)."""
     return _opened(graph, None, dict(state=state, inputs=inputs or {}, durability=durability, executor=executor,
                                      threads=threads, checkpoint_epochs=checkpoint_epochs, audit_epochs=audit_epochs,
                                      oracle_epochs=oracle_epochs, note=note,

@@ -502,7 +502,7 @@ class Stub(unittest.TestCase):
     def test_it_agrees(self):
         stub = self.shapes(ast.parse((HERE / "mmsb.pyi").read_text(encoding="utf-8")))
         real = {}
-        for module in ("mmsb.py", "_mmsb_bus.py", "_mmsb_graph.py", "_mmsb_pages.py"):
+        for module in ("mmsb.py", "_mmsb_bus.py", "_mmsb_exchange.py", "_mmsb_graph.py", "_mmsb_pages.py"):
             real.update(self.shapes(ast.parse((HERE / module).read_text(encoding="utf-8"))))
         for name, arguments in stub.items():
             self.assertEqual(real.get(name), arguments, name)
