@@ -130,11 +130,8 @@ static mmsb_status node_run_cuda(engine *e, node_state *n, message *m) {
     return (e->fault | e->workers[0].fault) != 0 ? cuda_reads_to_host(e, n, m) : MMSB_OK;
 }
 
-mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
-    ASSERT(row < e->image->node_count);
-    ASSERT(set_is_empty(&e->work));
-    node_state *n = &e->nodes[row];
-    e->work.whole = whole;
+/* Finds a node's work and does it; leaves the work for whoever clears it. */
+static mmsb_status work_run(engine *e, node_state *n, message *m) {
     if (e->cuda != NULL && n->row->kind == NODE_KEYED) TRY(cuda_reads_to_host(e, n, m));
     if (n->row->kind == NODE_KEYED) group_rekey(e, n);
     for (u32 k = 0; !e->work.whole && k < n->row->read_count; k++)
@@ -147,9 +144,16 @@ mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
     else
         node_run_here(e, n);
     e->fault |= e->workers[0].fault;
-    mmsb_status s = e->fault != 0 ? fault_word(e, n, e->work.whole, m) : MMSB_OK;
-    set_clear(&e->work);
-    return s != MMSB_OK ? s : asserts_check(e, n, m);
+    return e->fault != 0 ? fault_word(e, n, e->work.whole, m) : asserts_check(e, n, m);
+}
+
+mmsb_status node_run(engine *e, u32 row, bool whole, message *m) {
+    ASSERT(row < e->image->node_count);
+    ASSERT(set_is_empty(&e->work));
+    e->work.whole = whole;
+    mmsb_status s = work_run(e, &e->nodes[row], m);
+    set_clear(&e->work); /* also where a GPU failed */
+    return s;
 }
 
 mmsb_status waves_run(engine *e, const u32 *list, u32 count, message *m) {
