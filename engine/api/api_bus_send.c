@@ -69,7 +69,7 @@ static mmsb_status commit_in(mmsb_bus *h, u64 number, u64 *sent, message *m) {
                            "mmsb_bus_options.stream");
     TRY(bus_next_id(h->b, number != 0 ? number : h->next_number, m));
     TRY(bus_commit(h->b, &id, m));
-    h->next_number = id + 1, h->unanswered++;
+    h->next_number = u64_max(h->next_number, id + 1), h->unanswered++;
     if (sent != NULL) *sent = id;
     return MMSB_OK;
 }

@@ -76,7 +76,7 @@ typedef struct mmsb_bus_answer {
     uint32_t status; /* MMSB_OK: applied, every reader sees it. Else nothing has changed */
     uint64_t number; /* of the commit */
     uint64_t epoch;  /* that it made; where it made none, the one that stood */
-    uint32_t again;  /* 1: this number was in the log already; nothing has changed now */
+    uint32_t again;  /* 1: this number, or a later one, was in the log: nothing has changed now */
     uint32_t zero;
     const char *words; /* of the engine, "" where applied; valid until the next call */
 } mmsb_bus_answer;

@@ -378,6 +378,9 @@ Test(bus_api, a_number_that_is_sent_again_counts_once_whatever_dies) {
     cr_expect(a.number == 1 && a.again == 1 && a.status == MMSB_OK && number == 1);
     a = done(b, "qty[0] += 1");
     cr_expect(a.number == 2 && a.again == 0);
+    cr_assert_eq(mmsb_bus_commit(b, 1, NULL), MMSB_OK);
+    cr_expect_eq(answer_of(b).again, 1);
+    cr_expect_eq(state_of(b, MMSB_OK).next_number, 3, "an old number is not gone on from");
     cr_expect_eq(*(const int64_t *)mmsb_bus_view(b, page_of(b, "qty"), MMSB_I64), 3);
     mmsb_bus_free(b);
 }

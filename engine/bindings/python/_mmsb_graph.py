@@ -98,9 +98,9 @@ def compile(text, name="graph.mmsbg", *, defines=None, folders=()):
     """Compiles the text of a graph. defines: params to override; folders: where imports are looked up (the installed
     graphs come last). Raises Wrong with .diagnostics, .file and .line.
 
-    >>> mmsb.compile("source x: f64[3]\\npage y = x + z")
+    >>> mmsb.compile("source price: f64[3]\\npage y = 2.0 * prise")
     Traceback (most recent call last):
-    mmsb.Wrong: graph.mmsbg:2:14: error[E0100]: there is no page, param or const `z`; did you mean `x`?
+    mmsb.Wrong: graph.mmsbg:2:16: error[E0100]: there is no page, param or const `prise`; did you mean `price`?
     """
     lib = compiler()
     source = text.encode()

@@ -141,6 +141,8 @@ class LivePage(np.lib.mixins.NDArrayOperatorsMixin):
         self._bus.update(self.info.name, values, index)
 
     def __array__(self, dtype=None, copy=None):
+        if copy is False:
+            raise ValueError("a page of another process's engine is read by copying; .live and lease() do not copy")
         return self[...] if dtype is None else self[...].astype(dtype, copy=False)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **more):

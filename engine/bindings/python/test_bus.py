@@ -119,6 +119,10 @@ class Reading(Served):
         with self.assertRaises(TypeError):
             len(bus["rate"])
         self.assertEqual(np.asarray(price, "f4").dtype, np.dtype("f4"))
+        with self.assertRaises(ValueError):
+            price.__array__(copy=False)
+        np.testing.assert_array_equal(np.from_dlpack(price), price)
+        self.assertEqual(len(price.__arrow_c_array__()), 2)
 
     def test_pages_are_described(self):
         bus = mmsb.attach("book")
