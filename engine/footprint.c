@@ -216,25 +216,54 @@ static void gather_scan(engine *e, const node_state *n, const page_state *offset
 
 static void element_lane(engine *e, const node_state *n, u32 page, u64 lane) {
     ASSERT(page < e->image->page_count);
-    if (n->row->kind == NODE_WHOLE) {
+    if (n->row->kind == NODE_WHOLE)
         rows_mark(e, n, page, lane);
-        return;
-    }
-    if (n->row->kind == NODE_REDUCE) {
+    else
         set_add(&e->work, work_unit(n, lane));
-        return;
+}
+
+/* Elements of keys that changed, anywhere in memory: for all of them what is touched next is asked
+ * for before it is waited for. */
+#define ELEMENTS_MOST 64u
+static void keyed_elements(engine *e, const node_state *n, u32 page, const u64 *lanes, u32 count) {
+    const page_state *p = &e->pages[page];
+    u32 slots[ELEMENTS_MOST];
+    u64 rest = n->rest, of[ELEMENTS_MOST];
+    ASSERT(n->row->kind == NODE_KEYED && count <= ELEMENTS_MOST);
+    for (u32 k = 0; k < count; k++) {
+        of[k] = rest == 1 ? 0 : lanes[k] % rest;
+        __builtin_prefetch(&n->slot_of[rest == 1 ? lanes[k] : lanes[k] / rest]);
     }
-    u64 key = n->rest == 1 ? lane : lane / n->rest, r = lane - key * n->rest;
-    u32 slot = n->slot_of[key];
-    if (slot == SLOT_OF_NONE) return;
-    ASSERT(slot < n->slots && n->order[slot] == key);
-    if (n->packed != NULL) {
-        const page_state *p = &e->pages[page];
-        u8 *to = n->packed + (r * n->slots + slot) * p->width;
-        undo_save_value(e, to);
-        memcpy(to, p->value + lane * p->width, p->width);
+    for (u32 k = 0; k < count; k++) {
+        slots[k] = n->slot_of[rest == 1 ? lanes[k] : lanes[k] / rest];
+        if (slots[k] != SLOT_OF_NONE && n->packed != NULL)
+            __builtin_prefetch(n->packed + (of[k] * n->slots + slots[k]) * p->width, 1);
     }
-    set_add(&e->work, leaf_unit_of(n, slot, r));
+    for (u32 k = 0; k < count; k++) {
+        if (slots[k] == SLOT_OF_NONE) continue;
+        ASSERT(slots[k] < n->slots);
+        if (n->packed != NULL) {
+            u8 *to = n->packed + (of[k] * n->slots + slots[k]) * p->width;
+            undo_save_value(e, to);
+            memcpy(to, p->value + lanes[k] * p->width, p->width);
+        }
+        set_add(&e->work, leaf_unit_of(n, slots[k], of[k]));
+    }
+}
+
+static void keyed_add(engine *e, const node_state *n, u32 page, const lane_set *d) {
+    u64 lanes[ELEMENTS_MOST];
+    u32 count = 0;
+    ASSERT(d == &e->pages[page].dirty);
+    for (u64 tile = set_next_tile(d, 0); tile != SET_NONE; tile = set_next_tile(d, tile + 1)) {
+        for (u64 w = tile * 8; w < tile * 8 + 8; w++) {
+            for (u64 bits = d->leaf[w]; bits != 0; bits &= bits - 1) {
+                if (count == ELEMENTS_MOST) keyed_elements(e, n, page, lanes, count), count = 0;
+                lanes[count++] = w * 64 + (u64)__builtin_ctzll(bits);
+            }
+        }
+    }
+    keyed_elements(e, n, page, lanes, count);
 }
 
 static void lane_visit(engine *e, const node_state *n, const image_read *r, u64 lane) {
@@ -265,6 +294,10 @@ void footprint_add(engine *e, node_state *n, const image_read *r) {
             gather_scan(e, n, &e->pages[r->arg], d);
         else
             e->work.whole = true;
+        return;
+    }
+    if (r->kind == READ_ELEMENT && n->row->kind == NODE_KEYED) {
+        keyed_add(e, n, r->page, d);
         return;
     }
     bool plain = r->kind == READ_LANE && n->row->kind == NODE_MAP;

@@ -28,12 +28,15 @@ static void index_build(engine *e, node_state *n) {
     }
     ASSERT(leaf * LEAF_LANES <= n->slots);
     n->start[n->groups] = (u32)(leaf * LEAF_LANES);
+    const u32 *restrict start = n->start;
+    u32 *restrict used = n->count, *restrict order = n->order, *restrict slot_of = n->slot_of;
     for (u64 k = 0; k < n->keys; k++) {
-        n->slot_of[k] = SLOT_OF_NONE;
-        if (group[k] < 0) continue;
-        u32 slot = n->start[group[k]] + n->count[group[k]]++;
-        n->order[slot] = (u32)k;
-        n->slot_of[k] = slot;
+        u32 slot = SLOT_OF_NONE;
+        if (group[k] >= 0) {
+            slot = start[group[k]] + used[group[k]]++;
+            order[slot] = (u32)k;
+        }
+        slot_of[k] = slot;
     }
 }
 
@@ -183,18 +186,29 @@ static void group_result(engine *e, node_state *n, u64 group, u64 r) {
                      index != NULL ? index + root : NULL);
 }
 
+/* The most frequent ones, an element a key. */
+#define PACK(word)                                                        \
+    static void pack_##word(word *restrict to, const word *restrict from, \
+                            const u32 *restrict slot_of, u64 keys) {      \
+        for (u64 k = 0; k < keys; k++)                                    \
+            if (slot_of[k] != SLOT_OF_NONE) to[slot_of[k]] = from[k];     \
+    }
+PACK(u32)
+PACK(u64)
+
 static void packed_fill(engine *e, node_state *n) {
     const page_state *p = &e->pages[n->row->element];
     undo_save(e, n->packed, n->slots * n->rest * p->width);
-    for (u64 k = 0; k < n->keys; k++) {
-        if (n->slot_of[k] == SLOT_OF_NONE) continue;
-        const u8 *from = p->value + k * n->rest * p->width;
-        if (n->rest == 1 && p->width == 8) {
-            memcpy(packed_at(n, n->slot_of[k], 0), from, 8);
-            continue;
+    if (n->rest == 1 && p->width == 8) {
+        pack_u64((u64 *)n->packed, (const u64 *)p->value, n->slot_of, n->keys);
+    } else if (n->rest == 1 && p->width == 4) {
+        pack_u32((u32 *)n->packed, (const u32 *)p->value, n->slot_of, n->keys);
+    } else {
+        for (u64 k = 0; k < n->keys; k++) {
+            const u8 *from = p->value + k * n->rest * p->width;
+            for (u64 r = 0; n->slot_of[k] != SLOT_OF_NONE && r < n->rest; r++)
+                memcpy(packed_at(n, n->slot_of[k], r), from + r * p->width, p->width);
         }
-        for (u64 r = 0; r < n->rest; r++)
-            memcpy(packed_at(n, n->slot_of[k], r), from + r * p->width, p->width);
     }
 }
 

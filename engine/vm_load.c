@@ -180,6 +180,39 @@ static i64 index_value(u8 type, const void *index, u32 k) {
     }
 }
 
+/* Indices that are all inside, as most are: copied to i32 or i64. False: one is not, and *to is
+ * anything. A negative index is large as u64. */
+#define COPY_INSIDE(from_type, to_type)     \
+    {                                       \
+        const from_type *from = index;      \
+        to_type *out = to;                  \
+        for (u32 k = 0; k < count; k++) {   \
+            outside |= (u64)from[k] >= dim; \
+            out[k] = (to_type)from[k];      \
+        }                                   \
+        return !outside;                    \
+    }
+#define COPY_CASES(to_type)                  \
+    switch (type) {                          \
+    case TYPE_I8: COPY_INSIDE(i8, to_type)   \
+    case TYPE_I16: COPY_INSIDE(i16, to_type) \
+    case TYPE_I32: COPY_INSIDE(i32, to_type) \
+    case TYPE_U8: COPY_INSIDE(u8, to_type)   \
+    case TYPE_U16: COPY_INSIDE(u16, to_type) \
+    case TYPE_U32: COPY_INSIDE(u32, to_type) \
+    default: COPY_INSIDE(u64, to_type)       \
+    }
+static bool copy_inside_i32(u8 type, const void *index, u32 count, u64 dim, void *restrict to) {
+    bool outside = false;
+    if (dim > INT32_MAX) return false;
+    COPY_CASES(i32)
+}
+static bool copy_inside_i64(u8 type, const void *index, u32 count, u64 dim, void *restrict to) {
+    bool outside = false;
+    ASSERT(dim <= INT64_MAX);
+    COPY_CASES(i64)
+}
+
 /* An index of u64 beyond i64, brought inside where the edge gives the same place. */
 static i64 large_index(u64 index, u8 edge, u64 dim) {
     ASSERT(dim > 0);
@@ -192,6 +225,9 @@ void load_axis(worker *w, const step *s, i64 *to, const i64 *sofar, const void *
                const u8 *guard) {
     ASSERT(s->row->imm < w->e->image->check_count);
     const image_check *check = &w->e->image->checks[s->row->imm];
+    if (sofar == NULL && w->count != 1 &&
+        copy_inside_i64(s->row->type, index, w->count, check->dim, to))
+        return;
     for (u32 k = 0; k < w->count; k++) {
         i64 before = sofar != NULL ? sofar[k] : 0, value = index_value(s->row->type, index, k);
         if (s->row->type == TYPE_U64 && value < 0)
@@ -210,6 +246,7 @@ void load_axis(worker *w, const step *s, i64 *to, const i64 *sofar, const void *
 void load_group(worker *w, const step *s, i32 *to, const void *key, const u8 *guard) {
     ASSERT(s->row->imm < w->e->image->check_count);
     const image_check *check = &w->e->image->checks[s->row->imm];
+    if (w->count != 1 && copy_inside_i32(s->row->type, key, w->count, check->dim, to)) return;
     for (u32 k = 0; k < w->count; k++) {
         i64 value = index_value(s->row->type, key, k);
         bool inside = value >= 0 && (u64)value < check->dim;
