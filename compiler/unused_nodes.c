@@ -31,24 +31,21 @@ static u32 bound_name(const ast *t, const ast_item *node, u32 expr, const char *
     return UINT32_MAX;
 }
 
-/* A node that is used, and those that it uses. */
-static void mark_used(const ast *t, const u32 *items, u32 count, bool *used, u32 *stack) {
-    ASSERT(used != NULL && stack != NULL);
+/* Marks nodes that these items use, and those that they use. node_of: of each string, the node of
+ * that name in the graph file, or 0. */
+static void mark_used(const ast *t, const u32 *items, u32 count, const u32 *node_of, bool *used,
+                      u32 *stack) {
+    ASSERT(used != NULL && stack != NULL && node_of != NULL);
     u32 depth = 0;
     for (;;) {
         for (u32 k = 0; k < count; k++) {
             const ast_item *use = &t->items[items[k]];
             if (use->kind != ITEM_USE || t->kind[use->expr] != AST_CALL) continue;
             const ast_call *call = &t->calls[t->a[use->expr]];
-            for (u32 n = 0; n < t->top_count && call->qualifier == 0; n++) {
-                u32 row = t->top[n];
-                const ast_item *node = &t->items[row];
-                if (node->kind != ITEM_NODE || node->whole.file != 0 || used[row] ||
-                    node->name != call->name)
-                    continue;
-                used[row] = true;
-                stack[depth++] = row;
-            }
+            u32 row = call->qualifier == 0 ? node_of[call->name] : 0;
+            if (row == 0 || used[row]) continue;
+            used[row] = true;
+            stack[depth++] = row;
         }
         if (depth == 0) return;
         const ast_item *next = &t->items[stack[--depth]];
@@ -206,10 +203,15 @@ mmsb_status unused_nodes_check(const mmsbc_options *o, mmsbc_result *r) {
     bool *used = ARENA_ARRAY(r->memory, bool, t->item_count + 1u), any = false;
     u32 *stack = ARENA_ARRAY(r->memory, u32, t->item_count + 1u), number = 0;
     u32 *mine = ARENA_ARRAY(r->memory, u32, t->top_count + 1u), count = 0;
-    if (used == NULL || stack == NULL || mine == NULL) return MMSB_OUT_OF_SPACE;
-    for (u32 k = 0; k < t->top_count; k++)
-        if (t->items[t->top[k]].whole.file == 0) mine[count++] = t->top[k];
-    mark_used(t, mine, count, used, stack);
+    u32 *node_of = ARENA_ARRAY(r->memory, u32, t->string_count + 1u);
+    if (used == NULL || stack == NULL || mine == NULL || node_of == NULL) return MMSB_OUT_OF_SPACE;
+    for (u32 k = 0; k < t->top_count; k++) {
+        const ast_item *i = &t->items[t->top[k]];
+        if (i->whole.file != 0) continue;
+        mine[count++] = t->top[k];
+        if (i->kind == ITEM_NODE) node_of[i->name] = t->top[k];
+    }
+    mark_used(t, mine, count, node_of, used, stack);
     for (u32 k = 0; k < count; k++) any |= t->items[mine[k]].kind == ITEM_NODE && !used[mine[k]];
     if (!any) return MMSB_OK;
     char prefix[64] = "unused_", *text = NULL;
