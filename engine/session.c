@@ -349,8 +349,9 @@ mmsb_status session_ticks(session *s, u64 n, const session_request *first,
         bool due = root_is_due(s, epoch) || checkpoint_is_due(s, epoch);
         if (engine_fired(s->e, NULL, 0) != 0 || due || *done == n)
             TRY(ticks_flush(s, &pending, &r, m));
-        TRY(accepted(s, m));
-        if (visit != NULL && !visit(context, s)) break;
+        bool last = visit != NULL && !visit(context, s);
+        TRY(accepted(s, m)); /* what may take the time of a disk comes last */
+        if (last) break;
     }
     return ticks_flush(s, &pending, &r, m);
 }

@@ -81,7 +81,7 @@ mmsb_status session_commit(session *s, const session_request *r, message *m);
 /* n ticks, up to audit_epochs of them in one record where nothing fires or fails; stops at the
  * first rejected one. *done: how many were accepted. first: request of the first tick, the others
  * count on; may be NULL. visit is called after each accepted epoch, once its record is written if
- * an event fired in it (may be NULL; false stops). */
+ * an event fired in it, before its root and checkpoint are (may be NULL; false stops). */
 mmsb_status session_ticks(session *s, u64 n, const session_request *first,
                           bool (*visit)(void *context, session *s), void *context, u64 *done,
                           message *m);

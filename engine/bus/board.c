@@ -180,4 +180,5 @@ static void changes_note(void *context, const engine *e) {
                              : (u32)u64_min(CHANGE_PAGE_ROWS, CHANGE_EPOCH_ROWS - used);
         engine_changed(e, touched[k], CHANGE_GAP, change_run, b);
     }
+    if (b->publishes) board_publish(b); /* not only after its checkpoint */
 }

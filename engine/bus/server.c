@@ -163,7 +163,8 @@ typedef struct {
     u64 left;
 } tick_run;
 
-/* After each tick: published; goes on where nobody waits. */
+/* After each tick: published; goes on where nobody waits. Any checkpoint is written after this, so
+ * that readers do not wait for it: with a log a run is one tick. */
 static bool tick_visit(void *context, session *s) {
     tick_run *t = context;
     bus_server *b = t->b;

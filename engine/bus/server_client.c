@@ -242,11 +242,13 @@ static mmsb_status commit_run(bus_server *b, client *c, const bus_request *q, bu
     session_request request = {c->stream, c->stream == 0 ? 0 : q->id};
     ASSERT(q->kind == BUS_COMMIT);
     board_begin(b);
+    b->publishes = true;
     mmsb_status s = session_commit(b->s, &request, m);
+    b->publishes = false;
     /* A session that failed between may hold half an epoch: readers are never told that it is
      * whole. */
     if (s != MMSB_OK && session_failed(b->s)) return s;
-    board_publish(b);
+    if ((b->sequence & 1) != 0) board_publish(b);
     if (s == MMSB_OK) c->last_id = c->stream == 0 ? 0 : q->id;
     r->status = (u16)s;
     return MMSB_OK;

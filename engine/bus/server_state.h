@@ -55,6 +55,7 @@ struct bus_server {
     u32 *row_of; /* by image row: row of `pages`, or PAGE_ROW_NONE */
     bus_change *changes;
     u64 change_count, change_end;
+    bool publishes;   /* an accepted epoch is in the log already: it is published at once */
     u64 change_first; /* of this epoch */
     u32 change_page;  /* being listed: its row, and how many rows it may still have */
     u32 change_left;

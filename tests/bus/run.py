@@ -46,9 +46,9 @@ def check(true, what):
 
 
 class Engine:
-    def __init__(self, image, name, *more, descriptors=1024):
+    def __init__(self, image, name, *more, descriptors=1024, under=()):
         self.name, self.err = name, tempfile.TemporaryFile("w+")
-        self.p = subprocess.Popen([RUN, image, "--serve", name, *more], stdout=subprocess.PIPE, stderr=self.err,
+        self.p = subprocess.Popen([*under, RUN, image, "--serve", name, *more], stdout=subprocess.PIPE, stderr=self.err,
                                   text=True, preexec_fn=lambda: resource.setrlimit(
                                       resource.RLIMIT_NOFILE, (descriptors, descriptors)))
         STARTED.append(self.p)
@@ -391,6 +391,28 @@ def engine_killed():
     return f"{acknowledged} epochs answered by engines that were killed; {out}; {root}"
 
 
+def slow_disk():
+    """Checkpoints take 1.5 s each: nobody reads or leases any slower for that."""
+    if shutil.which("strace") is None:
+        return "skipped: no strace"
+    subprocess.run([RUN, "bus.mmsbx", "--state", "slow.state", "--ticks", "1"], stdout=subprocess.DEVNULL, check=True)
+    e = Engine("bus.mmsbx", "slow", "--state", "slow.state", "--checkpoint", "1", "--durability", "none",
+               under=["strace", "-f", "-o", "slow.calls", "-e", "trace=fsync", "-e",
+                      "inject=fsync:delay_enter=1500000:when=4+"])
+    reader, watch = start("bus_client", "slow", "read", 4), start("bus_client", "slow", "arm")
+    end(watch)
+    begin = time.time()
+    end(start("bus_client", "slow", "write", 0.1, 1, 1))
+    spent = time.time() - begin
+    out = end(reader)
+    check(spent > 1.4, f"the disk is not slow: {spent}: the test cannot fail")
+    check(figure(out, "whole") > 1000, f"readers waited for the disk: {out}")
+    with open(f"/proc/{e.p.pid}/task/{e.p.pid}/children", encoding="utf-8") as f:
+        os.kill(int(f.read().split()[0]), signal.SIGTERM)
+    e.p.communicate(timeout=60)
+    return f"{out}; a commit with a checkpoint took {spent:.1f} s"
+
+
 def changes():
     e = Engine("bus.mmsbx", "c")
     seconds = max(1.0, 2 * SCALE)
@@ -433,7 +455,7 @@ def interrupted():
 
 
 CASES = [commands, folder, whole, killed, stopped, crowd, hostile, engine_killed, changes, ticks,
-         interrupted]
+         interrupted, slow_disk]
 
 
 def main():
