@@ -36,7 +36,8 @@ static const char *const flags[] = {
     "-w",
 };
 
-/* Waits for the child; its exit status, or -1. */
+/* Waits for the child; its exit status, or -1. Where the process ignores its children's ends, the
+ * system keeps no status: 0, and what the child made tells. */
 static int child_wait(pid_t child) {
     const struct timespec pause = {0, POLL_NS};
     int status;
@@ -44,6 +45,7 @@ static int child_wait(pid_t child) {
     for (u32 k = 0; k < SECONDS_MOST * 1000u; k++) {
         pid_t got = waitpid(child, &status, WNOHANG);
         if (got == child) return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        if (got < 0 && errno == ECHILD) return 0;
         if (got < 0 && errno != EINTR) return -1;
         nanosleep(&pause, NULL);
     }
@@ -119,7 +121,7 @@ mmsb_status native_compiler_find(native_compiler *c, message *m) {
     int status = command_run(words, said);
     first_line(said, c->version, sizeof c->version);
     close(said);
-    if (status != 0)
+    if (status != 0 || c->version[0] == 0)
         return message_set(m, MMSB_ABSENT, "there is no C compiler `%s`%s", c->word[0],
                            status < 0 ? "" : " that tells its version");
     for (u32 k = 0; k < ARRAY_COUNT(flags); k++) c->word[c->word_count++] = flags[k];
