@@ -114,7 +114,8 @@ typedef struct {
 mmsb_status bus_answer_next(bus *b, bus_answer *a, bool *got, message *m);
 /* Waits for the next answer. MMSB_BUSY: not within timeout_ns. */
 mmsb_status bus_answer_wait(bus *b, bus_answer *a, u64 timeout_ns, message *m);
-/* Waits until the engine has taken enough requests for `bytes` of deltas to be sent. */
+/* Waits until the engine has taken enough requests for `bytes` of deltas to be sent. MMSB_BUSY: not
+ * within timeout_ns, or not before answers are taken: their ring is full. */
 mmsb_status bus_room_wait(bus *b, u64 bytes, u64 timeout_ns, message *m);
 /* Waits until `epoch` is durable. MMSB_ABSENT: the engine keeps no log. */
 mmsb_status bus_durable_wait(bus *b, u64 epoch, u64 timeout_ns, message *m);

@@ -320,6 +320,26 @@ static int arm_run(const char *name) {
     return 0;
 }
 
+/* flood: commits without end and takes no answer: it is told so, and every answer is there. */
+static int flood_run(void) {
+    bus_answer a;
+    mmsb_status s = MMSB_OK;
+    u64 sent = 0, taken = 0;
+    while (s == MMSB_OK) {
+        s = bus_commit(b, NULL, &words);
+        sent += s == MMSB_OK;
+        if (s == MMSB_BUSY) s = bus_room_wait(b, 0, UINT64_MAX, &words);
+    }
+    if (s != MMSB_BUSY || strstr(words.text, "answers") == NULL) return told(s);
+    for (; taken < sent; taken++) {
+        s = bus_answer_wait(b, &a, 5000000000, &words);
+        if (s != MMSB_OK) return told(s);
+        if (a.status != MMSB_OK || a.id != taken + 1) return broken("an answer is not its own");
+    }
+    printf("flooded %llu\n", (llu)sent);
+    return 0;
+}
+
 static void nothing(int number) { (void)number; }
 
 /* signals COUNT: attaches, commits, waits, leases while a signal comes every 50 us. */
@@ -369,6 +389,7 @@ int main(int count, char **a) {
     if (strcmp(a[2], "poke") == 0) status = poke_run(seconds, strtoull(a[4], NULL, 10));
     if (strcmp(a[2], "changes") == 0) status = changes_run(seconds);
     if (strcmp(a[2], "arm") == 0) status = arm_run(a[1]);
+    if (strcmp(a[2], "flood") == 0) status = flood_run();
     if (strcmp(a[2], "signals") == 0) status = signals_run(a[1], strtoull(a[3], NULL, 10));
     fflush(stdout);
     bus_detach(b);

@@ -444,12 +444,14 @@ def ticks():
 
 def interrupted():
     e = Engine("bus.mmsbx", "i", "--leases", "2")
-    out = [end(start("bus_client", "i", "arm")), end(start("bus_client", "i", "signals", int(400 * SCALE) + 20))]
+    out = [end(start("bus_client", "i", "arm")), end(start("bus_client", "i", "flood"), timeout=60),
+           end(start("bus_client", "i", "signals", int(400 * SCALE) + 20))]
     p = subprocess.run([TOOL, "set", "i", "-"], input="x[0] = 3\ncommit\n" * 50 + "x[0] = nonsense\n",
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
     stands = figure(command("attach", "i"), "epoch")
     check(p.returncode == 1 and p.stdout == f"epoch {stands}\n" and "line 101" in p.stderr, f"set -, a bad line: {p}")
-    check(stands == 50 + 1 + int(400 * SCALE) + 20, f"commits before a bad line were lost: {stands}")
+    made = 1 + figure(out[1], "flooded") + int(400 * SCALE) + 20
+    check(stands == made + 50, f"commits before a bad line were lost: {stands}")
     e.close()
     return "; ".join(out)
 
