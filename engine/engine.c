@@ -200,7 +200,7 @@ mmsb_status engine_first(engine *e, const u8 *skip, message *m) {
     ASSERT(e->epoch == 0);
     u64 before = kernels_fp_enter();
     mmsb_status s = MMSB_OK;
-    e->first_run = true;
+    e->pass++, e->first_run = true;
     for (u32 k = 0; s == MMSB_OK && k < e->image->first_count; k++) {
         const image_node *n = &e->image->nodes[e->image->first[k]];
         u32 page = 0;
@@ -288,7 +288,7 @@ mmsb_status engine_epoch0(engine *e, message *m) {
     ASSERT(e->touched_count == 0);
     u64 before = kernels_fp_enter();
     mmsb_status s = MMSB_OK;
-    e->first_run = true;
+    e->pass++, e->first_run = true;
     cuda_restart(e);
     for (u32 k = 1; k < e->image->page_count; k++) {
         if (e->image->pages[k].kind != PAGE_SOURCE) continue;
@@ -314,7 +314,7 @@ mmsb_status engine_restored(engine *e, u64 epoch, message *m) {
     mmsb_status s = MMSB_OK;
     ASSERT(epoch > 0);
     ASSERT(e->phase == PHASE_NEW);
-    e->first_run = true;
+    e->pass++, e->first_run = true;
     e->epoch = epoch;
     for (u32 k = 1; k < e->image->page_count; k++) prev_copy(e, k);
     if (e->epoch_page != 0) memcpy(e->pages[e->epoch_page].value, &epoch, 8);
@@ -386,6 +386,7 @@ mmsb_status engine_run(engine *e, message *m) {
         undo_save_value(e, e->pages[e->epoch_page].value);
         memcpy(e->pages[e->epoch_page].value, &next, 8);
     }
+    e->pass++;
     mmsb_status s = later_run(e, m);
     if (s == MMSB_OK) events_note(e, false);
     e->phase = s == MMSB_OK ? PHASE_RAN : PHASE_FAULT;
@@ -430,7 +431,7 @@ mmsb_status engine_check(engine *e, message *m) {
     u64 before = kernels_fp_enter();
     ASSERT(e->phase == PHASE_RAN);
     e->undo_on = e->layout.undo_at != 0;
-    e->verify = true, e->verify_failed = false;
+    e->pass++, e->verify = true, e->verify_failed = false;
     mmsb_status s = waves_run(e, e->image->later, e->image->later_count, m);
     e->verify = false, e->undo_on = false;
     kernels_fp_leave(before);

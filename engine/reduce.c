@@ -317,8 +317,7 @@ static void whole_passing(engine *e, node_state *n, bool split_up) {
 }
 
 static void whole_stored(engine *e, node_state *n, bool split_up) {
-    if (n->leaves_made) {
-        n->leaves_made = false;
+    if (n->leaves_pass == e->pass) {
         row_join(n, 0);
         row_result(e, n, 0);
         return;

@@ -47,7 +47,8 @@ typedef struct node_state {
     bool coordinates; /* some step needs coordinates in packed tiles */
     bool iota;
     bool forced;      /* in LATER, not in EPOCH0: whole in epoch 1 */
-    bool leaves_made; /* REDUCE: in this run, when its elements were stored */
+    u64 leaves_pass;  /* REDUCE: the pass in which its leaves were made as its elements were stored
+                       */
     u64 outer, inner; /* REDUCE */
     u64 leaves;       /* per outer lane; WHOLE scans: blocks */
     u64 tree;         /* partials per outer lane */
@@ -150,6 +151,7 @@ struct engine {
     bool journal_closed; /* threads have saved lines since: order is known of lines only */
     bool undo_on;        /* writes save their lines */
     bool streams;        /* the node that runs stores around the caches (store_streams) */
+    u64 pass;            /* over the commands: epoch 0, an epoch, a check; from 1 on */
     bool first_run;      /* epoch 0: nothing is compared for inverses, they are built after */
     bool has_prev, recovered;
     u64 old_count;

@@ -91,8 +91,8 @@ void store_streams_begin(engine *e, const node_state *n) {
     for (u32 k = 0; k < n->row->tile_count; k++) {
         node_state *r = n->tile[k].sums;
         if (r == NULL) continue;
-        r->leaves_made = e->streams && e->cuda == NULL;
-        if (!r->leaves_made) continue;
+        r->leaves_pass = e->streams && e->cuda == NULL ? e->pass : 0;
+        if (r->leaves_pass == 0) continue;
         undo_save(e, r->partials, r->tree * type_bytes(r->row->type));
         if (r->partial_index != NULL) undo_save(e, r->partial_index, r->tree * 8);
     }
@@ -164,7 +164,7 @@ void store_lanes(worker *w, const step *s, const void *from) {
         if (e->streams) {
             w->stats->bytes_stored += (u64)w->count * p->width;
             s->stream(at, from, w->count);
-            if (s->sums != NULL && s->sums->leaves_made)
+            if (s->sums != NULL && s->sums->leaves_pass == e->pass)
                 reduce_leaves(w, s->sums, w->base, from, w->count);
             return;
         }
