@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include "../engine/core/nearest.h"
+
 static u64 symbol_hash(u32 scope_row, u32 name, bool of_function) {
     u64 h = ((u64)scope_row << 33 | (u64)name << 1 | of_function) * 0x9E3779B97F4A7C15u;
     return h ^ h >> 31;
@@ -114,20 +116,21 @@ const char *builtin_name(u32 k) {
     return k < ARRAY_COUNT(functions) ? functions[k] : NULL;
 }
 
-static diag_search nearest(front *f, u32 scope_row, u32 name, bool of_function) {
+static nearest_search nearest(front *f, u32 scope_row, u32 name, bool of_function) {
     ASSERT(scope_row < f->scope_count);
-    diag_search near = {.wanted = ast_text(f->tree, name)};
+    nearest_search near = {.wanted = ast_text(f->tree, name)};
     u32 kept = f->diags->error_max == 0 ? 20 : f->diags->error_max;
     if (f->diags->error_count >= kept) return near; /* nobody will read it */
-    for (u32 k = 0; of_function && builtin_name(k) != NULL; k++) diag_try(&near, builtin_name(k));
+    for (u32 k = 0; of_function && builtin_name(k) != NULL; k++)
+        nearest_try(&near, builtin_name(k));
     for (u32 k = f->local_count; !of_function && k > f->local_base; k--)
-        diag_try(&near, ast_text(f->tree, f->locals[k - 1].name));
+        nearest_try(&near, ast_text(f->tree, f->locals[k - 1].name));
     /* A long graph must not be searched for every misspelling more than a few times. */
     u32 first = f->symbol_count > 20000 ? f->symbol_count - 20000 : 1;
     for (u32 row = first; row < f->symbol_count; row++) {
         const symbol *s = &f->symbols[row];
         if (s->of_function == of_function && s->scope == scope_row)
-            diag_try(&near, ast_text(f->tree, s->name));
+            nearest_try(&near, ast_text(f->tree, s->name));
     }
     return near;
 }
@@ -160,7 +163,7 @@ u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place) 
     if (!of_function && page_outside(f, scope_row, name))
         return not_visible(f, name, place, "a node");
     const char *text = ast_text(f->tree, name);
-    diag_search near = nearest(f, scope_row, name, of_function);
+    nearest_search near = nearest(f, scope_row, name, of_function);
     u32 other = names_find(f, scope_row, name, !of_function);
     diag_row *d = diag_add(f->diags, of_function ? DIAG_UNKNOWN_FUNCTION : DIAG_UNKNOWN_NAME, place,
                            "there is no %s `%s`",
@@ -168,7 +171,7 @@ u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place) 
     if (near.best != NULL) {
         span word = {place.file, place.begin, place.begin + (u32)strlen(text)};
         diag_help(f->diags, d, "did you mean `%s`?", near.best);
-        if (diag_certain(&near)) diag_fix(f->diags, d, word, "%s", near.best);
+        if (nearest_certain(&near)) diag_fix(f->diags, d, word, "%s", near.best);
     } else if (other != 0 && !of_function) {
         diag_help(f->diags, d, "`%s` is a function: call it, `%s(...)`", text, text);
     } else if (other != 0) {
@@ -233,7 +236,7 @@ u32 names_member(front *f, u32 scope_row, u32 left, u32 right, bool of_function,
     diag_row *d =
         diag_add(f->diags, of_function ? DIAG_UNKNOWN_FUNCTION : DIAG_UNKNOWN_NAME, place,
                  "`%s` has no member `%s`", ast_text(f->tree, left), ast_text(f->tree, right));
-    diag_search near = nearest(f, s->target, right, of_function);
+    nearest_search near = nearest(f, s->target, right, of_function);
     if (near.best != NULL)
         diag_help(f->diags, d, "did you mean `%s.%s`?", ast_text(f->tree, left), near.best);
     else

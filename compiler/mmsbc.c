@@ -268,7 +268,7 @@ int main(int count, char **a) {
     if (status != 0 || ended) return status;
     if (o.explain != NULL) return explain(o.explain);
     static char graphs[4200];
-    if (o.folders.count < TOOL_LIST_MAX && graphs_find(graphs, sizeof graphs))
+    if (o.folders.count < OPTION_WORDS_MOST && graphs_find(graphs, sizeof graphs))
         o.folders.items[o.folders.count++] = graphs;
     if (o.lsp) {
 #ifdef MMSB_HAS_JANSSON
@@ -285,8 +285,8 @@ int main(int count, char **a) {
                        .define_count = o.defines.count,
                        .folders = o.folders.items,
                        .folder_count = o.folders.count,
-                       .max_bytes = o.max_bytes,
-                       .max_waves = o.max_waves,
+                       .max_bytes = o.max_bytes.value,
+                       .max_waves = o.max_waves.value,
                        .max_amplification = o.amplification.items,
                        .max_amplification_count = o.amplification.count,
                        .diagnostics = o.format,

@@ -6,20 +6,14 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "../engine/core/base.h"
+#include "../engine/core/options.h"
 #include "mmsbc.h"
 
-#define TOOL_LIST_MAX 1024
-
-typedef struct {
-    const char *items[TOOL_LIST_MAX];
-    size_t count;
-} tool_list;
 /* Zeros are the defaults. */
 typedef struct {
     const char *out, *explain;
-    tool_list defines, folders, amplification, files;
-    unsigned long long max_bytes, max_waves; /* 0: none */
+    option_words defines, folders, amplification, files;
+    option_count max_bytes, max_waves;
     bool check, fix, depends, watch;
     int emit, format, colour; /* which of the list's choices */
     bool fmt;                 /* `mmsbc fmt` */

@@ -48,18 +48,6 @@ void diag_help(diags *d, diag_row *row, const char *format, ...)
 /* Only for a fix that is surely what was meant. */
 void diag_fix(diags *d, diag_row *row, span place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* The nearest of the names tried, within Damerau distance 2 (and a third of the length). */
-typedef struct {
-    const char *wanted;
-    const char *best; /* NULL: none is near */
-    u32 least;        /* its distance */
-    bool several;     /* others are as near */
-} diag_search;
-void diag_try(diag_search *s, const char *name);
-/* Whether `best` is surely meant: no other is as near, and the word is no mere letter or two. */
-bool diag_certain(const diag_search *s);
-/* diag_try of `count` names: the nearest, or NULL. */
-const char *diag_nearest(const char *name, const char *const *names, u32 count);
 typedef enum { DIAG_HUMAN, DIAG_SHORT, DIAG_JSON } diag_format;
 /* Prints all, ordered by file and place; human form with source line, caret span, second place,
  * help; colour only if told. */

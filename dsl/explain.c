@@ -2,6 +2,8 @@
  * explain: see explain.h; the texts are explain.def's. */
 #include "explain.h"
 
+#include "../engine/core/nearest.h"
+
 #include <stdlib.h>
 
 /* Examples that are wrong by size. */
@@ -50,7 +52,7 @@ static const char *nearest_code(const char *text) {
     const char *names[ARRAY_COUNT(explanations)];
     for (u32 k = 0; k < ARRAY_COUNT(explanations); k++)
         names[k] = diag_code_text(explanations[k].code);
-    return diag_nearest(text, names, ARRAY_COUNT(explanations));
+    return nearest_of(text, names, ARRAY_COUNT(explanations));
 }
 
 bool explain_code(const char *code, FILE *to, const char **near) {

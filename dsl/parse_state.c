@@ -3,6 +3,7 @@
 #include "parse_state.h"
 
 #include "mmsbg.h"
+#include "../engine/core/nearest.h"
 
 span span_join(span a, span b) {
     ASSERT(a.file == b.file);
@@ -289,11 +290,11 @@ static bool misspelt_item(parse_state *p, diag_row *d, int code, const token *t)
     const char *text = sources_text(p->lexer->sources, t->place, &bytes), *next = text + bytes;
     if (code != T_NAME || bytes >= sizeof name) return false;
     snprintf(name, sizeof name, "%.*s", (int)bytes, text);
-    diag_search near = {.wanted = name};
-    for (u32 k = 0; k < ARRAY_COUNT(words); k++) diag_try(&near, words[k]);
+    nearest_search near = {.wanted = name};
+    for (u32 k = 0; k < ARRAY_COUNT(words); k++) nearest_try(&near, words[k]);
     while (next < f->text + f->bytes && (*next == ' ' || *next == '\t')) next++;
     bool named = (*next >= 'a' && *next <= 'z') || (*next >= 'A' && *next <= 'Z') || *next == '"';
-    if (!diag_certain(&near) || !named) return false;
+    if (!nearest_certain(&near) || !named) return false;
     diag_help(p->diags, d, "did you mean `%s`?", near.best);
     diag_fix(p->diags, d, t->place, "%s", near.best);
     return true;

@@ -198,6 +198,7 @@ PACK(u64)
 
 static void packed_fill(engine *e, node_state *n) {
     const page_state *p = &e->pages[n->row->element];
+    ASSERT(n->packed != NULL);
     undo_save(e, n->packed, n->slots * n->rest * p->width);
     if (n->rest == 1 && p->width == 8) {
         pack_u64((u64 *)n->packed, (const u64 *)p->value, n->slot_of, n->keys);

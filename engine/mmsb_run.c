@@ -88,7 +88,7 @@ static mmsb_status until_run(run *r, message *m) {
 }
 
 static void stats_print(const run *r) {
-    ASSERT(r->stats != NULL);
+    ASSERT(r->stats != 0);
     const engine_stats *s = engine_statistics(r->e);
     const struct {
         const char *json, *text;
@@ -109,7 +109,7 @@ static void stats_print(const run *r) {
         {"gpu_bytes_out", "bytes from it", s->cuda_bytes_out},
     };
     u32 count = ARRAY_COUNT(rows);
-    bool json = strcmp(r->stats, "json") == 0;
+    bool json = r->stats == 2;
     const char *executor = session_executor_text(r->s);
     fprintf(stderr, json ? "{\"executor\": \"%s\", " : "executor %s, ", executor);
     if (strcmp(executor, "cuda") != 0) count -= 5;
@@ -152,12 +152,12 @@ static mmsb_status results(run *r, message *m) {
     }
     if (r->print.count == 0 && r->out.count == 0) print_table(r->e);
     if (r->root) print_root(r->e);
-    if (r->stats != NULL) stats_print(r);
+    if (r->stats != 0) stats_print(r);
     return MMSB_OK;
 }
 
 static mmsb_status inputs_split(run *r, session_input *inputs, message *m) {
-    ASSERT(r->in.count <= RUN_LIST_MAX);
+    ASSERT(r->in.count <= OPTION_WORDS_MOST);
     for (u32 k = 0; k < r->in.count; k++) {
         const char *text = r->in.items[k], *equals = strchr(text, '=');
         if (equals == NULL) return message_set(m, MMSB_USAGE, "--in %s: write SOURCE=FILE", text);
@@ -186,7 +186,7 @@ static mmsb_status work(run *r, message *m) {
 static mmsb_status run_live(run *r, session_options *o, message *m) {
     ASSERT(r->s == NULL);
     ASSERT(r->replay == NULL);
-    session_input inputs[RUN_LIST_MAX];
+    session_input inputs[OPTION_WORDS_MOST];
     TRY(inputs_split(r, inputs, m));
     o->inputs = inputs, o->input_count = r->in.count;
     o->state = r->state, o->durability = r->mode;
@@ -244,13 +244,6 @@ static mmsb_status run_replay(run *r, session_options *o, message *m) {
     return s;
 }
 
-static session_executor executor_of(const run *r) {
-    ASSERT(r->image_path != NULL);
-    if (r->executor == NULL || strcmp(r->executor, "vm") == 0) return EXECUTOR_VM;
-    if (strcmp(r->executor, "cuda") == 0) return EXECUTOR_CUDA;
-    return strcmp(r->executor, "auto") == 0 ? EXECUTOR_AUTO : EXECUTOR_NATIVE;
-}
-
 static const char *only_image(char *to, size_t bytes) {
     ASSERT(bytes > 6);
     DIR *d = opendir(".");
@@ -297,7 +290,7 @@ int main(int count, char **a) {
                          .note = note,
                          .oracle_epochs = r.oracle.value,
                          .engine = {.threads = (u32)r.threads.value, .shared = r.serve != NULL},
-                         .executor = executor_of(&r),
+                         .executor = (session_executor)r.executor,
                          .allow_kernels = r.allow_kernels};
     s = r.replay != NULL ? run_replay(&r, &o, &m) : run_live(&r, &o, &m);
     int status = s == MMSB_REJECTED ? 1 : s != MMSB_OK ? fail(s, &m) : r.rejected ? 1 : 0;

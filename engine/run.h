@@ -4,25 +4,17 @@
 #define MMSB_RUN_H
 #include <signal.h>
 
+#include "core/options.h"
 #include "session.h"
 
-#define RUN_LIST_MAX 256u
-
-typedef struct {
-    const char *items[RUN_LIST_MAX];
-    u32 count;
-} run_list;
-typedef struct {
-    bool given;
-    u64 value;
-} run_count;
 typedef struct {
     const char *image_path;
-    const char *deltas, *until, *trace, *metrics, *state, *durability, *replay, *executor, *stats,
-        *serve;
-    run_list in, out, print;
-    run_count ticks, checkpoint, audit, to, oracle, threads, leases, spin;
+    const char *deltas, *until, *trace, *metrics, *state, *replay, *serve;
+    option_words in, out, print;
+    option_count ticks, checkpoint, audit, to, oracle, threads, leases, spin;
     bool root, resume, strict, no_strict, allow_kernels, migrate;
+    int executor, durability; /* which of the list's choices; durability -1: not given */
+    int stats;                /* 1: text, 2: JSON */
     durability_mode mode;
     image i;
     session *s;
