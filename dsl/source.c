@@ -4,22 +4,39 @@
 
 #define TEXT_BYTES_MAX ((u64)256 << 20)
 
+static u32 starts_char(char c) { return ((u8)c & 0xc0) != 0x80; }
+
+/* Characters before byte `at`: few bytes are looked at, however long a line is. */
+static u32 chars_before(const source_file *f, u32 at) {
+    ASSERT(at <= f->bytes);
+    u32 k = at / SOURCE_STEP * SOURCE_STEP, count = f->chars_at[at / SOURCE_STEP];
+    for (; k < at; k++) count += starts_char(f->text[k]);
+    return count;
+}
+
 mmsb_status sources_add(sources *s, const char *name, const char *text, u64 bytes, u32 *file) {
     if (bytes > TEXT_BYTES_MAX) return MMSB_OUT_OF_SPACE;
     if (!arena_grow(s->memory, (void **)&s->files, &s->capacity, s->count + 1, sizeof(source_file)))
         return MMSB_OUT_OF_SPACE;
     u32 lines = 1;
     for (u64 k = 0; k < bytes; k++) lines += text[k] == '\n';
-    u32 *line_at = ARENA_ARRAY(s->memory, u32, lines);
+    u32 *line_at = ARENA_ARRAY(s->memory, u32, lines), count = 0;
+    u32 *chars_at = ARENA_ARRAY(s->memory, u32, bytes / SOURCE_STEP + 1);
     source_file f = {.name = arena_text(s->memory, name, strlen(name)),
                      .text = arena_text(s->memory, text, bytes),
                      .bytes = (u32)bytes,
                      .line_count = lines,
-                     .line_at = line_at};
-    if (line_at == NULL || f.name == NULL || f.text == NULL) return MMSB_OUT_OF_SPACE;
+                     .line_at = line_at,
+                     .chars_at = chars_at};
+    if (line_at == NULL || chars_at == NULL || f.name == NULL || f.text == NULL)
+        return MMSB_OUT_OF_SPACE;
     u32 line = 1;
-    for (u32 k = 0; k < bytes; k++)
+    for (u32 k = 0; k < bytes; k++) {
         if (text[k] == '\n') line_at[line++] = k + 1;
+        if (k % SOURCE_STEP == 0) chars_at[k / SOURCE_STEP] = count;
+        count += starts_char(text[k]);
+    }
+    if (bytes % SOURCE_STEP == 0) chars_at[bytes / SOURCE_STEP] = count;
     *file = s->count;
     s->files[s->count++] = f;
     return MMSB_OK;
@@ -36,11 +53,11 @@ source_place sources_place(const sources *s, span at) {
         else
             high = middle;
     }
-    source_place p = {.line = low + 1, .column = 1, .begin = f->line_at[low]};
+    source_place p = {.line = low + 1, .begin = f->line_at[low]};
     p.end = high < f->line_count ? f->line_at[high] - 1 : f->bytes;
     if (p.end > p.begin && f->text[p.end - 1] == '\r') p.end--;
-    for (u32 k = p.begin; k < at.begin && k < f->bytes; k++)
-        p.column += ((u8)f->text[k] & 0xc0) != 0x80;
+    u32 end = at.begin < f->bytes ? at.begin : f->bytes;
+    p.column = 1 + (end > p.begin ? chars_before(f, end) - chars_before(f, p.begin) : 0);
     return p;
 }
 

@@ -10,12 +10,14 @@ typedef struct {
     u32 file, begin, end;
 } span;
 
+#define SOURCE_STEP 1024u
 typedef struct {
     const char *name; /* as given or found, for messages */
     const char *text; /* text[bytes] is readable and 0; the bytes before may hold anything */
     u32 bytes;
     u32 line_count;
-    const u32 *line_at; /* offset of each line's first byte */
+    const u32 *line_at;  /* offset of each line's first byte */
+    const u32 *chars_at; /* characters before each multiple of SOURCE_STEP bytes */
 } source_file;
 typedef struct {
     arena *memory;

@@ -122,6 +122,7 @@ HOSTILE = {
     "rank 5": ("source y: f64[2, 2, 2, 2, 2]", "E0304"),
     "rank 5 by indices": ("page y[a: 2, b: 2, c: 2, d: 2, e: 2] = 1.0", "E0304"),
     "2 ** 10^10": ("param n = 2 ** 10000000000\nsource x: f64[n]", "E0304"),
+    "50,000 pages on one line": (" ".join(f"page p{k} = {k}.0" for k in range(50000)), None),
     "a node in itself": ("node f(x: f64) -> (y) { use o = f(x) page y = o.y }\nsource x: f64\nuse o = f(x)", "E0104"),
     "functions in a ring": ("fn f(x) = g(x)\nfn g(x) = f(x)\nsource x: f64\npage y = f(x)", "E0104"),
     "a file in itself": ('import "graph.mmsbg" as a\nsource x: f64\npage y = x', None),
