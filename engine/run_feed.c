@@ -37,6 +37,7 @@ bool epoch_visit(void *context, session *s) {
 }
 
 static mmsb_status rejected(run *r, const message *m) {
+    ASSERT(m->text[0] != 0);
     fprintf(stderr, "%s\n", m->text);
     trace_rejected(m->text);
     metrics_rejected();
@@ -45,6 +46,7 @@ static mmsb_status rejected(run *r, const message *m) {
 }
 
 mmsb_status ticks_run(run *r, u64 n, const session_request *first, u64 *done, message *m) {
+    ASSERT(r->s != NULL && done != NULL);
     trace_begin();
     mmsb_status s = session_ticks(r->s, n, first, epoch_visit, NULL, done, m);
     return s == MMSB_REJECTED ? rejected(r, m) : s;
@@ -113,6 +115,7 @@ static mmsb_status feed_line(feed *f, const char *text, u64 bytes, message *m) {
 /* A read that a signal ends, also one that comes just before it. */
 static ssize_t input_read(void *cookie, char *to, size_t bytes) {
     const int *fd = cookie;
+    ASSERT(*fd >= 0 && bytes > 0);
     struct pollfd p[2] = {{.fd = *fd, .events = POLLIN}, {.fd = run_wake, .events = POLLIN}};
     for (;;) {
         if (poll(p, 2, -1) < 0 && errno != EINTR) return -1;

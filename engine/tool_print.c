@@ -94,6 +94,7 @@ void print_table(const engine *e) {
     for (u32 k = 0; k < i->export_count; k++) {
         u32 page = i->exports[k];
         const image_shape *s = &i->shapes[i->pages[page].shape];
+        ASSERT(page != 0 && page < i->page_count);
         printf("%-20s %s", image_string(i, i->pages[page].name), type_text(i->pages[page].type));
         for (u32 a = 0; a < s->axis_count; a++)
             printf("%s%llu%s", a == 0 ? "[" : ", ", (unsigned long long)s->dims[a],
