@@ -191,7 +191,7 @@ mmsb_status session_apply(session *s, const u8 *body, u64 bytes, message *m) {
 }
 
 static mmsb_status failed_words(message *m) {
-    return message_set(m, MMSB_IO, "the log failed before: nothing more is taken");
+    return message_set(m, MMSB_IO, "it failed before: nothing more is taken");
 }
 
 /* Room for what an epoch appends. Where even that cannot be said to have failed cleanly, the
@@ -357,7 +357,7 @@ mmsb_status session_ticks(session *s, u64 n, const session_request *first,
 }
 
 u64 session_durable_epoch(const session *s) {
-    return s->log == NULL ? 0 : tlog_durable_epoch(s->log);
+    return s->log == NULL ? s->durable : tlog_durable_epoch(s->log);
 }
 
 mmsb_status session_sync(session *s, message *m) {
@@ -399,6 +399,7 @@ static mmsb_status close_log(session *s, message *m) {
 
 mmsb_status session_end(session *s, message *m) {
     mmsb_status status = close_log(s, m);
+    if (s->log != NULL) s->durable = tlog_durable_epoch(s->log);
     tlog_close(s->log);
     s->log = NULL, s->failed = true;
     folder_close(s);

@@ -17,7 +17,9 @@ static mmsb_status names_sync(session *s, message *m) {
     if (outside >= 0) {
         synced = f->sync(f, outside);
         f->close(f, outside);
-    } else if (synced == 0 && outside != -EACCES) { /* one that may not be read: nothing to do */
+        /* Another file system maybe, which syncs no folders. */
+        if (synced == -EINVAL || synced == -ENOSYS || synced == -EOPNOTSUPP) synced = 0;
+    } else if (synced == 0 && outside != -EACCES && outside != -EPERM) { /* not ours to read */
         synced = outside;
     }
     return synced < 0 ? file_failed(m, "sync the folder of", s->o.state, synced) : MMSB_OK;

@@ -17,6 +17,7 @@ struct session {
     bool started;      /* epoch 0, or what was restored, stands */
     bool moved;        /* epochs were made since it was opened */
     bool closed_clean; /* the log ends with a close record */
+    u64 durable;       /* once it has ended */
     /* The commit being made: room for a record's head, then deltas as bytes. */
     u8 *record;
     u64 record_room, used, last; /* last: where the delta before begins; 0: none */

@@ -403,6 +403,9 @@ Test(session, a_rejected_epoch_is_not_logged_and_its_number_is_used_again) {
         cr_assert_eq(engine_root(session_engine(s)), all.roots[k]);
         cr_assert_eq(session_durable_epoch(s), k);
     }
+    cr_assert_eq(session_end(s, &m), MMSB_OK);
+    cr_assert_eq(session_durable_epoch(s), EPOCHS);
+    cr_assert_eq(session_commit(s, NULL, &m), MMSB_IO);
     cr_assert_eq(session_close(s, &m), MMSB_OK);
     session_replay_options r = {.to = UINT64_MAX};
     cr_assert_eq(session_replay(&all.i, &o, &r, &s, &m), MMSB_OK, "%s", m.text);
