@@ -128,6 +128,7 @@ static ssize_t input_read(void *cookie, char *to, size_t bytes) {
 /* Not waiting for who may write to a pipe by name. */
 static FILE *input_open(const char *path, int *fd) {
     bool pipe = strcmp(path, "-") == 0;
+    ASSERT(*fd < 0);
     *fd = pipe ? 0 : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     FILE *in = *fd < 0 ? NULL : fopencookie(fd, "r", (cookie_io_functions_t){.read = input_read});
     if (in != NULL) setvbuf(in, NULL, _IOFBF, INPUT_BYTES);

@@ -23,6 +23,7 @@ typedef struct {
 /* The page of the old graph that holds what `page` of the new one may start with; 0: none. */
 static u32 page_same(const image *from, const image *to, u32 page) {
     const image_page *p = &to->pages[page];
+    ASSERT(page > 0 && page < to->page_count);
     const char *name = image_string(to, p->name);
     u32 found = image_find_page(from, name, strlen(name));
     if (found == 0 || from->pages[found].type != p->type) return 0;
@@ -41,6 +42,7 @@ bool session_carries(const image *from, const image *to, u32 page, u32 *old) {
 
 static mmsb_status states_set(session *s, const engine *old, u32 *carried, message *m) {
     const image *from = engine_image(old), *to = s->i;
+    ASSERT(session_pending_bytes(s) == 0);
     for (u32 page = 1; page < to->page_count; page++) {
         u32 of;
         if (to->pages[page].kind == PAGE_SOURCE || !session_carries(from, to, page, &of)) continue;
@@ -112,6 +114,7 @@ typedef struct {
 } clearing;
 static void clear_visit(void *context, const char *name) {
     clearing *c = context;
+    ASSERT(c->folder >= 0);
     c->files->unlink_at(c->files, c->folder, name);
 }
 
@@ -129,6 +132,7 @@ static mmsb_status renames(const migration *g, message *m) {
     file_calls *f = g->files;
     char before[PATH_MOST + 40];
     int taken = 0, outside = -1;
+    ASSERT(strcmp(g->state, g->migrating) != 0);
     for (u32 n = 1; taken >= 0; n++) { /* the first name that nothing has */
         snprintf(before, sizeof before, "%s.before-%u", g->state, n);
         taken = f->open_at(f, AT_FDCWD, before, O_RDONLY, 0);

@@ -289,6 +289,7 @@ tlog_place tlog_at(const tlog *t) {
 }
 
 bool tlog_failed(tlog *t) {
+    ASSERT(t->place.segment > 0);
     if (t->threaded) pthread_mutex_lock(&t->lock);
     bool failed = t->failed != 0;
     if (t->threaded) pthread_mutex_unlock(&t->lock);
