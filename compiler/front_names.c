@@ -116,20 +116,35 @@ const char *builtin_name(u32 k) {
     return k < ARRAY_COUNT(functions) ? functions[k] : NULL;
 }
 
-static nearest_search nearest(front *f, u32 scope_row, u32 name, bool of_function) {
+/* Whether a name in that scope means the symbol: those of the scope and, with `around`, those that
+ * it sees around it and in files that are imported without a name. */
+static bool visible(const front *f, u32 scope_row, const symbol *s, bool around) {
+    ASSERT(scope_row < f->scope_count);
+    bool page = s->kind == SYMBOL_PAGE || s->kind == SYMBOL_USE, inside = false;
+    for (u32 at = scope_row; at != 0; at = around ? f->scopes[at].parent : 0) {
+        const scope *c = &f->scopes[at];
+        if (s->scope == at) return !(inside && page);
+        for (u32 k = 0; around && k < c->import_count; k++)
+            if (s->scope == f->imports[c->import_at + k]) return !page;
+        inside = inside || c->instance;
+    }
+    return false;
+}
+
+static nearest_search nearest(front *f, u32 scope_row, u32 name, bool of_function, bool around) {
     ASSERT(scope_row < f->scope_count);
     nearest_search near = {.wanted = ast_text(f->tree, name)};
     u32 kept = f->diags->error_max == 0 ? 20 : f->diags->error_max;
     if (f->diags->error_count >= kept) return near; /* nobody will read it */
-    for (u32 k = 0; of_function && builtin_name(k) != NULL; k++)
+    for (u32 k = 0; of_function && around && builtin_name(k) != NULL; k++)
         nearest_try(&near, builtin_name(k));
-    for (u32 k = f->local_count; !of_function && k > f->local_base; k--)
+    for (u32 k = f->local_count; !of_function && around && k > f->local_base; k--)
         nearest_try(&near, ast_text(f->tree, f->locals[k - 1].name));
     /* A long graph must not be searched for every misspelling more than a few times. */
     u32 first = f->symbol_count > 20000 ? f->symbol_count - 20000 : 1;
     for (u32 row = first; row < f->symbol_count; row++) {
         const symbol *s = &f->symbols[row];
-        if (s->of_function == of_function && s->scope == scope_row)
+        if (s->of_function == of_function && visible(f, scope_row, s, around))
             nearest_try(&near, ast_text(f->tree, s->name));
     }
     return near;
@@ -163,7 +178,7 @@ u32 names_need(front *f, u32 scope_row, u32 name, bool of_function, span place) 
     if (!of_function && page_outside(f, scope_row, name))
         return not_visible(f, name, place, "a node");
     const char *text = ast_text(f->tree, name);
-    nearest_search near = nearest(f, scope_row, name, of_function);
+    nearest_search near = nearest(f, scope_row, name, of_function, true);
     u32 other = names_find(f, scope_row, name, !of_function);
     diag_row *d = diag_add(f->diags, of_function ? DIAG_UNKNOWN_FUNCTION : DIAG_UNKNOWN_NAME, place,
                            "there is no %s `%s`",
@@ -236,7 +251,7 @@ u32 names_member(front *f, u32 scope_row, u32 left, u32 right, bool of_function,
     diag_row *d =
         diag_add(f->diags, of_function ? DIAG_UNKNOWN_FUNCTION : DIAG_UNKNOWN_NAME, place,
                  "`%s` has no member `%s`", ast_text(f->tree, left), ast_text(f->tree, right));
-    nearest_search near = nearest(f, s->target, right, of_function);
+    nearest_search near = nearest(f, s->target, right, of_function, false);
     if (near.best != NULL)
         diag_help(f->diags, d, "did you mean `%s.%s`?", ast_text(f->tree, left), near.best);
     else

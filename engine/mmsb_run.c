@@ -278,6 +278,9 @@ int main(int count, char **a) {
     if (r.image_path == NULL)
         return options_usage("name an image: the current directory does not hold exactly one",
                              ".mmsbx");
+    const char *end = strrchr(r.image_path, '.');
+    if (end != NULL && strcmp(end, ".mmsbg") == 0)
+        return options_usage("compile a graph with mmsbc, then name its image, not", r.image_path);
     mmsb_status s = file_map(file_system(), AT_FDCWD, r.image_path, &bytes, &byte_count, &m);
     if (s == MMSB_OK) s = image_verify(bytes, byte_count, &r.i, &m);
     if (s != MMSB_OK) {

@@ -190,6 +190,7 @@ def main():
         put("g.mmsbg", GRAPH.encode())
         put("d.txt", DELTAS.encode())
         run("mmsbc", "g.mmsbg", statuses=(0,))
+        run("mmsb-run", "g.mmsbg", statuses=(2,))
         run("mmsb-run", "g.mmsbx", "--deltas", "d.txt", "--no-strict", "--state", "state", "--checkpoint", "2",
                 "--audit", "2",
             "--durability", "epoch", statuses=(1,))
