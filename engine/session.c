@@ -462,6 +462,7 @@ static mmsb_status directory_open(session *s, message *m) {
     TRY(migration_finish(s, m));
     TRY(folder_open(s, true, m));
     TRY(folder_read(s, &l, m));
+    folder_clean(s);
     if (l.checkpoint_count != 0) return directory_recover(s, &l, m);
     if (l.segment_last > 1)
         return message_set(m, MMSB_DAMAGED, "%s: there is a log but no checkpoint", s->o.state);

@@ -104,6 +104,33 @@ mmsb_status folder_read(session *s, folder_list *l, message *m) {
     return MMSB_OK;
 }
 
+/* Whether a process that was killed left it: what file_replace and the log write beside. */
+static bool is_leftover(const char *name) {
+    static const char *const prefixes[] = {"checkpoint-", "kernel-", "graph.mmsbx.new-"};
+    static const char hex[] = "0123456789abcdef";
+    const char *beside = strstr(name, ".new");
+    bool ours = false;
+    ASSERT(name[0] != 0);
+    if (beside == NULL) return false;
+    if (strncmp(name, "log-", 4) == 0)
+        return beside > name + 4 && strspn(name + 4, "0123456789") == (size_t)(beside - name) - 4 &&
+               strcmp(beside, ".new") == 0;
+    for (u32 k = 0; k < ARRAY_COUNT(prefixes); k++)
+        ours = ours || strncmp(name, prefixes[k], strlen(prefixes[k])) == 0;
+    return ours && beside[4] == '-' && strlen(beside) == 5 + 16 && strspn(beside + 5, hex) == 16;
+}
+
+static void leftover_visit(void *context, const char *name) {
+    session *s = context;
+    ASSERT(s->lock >= 0);
+    if (is_leftover(name)) s->files->unlink_at(s->files, s->folder, name);
+}
+
+void folder_clean(session *s) {
+    ASSERT(s->lock >= 0); /* nobody else is writing them */
+    s->files->list(s->files, s->folder, leftover_visit, s);
+}
+
 mmsb_status folder_graph_check(session *s, message *m) {
     ASSERT(s->folder >= 0);
     const void *bytes;

@@ -59,6 +59,8 @@ typedef struct {
 mmsb_status folder_open(session *s, bool write, message *m);
 mmsb_status folder_read(session *s, folder_list *l, message *m);
 mmsb_status folder_graph_check(session *s, message *m);
+/* Removes what killed processes have half written. Needs the lock. */
+void folder_clean(session *s);
 void folder_close(session *s);
 /* session_native.c: native calls, as the options say. */
 mmsb_status native_open(session *s, message *m);

@@ -539,3 +539,32 @@ static void refuse_every_call(u64 count, int error) {
 
 Test(session, one_failing_call_refuses_a_commit_or_ends_the_session) { refuse_every_call(1, EIO); }
 Test(session, a_disk_that_is_full_for_a_while_refuses_commits) { refuse_every_call(4, ENOSPC); }
+
+Test(session, what_a_killed_process_had_half_written_goes_and_nothing_else) {
+    static const struct {
+        const char *name;
+        bool goes;
+    } rows[] = {{"checkpoint-7.new-0123456789abcdef", true},
+                {"log-2.new", true},
+                {"graph.mmsbx.new-00000000000000ff", true},
+                {"kernel-0.so.new-0123456789abcdef", true},
+                {"checkpoint-7.new-0123", false},
+                {"mine.new-0123456789abcdef", false},
+                {"log-2.newer", false},
+                {"log-notes.new", false},
+                {"log-.new", false},
+                {"log-ab.new", false},
+                {"checkpoint-7.new-0123456789abcdeg", false}};
+    char folder[64], path[160];
+    struct stat st;
+    mmsb_status refused;
+    folder_new(folder);
+    folder_fill(folder, true);
+    for (u32 k = 0; k < ARRAY_COUNT(rows); k++) file_put(folder, rows[k].name, (const u8 *)"x", 1);
+    cr_assert_eq(epoch_found(folder, &refused), EPOCHS);
+    for (u32 k = 0; k < ARRAY_COUNT(rows); k++) {
+        snprintf(path, sizeof path, "%s/%s", folder, rows[k].name);
+        cr_assert_eq(stat(path, &st) != 0, rows[k].goes, "%s", rows[k].name);
+    }
+    folder_remove(folder);
+}
