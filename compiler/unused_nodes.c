@@ -85,7 +85,11 @@ static void write_use(const ast *t, const ast_item *node, const char *prefix, u3
     fputs(")\n", to);
 }
 
-static bool holds(const ast *t, const ast_item *node, u16 code) {
+/* What a diagnostic of a try says of every use of the node: HOLDS; nothing, as sizes decide it:
+ * DEPENDS; or that its types are wrong, which holds where nothing else was wrong that could have
+ * hidden a type. */
+typedef enum { DEPENDS, HOLDS, HOLDS_ALONE } finding;
+static finding finding_of(const ast *t, const ast_item *node, u16 code) {
     ASSERT(node->kind == ITEM_NODE && code != 0);
     bool generic = false;
     for (u32 k = 0; k < node->parameter_count; k++) {
@@ -101,7 +105,7 @@ static bool holds(const ast *t, const ast_item *node, u16 code) {
     case DIAG_CONSTANT_CYCLE:
     case DIAG_NOT_A_PAGE:
     case DIAG_NOT_VISIBLE:
-    case DIAG_PREV_ARGUMENT: return true;
+    case DIAG_PREV_ARGUMENT: return HOLDS;
     case DIAG_OPERAND_TYPE:
     case DIAG_MIXED_TYPES:
     case DIAG_STATED_TYPE:
@@ -112,8 +116,8 @@ static bool holds(const ast *t, const ast_item *node, u16 code) {
     case DIAG_KEYED_PLACE:
     case DIAG_EDGE_COUNT:
     case DIAG_NEEDS_INIT:
-    case DIAG_CYCLE: return !generic;
-    default: return false;
+    case DIAG_CYCLE: return generic ? DEPENDS : HOLDS_ALONE;
+    default: return DEPENDS;
     }
 }
 
@@ -156,9 +160,8 @@ static const char *kept(const mmsbc_result *r, const ast_item *node, const char 
     return arena_text(r->memory, to, used);
 }
 
-/* Takes over a diagnostic inside a node that is not used; once, though several tries met it. */
-static void take_over(mmsbc_result *r, const bool *used, const char *prefix, const diag_row *d) {
-    const ast *t = r->tree;
+/* The node that nothing uses inside which a diagnostic lies, or NULL. */
+static const ast_item *node_around(const ast *t, const bool *used, const diag_row *d) {
     const ast_item *node = NULL;
     ASSERT(d->text != NULL && d->code < DIAG_CODE_END);
     for (u32 k = 0; k < t->top_count; k++) {
@@ -167,7 +170,31 @@ static void take_over(mmsbc_result *r, const bool *used, const char *prefix, con
             d->place.begin >= i->whole.begin && d->place.end <= i->whole.end)
             node = i;
     }
-    if (node == NULL || !holds(t, node, d->code)) return;
+    return node;
+}
+
+/* Whether a try failed over a size, in a node or where it is used: what has no shape may have no
+ * type, and errors of types that follow from it are none. */
+static bool sizes_failed(const mmsbc_result *r, const bool *used, const mmsbc_result *again) {
+    bool failed = false;
+    ASSERT(r->tree != NULL);
+    for (u32 k = 0; k < again->diags.count; k++) {
+        const diag_row *d = &again->diags.rows[k];
+        const ast_item *node = node_around(r->tree, used, d);
+        if (d->severity != DIAG_ERROR) continue;
+        bool use = d->place.file == 0 && d->place.end > r->sources.files[0].bytes;
+        failed = failed || use || (node != NULL && finding_of(r->tree, node, d->code) == DEPENDS);
+    }
+    return failed;
+}
+
+/* Takes over a diagnostic inside a node that is not used; once, though several tries met it. */
+static void take_over(mmsbc_result *r, const bool *used, const char *prefix, bool alone,
+                      const diag_row *d) {
+    const ast_item *node = node_around(r->tree, used, d);
+    finding f = node == NULL ? DEPENDS : finding_of(r->tree, node, d->code);
+    ASSERT(d->text != NULL);
+    if (f == DEPENDS || (f == HOLDS_ALONE && !alone)) return;
     for (u32 k = 0; k < r->diags.count; k++)
         if (r->diags.rows[k].code == d->code && r->diags.rows[k].place.file == 0 &&
             r->diags.rows[k].place.begin == d->place.begin)
@@ -191,8 +218,9 @@ static mmsb_status try_text(const mmsbc_options *o, mmsbc_result *r, const bool 
     if (again != NULL) again->diags.error_max = ROWS_MAX;
     if (s == MMSB_OK)
         s = front_build(&again->sources, again->tree, &options, again->memory, &again->diags, g);
+    bool alone = s == MMSB_OK && !sizes_failed(r, used, again);
     for (u32 k = 0; s == MMSB_OK && k < again->diags.count; k++)
-        take_over(r, used, prefix, &again->diags.rows[k]);
+        take_over(r, used, prefix, alone, &again->diags.rows[k]);
     mmsbc_free(again);
     return s == MMSB_WRONG ? MMSB_OK : s;
 }
