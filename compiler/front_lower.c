@@ -141,7 +141,8 @@ static void check_inside(front *f, const term *t, u32 page, const u32 *index, co
                                p->hidden ? "" : "`", p->hidden ? "what is read" : p->name,
                                p->hidden ? "" : "`", (unsigned long long)p->dims[k] - 1);
         if (p->hidden) {
-            diag_help(f->diags, d, "stay inside, or guard the read with `if`");
+            diag_help(f->diags, d,
+                      "it has no edge there: stay inside, or guard the read with `if`");
             return;
         }
         if (p->place != 0 && !p->hidden)

@@ -109,7 +109,7 @@ item(I) ::= EXPORT(K) members(C). { parsed_list l = state_list(p, C); I = ITEM(.
 items(C) ::= . { C = 0; }
 items(C) ::= items(B) item(I). { state_body_item(p, I); state_push(p, I); C = B + 1; }
 names(C) ::= NAME(N). { state_push(p, state_leaf(p, AST_NAME, N.string, 0, N.place).row); C = 1; }
-names(C) ::= names(B) COMMA NAME(N). { state_push(p, state_leaf(p, AST_NAME, N.string, 0, N.place).row); C = B + 1; }
+names(C) ::= names(B) COMMA NAME(N). { state_push(p, state_leaf(p, AST_NAME, N.string, 0, N.place).row); state_result_once(p, B); C = B + 1; }
 members(C) ::= member(M). { state_push(p, M); C = 1; }
 members(C) ::= members(B) COMMA member(M). { state_push(p, M); C = B + 1; }
 member(M) ::= NAME(N). { M = state_leaf(p, AST_NAME, N.string, 0, N.place).row; }

@@ -157,6 +157,18 @@ static void twice_tell(parse_state *p, const char *what, u32 name, span at, span
     diag_help(p->diags, d, "each %s of one list has a name of its own", what);
 }
 
+void state_result_once(parse_state *p, u32 before) {
+    const ast *t = p->tree;
+    if (t->out_of_memory) return;
+    ASSERT(before < p->stack_count);
+    u32 last = p->stack[p->stack_count - 1];
+    for (u32 k = p->stack_count - 1 - before; k + 1 < p->stack_count; k++) {
+        if (t->a[p->stack[k]] != t->a[last]) continue;
+        twice_tell(p, "result", t->a[last], t->place[last], t->place[p->stack[k]]);
+        return;
+    }
+}
+
 void state_parameter_once(parse_state *p, u32 before) {
     const ast *t = p->tree;
     if (t->out_of_memory) return;

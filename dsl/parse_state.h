@@ -72,6 +72,8 @@ parsed state_closed(parse_state *p, const token *open, parsed inner, const token
 u32 state_axis(parse_state *p, const token *name, u32 extent, u32 before);
 /* The last parameter stands once among it and the `before` ones before it. */
 void state_parameter_once(parse_state *p, u32 before);
+/* The same of the name pushed last and the `before` names under it: a node's results. */
+void state_result_once(parse_state *p, u32 before);
 u32 state_parameter(parse_state *p, const token *name, const parsed_type *type, bool is_param);
 u32 state_edge(parse_state *p, u8 kind, const token *word, u32 value);
 u32 state_item(parse_state *p, ast_item item);
