@@ -85,10 +85,10 @@ static void write_use(const ast *t, const ast_item *node, const char *prefix, u3
     fputs(")\n", to);
 }
 
-/* What a diagnostic of a try says of every use of the node: HOLDS; nothing, as sizes decide it:
- * DEPENDS; or that its types are wrong, which holds where nothing else was wrong that could have
- * hidden a type. */
-typedef enum { DEPENDS, HOLDS, HOLDS_ALONE } finding;
+/* What a diagnostic of a try says of every use of the node. It hangs on sizes (DEPENDS) or on the
+ * types of arguments, and says nothing; or it holds; or it says that types are wrong, which holds
+ * where nothing else was wrong that could have hidden a type (HOLDS_ALONE). */
+typedef enum { DEPENDS, DEPENDS_ON_TYPES, HOLDS, HOLDS_ALONE } finding;
 static finding finding_of(const ast *t, const ast_item *node, u16 code) {
     ASSERT(node->kind == ITEM_NODE && code != 0);
     bool generic = false;
@@ -116,7 +116,7 @@ static finding finding_of(const ast *t, const ast_item *node, u16 code) {
     case DIAG_KEYED_PLACE:
     case DIAG_EDGE_COUNT:
     case DIAG_NEEDS_INIT:
-    case DIAG_CYCLE: return generic ? DEPENDS : HOLDS_ALONE;
+    case DIAG_CYCLE: return generic ? DEPENDS_ON_TYPES : HOLDS_ALONE;
     default: return DEPENDS;
     }
 }
@@ -173,28 +173,40 @@ static const ast_item *node_around(const ast *t, const bool *used, const diag_ro
     return node;
 }
 
-/* Whether a try failed over a size, in a node or where it is used: what has no shape may have no
- * type, and errors of types that follow from it are none. */
-static bool sizes_failed(const mmsbc_result *r, const bool *used, const mmsbc_result *again) {
-    bool failed = false;
-    ASSERT(r->tree != NULL);
+static bool holds_a_use(const ast *t, const ast_item *node) {
+    bool found = false;
+    ASSERT(node->kind == ITEM_NODE);
+    for (u32 k = 0; k < node->item_count; k++)
+        found = found || t->items[t->lists[node->item_at + k]].kind == ITEM_USE;
+    return found;
+}
+
+/* Whether a try failed over a size in the node, where it is used, or in nodes that it may use: what
+ * has no shape may have no type, and errors of types that follow from it are none. */
+static bool sizes_failed(const mmsbc_result *r, const bool *used, const mmsbc_result *again,
+                         const ast_item *node) {
+    bool failed = false, uses = holds_a_use(r->tree, node);
+    ASSERT(r->sources.count != 0);
     for (u32 k = 0; k < again->diags.count; k++) {
         const diag_row *d = &again->diags.rows[k];
-        const ast_item *node = node_around(r->tree, used, d);
-        if (d->severity != DIAG_ERROR) continue;
+        const ast_item *around = node_around(r->tree, used, d);
         bool use = d->place.file == 0 && d->place.end > r->sources.files[0].bytes;
-        failed = failed || use || (node != NULL && finding_of(r->tree, node, d->code) == DEPENDS);
+        if (d->severity != DIAG_ERROR || (around != node && !uses && !use)) continue;
+        failed =
+            failed || use || (around != NULL && finding_of(r->tree, around, d->code) == DEPENDS);
     }
     return failed;
 }
 
 /* Takes over a diagnostic inside a node that is not used; once, though several tries met it. */
-static void take_over(mmsbc_result *r, const bool *used, const char *prefix, bool alone,
-                      const diag_row *d) {
+static void take_over(mmsbc_result *r, const bool *used, const char *prefix,
+                      const mmsbc_result *again, const diag_row *d) {
     const ast_item *node = node_around(r->tree, used, d);
     finding f = node == NULL ? DEPENDS : finding_of(r->tree, node, d->code);
     ASSERT(d->text != NULL);
-    if (f == DEPENDS || (f == HOLDS_ALONE && !alone)) return;
+    if (f == DEPENDS || f == DEPENDS_ON_TYPES ||
+        (f == HOLDS_ALONE && sizes_failed(r, used, again, node)))
+        return;
     for (u32 k = 0; k < r->diags.count; k++)
         if (r->diags.rows[k].code == d->code && r->diags.rows[k].place.file == 0 &&
             r->diags.rows[k].place.begin == d->place.begin)
@@ -218,9 +230,8 @@ static mmsb_status try_text(const mmsbc_options *o, mmsbc_result *r, const bool 
     if (again != NULL) again->diags.error_max = ROWS_MAX;
     if (s == MMSB_OK)
         s = front_build(&again->sources, again->tree, &options, again->memory, &again->diags, g);
-    bool alone = s == MMSB_OK && !sizes_failed(r, used, again);
     for (u32 k = 0; s == MMSB_OK && k < again->diags.count; k++)
-        take_over(r, used, prefix, alone, &again->diags.rows[k]);
+        take_over(r, used, prefix, again, &again->diags.rows[k]);
     mmsbc_free(again);
     return s == MMSB_WRONG ? MMSB_OK : s;
 }
@@ -244,7 +255,9 @@ mmsb_status unused_nodes_check(const mmsbc_options *o, mmsbc_result *r) {
     if (!any) return MMSB_OK;
     char prefix[64] = "unused_", *text = NULL;
     const char *graph = r->sources.files[0].text;
-    while (strstr(graph, prefix) != NULL && strlen(prefix) + 2 < sizeof prefix) strcat(prefix, "_");
+    for (size_t end = strlen(prefix); strstr(graph, prefix) != NULL && end + 2 < sizeof prefix;
+         end++)
+        prefix[end] = '_';
     size_t bytes = 0;
     FILE *to = open_memstream(&text, &bytes);
     if (to == NULL) return MMSB_OUT_OF_SPACE;

@@ -358,7 +358,10 @@ def engine_killed():
     e = Engine("bus.mmsbx", "d", "--state", "d.state", "--durability", "none")
     many = [start("bus_client", "d", kind, 3600) for kind in ("read", "read", "lease", "lease", "read", "lease")]
     writer = start("bus_client", "d", "write", 3600, 0, 10 ** 9, 200)
-    time.sleep(0.6)
+    limit = time.time() + 20
+    while f"{len(many) + 2} clients" not in command("attach", "d") and time.time() < limit:
+        time.sleep(0.05)
+    time.sleep(0.3)
     e.kill()
     out = [end(p, timeout=20) for p in many]
     check(all("gone" in o for o in out), f"readers of a dead engine: {out}")
