@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 build=build-bench
-cmake -S . -B $build -DCMAKE_BUILD_TYPE=Release -DMMSB_TESTS=OFF -DMMSB_BENCH=ON >"$build.log" 2>&1 ||
+cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DMMSB_TESTS=OFF -DMMSB_BENCH=ON >"$build.log" 2>&1 ||
     { cat "$build.log" >&2; exit 1; }
 cmake --build $build -j 2 >>"$build.log" 2>&1 || { tail -n 40 "$build.log" >&2; exit 1; }
 mv "$build.log" $build/build.log

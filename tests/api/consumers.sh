@@ -55,7 +55,7 @@ bus_result() { # WAY PROGRAM...
 }
 root=$("$prefix/bin/mmsb-run" g.mmsbx --deltas d.deltas --root | sed -n 's/^epoch 3 root //p')
 [ -n "$root" ] || { echo "mmsb-run prints no root"; exit 1; }
-cmake -S . -B b -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$compiler" -DCMAKE_C_FLAGS="$sanitizer" \
+cmake -S . -B b -G Ninja -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$compiler" -DCMAKE_C_FLAGS="$sanitizer" \
     -DCMAKE_EXE_LINKER_FLAGS="$sanitizer" >"$work/log" && cmake --build b >"$work/log" || { cat "$work/log"; exit 1; }
 result "find_package, shared" b/shared
 result "find_package, static" b/static
@@ -63,7 +63,7 @@ result "find_package, compiler, static" b/compiled
 bus_result "bus: find_package, shared" b/bus_shared
 bus_result "bus: find_package, static" b/bus_static
 if ldd b/static | grep -q libmmsb; then echo "static is not"; exit 1; fi
-if cmake -S . -B b2 -DCMAKE_PREFIX_PATH="$prefix" -DWANTED=9.0 >"$work/log" 2>&1; then
+if cmake -S . -B b2 -G Ninja -DCMAKE_PREFIX_PATH="$prefix" -DWANTED=9.0 >"$work/log" 2>&1; then
     echo "find_package(mmsb 9.0) is satisfied"
     exit 1
 fi
