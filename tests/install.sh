@@ -51,8 +51,7 @@ int main(void) {
 C
 sanitizer=$(sed -n 's/^MMSB_SANITIZE:STRING=\(..*\)/-fsanitize=\1/p' "$build/CMakeCache.txt")
 lib=$(dirname "$(find "$prefix" -name libmmsbc.a)")
-cc $sanitizer -I"$prefix/include" c.c -o c "$lib/libmmsbc.a" \
-    "$lib/libmmsb_dsl.a" "$lib/libmmsb_kernels.a" "$lib/libmmsb_core.a" -lm -lpthread
+cc $sanitizer -I"$prefix/include" c.c -o c "$lib/libmmsbc.a" -lm -lpthread
 ./c
 for f in share/mmsb/graphs/stencil.mmsbg include/mmsbc.h share/doc/mmsb/README.md share/doc/mmsb/docs/CLI.md; do
     [ -f "$prefix/$f" ] || { echo "missing: $f"; exit 1; }

@@ -197,8 +197,8 @@ flags="-std=c11 -O2 -D_GNU_SOURCE -ffp-contract=off -fno-math-errno -fno-trappin
 for g in life heat; do
     "$bin/mmsbc" -I "$top/graphs" "$top/graphs/$g.mmsbg"
     "$bin/mmsbc" -I "$top/graphs" --emit=c "$top/graphs/$g.mmsbg" >$g.c
-    cc $flags $sanitizer -I "$top/engine" -I "$top/engine/core" "$top/tests/native_embed.c" $g.c -o embed \
-        "$build/lib/libmmsb.a" "$build/lib/libmmsb_kernels.a" "$build/lib/libmmsb_core.a" -lm -lpthread -ldl
+    cc $flags $sanitizer -I "$top/engine/include" "$top/tests/native_embed.c" $g.c -o embed \
+        "$build/static/libmmsb.a" -lm -lpthread -ldl
     run $g.mmsbx --ticks 5 --root | grep "^epoch .* root " >root.out
     ./embed >embed.out
     grep -q native embed.out || fail "--emit=c: $g ran on the VM"

@@ -3,24 +3,25 @@
  * after five ticks, and which executor ran. */
 #include <stdio.h>
 
-#include "session.h"
+#include <mmsb.h>
 
 extern const mmsb_graph mmsb_compiled;
 
 int main(void) {
-    image i;
-    message m = {.used = 0};
-    session *s = NULL;
-    u64 done;
-    session_options o = {.native = mmsb_compiled.native};
-    mmsb_status status = image_verify(mmsb_compiled.image, mmsb_compiled.image_bytes, &i, &m);
-    if (status == MMSB_OK) status = session_open(&i, &o, &s, &m);
-    if (status == MMSB_OK) status = session_ticks(s, 5, NULL, NULL, NULL, &done, &m);
+    mmsb_engine *e = NULL;
+    mmsb_options o = {sizeof o};
+    mmsb_metrics m = {sizeof m};
+    uint64_t root = 0;
+    o.graph = &mmsb_compiled;
+    mmsb_status status = mmsb_open(&o, &e);
+    if (status == MMSB_OK) status = mmsb_tick(e, 5, NULL);
+    if (status == MMSB_OK) status = mmsb_root(e, &root);
+    if (status == MMSB_OK) status = mmsb_metrics_read(e, &m);
     if (status == MMSB_OK)
-        printf("epoch %llu root 0x%016llx\n%s\n", (unsigned long long)done,
-               (unsigned long long)engine_root(session_engine(s)), session_executor_text(s));
+        printf("epoch %llu root 0x%016llx\n%s\n", (unsigned long long)m.epoch,
+               (unsigned long long)root, m.executor);
     else
-        fprintf(stderr, "%s\n", m.text);
-    if (s != NULL) session_close(s, NULL);
-    return status_exit(status);
+        fprintf(stderr, "%s\n", mmsb_message(e));
+    mmsb_free(e);
+    return (int)status;
 }
