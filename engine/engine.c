@@ -217,8 +217,7 @@ mmsb_status engine_first(engine *e, const u8 *skip, message *m) {
     return s == MMSB_REJECTED ? MMSB_WRONG : s;
 }
 
-/* NaNs of lanes [from, to), written only where one is not canonical: most pages have none, and what
- * was never written takes no memory. */
+/* NaNs of lanes [from, to), looked for by vectors: most pages have none. */
 #define CANONICALISE(word, most)                                             \
     static void canonicalise_##word(u8 type, word *at, u64 from, u64 to) {   \
         bool nans = false;                                                   \
@@ -293,6 +292,8 @@ mmsb_status engine_epoch0(engine *e, message *m) {
     for (u32 k = 1; k < e->image->page_count; k++) {
         if (e->image->pages[k].kind != PAGE_SOURCE) continue;
         engine_canonicalise(e->image, k, e->pages[k].value);
+        /* The first delta of a lane shall not wait for the system to find memory. */
+        region_touch(e->pages[k].value, e->pages[k].lanes * e->pages[k].width);
         prev_copy(e, k);
     }
     for (u32 k = 0; s == MMSB_OK && k < e->image->epoch0_count; k++)

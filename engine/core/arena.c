@@ -326,6 +326,17 @@ void *region_take(u64 bytes) {
     return at;
 }
 
+void region_touch(void *at, u64 bytes) {
+    uintptr_t from = (uintptr_t)at & ~(uintptr_t)(PAGE_BYTES - 1);
+    u64 size = ALIGN_UP((uintptr_t)at + bytes, PAGE_BYTES) - from;
+    ASSERT(bytes != 0 && size >= bytes);
+    if (madvise((u8 *)at - ((uintptr_t)at - from), size, MADV_POPULATE_WRITE) == 0) return;
+    for (u64 k = 0; k < bytes; k += PAGE_BYTES) { /* an older system */
+        volatile u8 *byte = (u8 *)at + k;
+        *byte = *byte;
+    }
+}
+
 void region_give_back(void *at, u64 bytes) {
     ASSERT(at == NULL || bytes != 0);
     ASSERT(((uintptr_t)at & (PAGE_BYTES - 1)) == 0);

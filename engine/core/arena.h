@@ -41,6 +41,8 @@ static inline bool arena_grow(arena *a, void **items, u32 *capacity, u32 needed,
  * from 2 MiB on; pages are touched when first written. NULL when refused. */
 void *region_take(u64 bytes);
 u64 region_bytes_max(void); /* what this machine, or its container, has */
+/* Sees to it that the bytes have memory, whatever they hold: no write waits for it later. */
+void region_touch(void *at, u64 bytes);
 void region_give_back(void *at, u64 bytes);
 /* Memory in a file without a name, for other processes to map by its descriptor. All of it is there
  * (not promised), its size is sealed. Where others only read, no later mapping writes, whoever
