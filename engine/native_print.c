@@ -71,12 +71,8 @@ static void head_print(FILE *to) {
     fprintf(to,
             "#if defined(__clang__)\n"
             "#define LANES _Pragma(\"clang loop vectorize(assume_safety)\") "
-            "for (u32 k = b; k < end; k++)\n"
-            "#else\n#define LANES _Pragma(\"GCC ivdep\") for (u32 k = b; k < end; k++)\n#endif\n"
-            "/* A tile's next one is on its way while it is computed, block after block. */\n"
-            "#define BLOCKS for (u32 b = 0, end; end = n - b < 64 ? n : b + 64, b < n; b = end)\n"
-            "#define NEXT(t, slot) if (n == 512) for (u32 l = 0; l < 64; l += 64 / sizeof(t)) "
-            "__builtin_prefetch(s##slot + b + 512 + l, 0, 2);\n"
+            "for (u32 k = 0; k < n; k++)\n"
+            "#else\n#define LANES _Pragma(\"GCC ivdep\") for (u32 k = 0; k < n; k++)\n#endif\n"
             "#define CELL(t, slot) (*(const t *)((const u8 *)u + %uu * (slot)))\n"
             "#define IN(t, slot) const t *restrict const s##slot = s[slot];\n"
             "#define OUT(t, slot) t *restrict const s##slot = __builtin_assume_aligned(s[slot], "
@@ -169,15 +165,9 @@ static void body_print(const image *i, const native_plan *p, const native_call *
             fprintf(to, "    OUT(%s, %u)\n", c_type(result_type(&i->instructions[ops[k].row])),
                     ops[k].slot);
     }
-    fputs("    (void)u;\n    BLOCKS {\n", to);
-    for (u32 k = 0; k < c->op_count; k++)
-        for (u32 o = 0; o < 3; o++)
-            if (ops[k].from[o].kind == SOURCE_SLOT && source_is_new(ops, k, o))
-                fprintf(to, "        NEXT(%s, %u)\n", c_type(ops[k].from[o].type),
-                        ops[k].from[o].at);
-    fputs("        LANES {\n", to);
+    fputs("    (void)u;\n    LANES {\n", to);
     for (u32 k = 0; k < c->op_count; k++) op_print(i, &ops[k], k, to);
-    fputs("        }\n    }\n}\n", to);
+    fputs("    }\n}\n", to);
 }
 
 typedef struct {
