@@ -87,12 +87,11 @@ bool store_streams(const engine *e, const node_state *n) {
 }
 
 void store_streams_begin(engine *e, const node_state *n) {
-    ASSERT(n->row->kind == NODE_MAP);
-    for (u32 k = 0; k < n->row->tile_count; k++) {
+    ASSERT(e->streams);
+    for (u32 k = 0; k < n->row->tile_count && e->cuda == NULL; k++) {
         node_state *r = n->tile[k].sums;
         if (r == NULL) continue;
-        r->leaves_pass = e->streams && e->cuda == NULL ? e->pass : 0;
-        if (r->leaves_pass == 0) continue;
+        r->leaves_pass = e->pass;
         undo_save(e, r->partials, r->tree * type_bytes(r->row->type));
         if (r->partial_index != NULL) undo_save(e, r->partial_index, r->tree * 8);
     }

@@ -64,7 +64,7 @@ static void map_whole(engine *e, node_state *n, u64 tiles) {
     split s = {.e = e, .units = tiles, .share = map_share, .context = n};
     bool several = map_can_split(e, n);
     e->streams = store_streams(e, n);
-    store_streams_begin(e, n);
+    if (e->streams) store_streams_begin(e, n);
     if (several)
         split_run(&s);
     else
