@@ -20,7 +20,7 @@ import numpy as np
 from _mmsb_exchange import Held, load, save
 from _mmsb_graph import ERRORS, Busy, NoPage, Usage
 from _mmsb_library import BusAnswer, BusChange, BusMark, BusOptions, BusState, engine
-from _mmsb_pages import ANY, KINDS, LivePage, Memory, Pages, converted, infos_of, run_of
+from _mmsb_pages import ANY, KINDS, LivePage, Memory, Named, Pages, converted, infos_of, run_of
 
 RING_BYTES = 16 << 20
 SLICE_SECONDS = 0.1     # a wait looks for signals that often
@@ -69,7 +69,7 @@ class _Attachment:
             self.lib.mmsb_bus_free(self.at)
 
 
-class Attached:
+class Attached(Named):
     """An engine of another process: its pages by name, commits to it, waiting for its epochs. Made by mmsb.attach.
 
     >>> bus = mmsb.attach("book")
@@ -95,15 +95,6 @@ class Attached:
 
     def __getitem__(self, name):
         return LivePage(self, self._info(name))
-
-    def __iter__(self):
-        return iter(self.pages)
-
-    def __len__(self):
-        return len(self.pages)
-
-    def __contains__(self, name):
-        return name in self.pages
 
     @property
     def epoch(self):

@@ -81,6 +81,19 @@ def converted(values, info, shape):
     return np.ascontiguousarray(same)
 
 
+class Named:
+    """What has pages by name, as a dict `pages`: their names, and how many."""
+
+    def __iter__(self):
+        return iter(self.pages)
+
+    def __len__(self):
+        return len(self.pages)
+
+    def __contains__(self, name):
+        return name in self.pages
+
+
 class Pages(collections.abc.Mapping):
     """Pages at one epoch, by name: plain read-only arrays. Those of a lease lie in the engine's memory; behind the
     block there is no telling what they hold. Those of a snapshot are copies."""

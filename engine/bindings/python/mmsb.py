@@ -35,7 +35,7 @@ from _mmsb_exchange import Exchanged, Held, load, save
 from _mmsb_graph import (ERRORS, Absent, Bug, Busy, Damaged, Diagnostic, Error, Event, Forked, Graph, InputOutput,
                          NoPage, OutOfSpace, Rejected, Usage, Wrong, compile)
 from _mmsb_library import EVENT_FUNCTION, NOTE_FUNCTION, Input, Metrics, Options, engine
-from _mmsb_pages import ANY, DTYPES, KINDS, LivePage, Memory, Pages, converted, infos_of, run_of
+from _mmsb_pages import ANY, DTYPES, KINDS, LivePage, Memory, Named, Pages, converted, infos_of, run_of
 
 __all__ = ["open", "compile", "replay", "attach", "version", "Bus", "Page", "Snapshot", "Graph", "Event", "Diagnostic",
            "Attached", "LivePage", "Pages", "Answer", "Change", "Error", "Wrong", "NoPage", "Rejected", "Usage",
@@ -112,7 +112,7 @@ class Page(Exchanged, np.ndarray):
         return array.view(np.ndarray)[()]
 
 
-class Bus:
+class Bus(Named):
     """A running graph: pages by name, deltas, epochs, events. Made by mmsb.open and mmsb.replay.
 
     >>> bus = mmsb.open(mmsb.compile("source x: f64[2]\\npage s = sum(x)"))
@@ -147,15 +147,6 @@ class Bus:
             return self.pages[name]
         self._handle.lib.mmsb_page_find(self._handle.at, str(name).encode(), ctypes.byref(ctypes.c_uint32()))
         raise NoPage(self._handle.message())
-
-    def __iter__(self):
-        return iter(self.pages)
-
-    def __len__(self):
-        return len(self.pages)
-
-    def __contains__(self, name):
-        return name in self.pages
 
     @property
     def epoch(self):
