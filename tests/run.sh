@@ -97,7 +97,8 @@ check "200 random graphs on 3 threads, every node shared out" \
     build/tests/oracle_compare --seed 90000 --count 200 --jobs 1 --threads 3 --keep build
 build_tsan() {
     cmake -S . -B build-tsan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMMSB_SANITIZE=thread &&
-        cmake --build build-tsan -j 2 --target mmsbc mmsb-run mmsb oracle_compare bus_client bus_hostile bus_ring
+        cmake --build build-tsan -j 2 --target mmsbc mmsb-run mmsb oracle_compare \
+            bus_client bus_hostile bus_ring bus_step
 }
 check "build, gcc, thread sanitizer" build_tsan
 check "no races: 3 threads" env TSAN_OPTIONS=halt_on_error=1 sh tests/threads.sh build-tsan/bin 3

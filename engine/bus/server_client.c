@@ -13,19 +13,39 @@
 
 static_assert(BUS_FD_COUNT <= PORT_FDS_MAX, "a welcome carries all descriptors");
 
+static void client_greet(bus_server *b, client *c, const bus_hello *h, i64 bytes);
+
 static u64 event_of(const bus_server *b, const client *c, bool bell) {
     u64 slot = (u64)(c - b->clients);
     ASSERT(slot < CLIENTS_MAX);
     return (u64)c->serial << 32 | slot << 1 | (bell ? 1 : 0);
 }
 
+static void lease_return(bus_server *b, client *c) {
+    if (c->home == HOME_NONE) return;
+    ASSERT(c->home < b->o.homes);
+    homes_return(b, c->home);
+    c->home = HOME_NONE;
+    count_add(&b->board->count.leases, -1);
+}
+
+/* Those that waited for the stream's last client to leave: one gets it. */
+static void stream_pass_on(bus_server *b, u64 stream) {
+    if (b->door.socket < 0) return; /* the engine closes */
+    for (u32 k = 0; k < CLIENTS_MAX && stream != 0; k++) {
+        client *c = &b->clients[k];
+        if (c->socket < 0 || !c->asked || c->hello.stream != stream) continue;
+        ASSERT(!c->greeted);
+        c->asked = false;
+        client_greet(b, c, &c->hello, sizeof c->hello);
+    }
+}
+
 void client_drop(bus_server *b, client *c) {
     ASSERT(c->socket >= 0);
-    if (c->greeted) count_add(&b->board->count.clients, -1);
-    if (c->home != HOME_NONE) {
-        homes_return(b, c->home);
-        count_add(&b->board->count.leases, -1);
-    }
+    u64 stream = c->stream;
+    if (c->greeted && !c->leaving) count_add(&b->board->count.clients, -1);
+    lease_return(b, c);
     close(c->socket); /* leaves the epoll set: this is its only descriptor here */
     /* The client may keep a copy of the bell open, and an epoll set knows files, not descriptors.
      */
@@ -35,6 +55,24 @@ void client_drop(bus_server *b, client *c) {
     }
     if (c->memory.bytes != 0) shared_give_back(&c->memory);
     *c = (client){.socket = -1, .bell = -1, .home = HOME_NONE};
+    stream_pass_on(b, stream);
+}
+
+/* A hang-up. Lease and place among the clients end at once. What lies whole in the ring was sent:
+ * it is taken, as a pipe's reader gets what was written before the end. The ring's head is read
+ * here for the last time: nothing more comes in, whoever still has the memory mapped. */
+static void client_leave(bus_server *b, client *c) {
+    ASSERT(c->greeted && !c->leaving);
+    u64 filled = ring_filled(&c->requests, c->requests.size + 1);
+    if (filled == 0 || filled == UINT64_MAX) {
+        client_drop(b, c);
+        return;
+    }
+    lease_return(b, c);
+    count_add(&b->board->count.clients, -1);
+    epoll_ctl(b->epoll, EPOLL_CTL_DEL, c->socket, NULL);
+    epoll_ctl(b->epoll, EPOLL_CTL_DEL, c->bell, NULL);
+    c->leaving = true, c->leave_at = c->requests.at + filled;
 }
 
 static void client_break(bus_server *b, client *c) {
@@ -78,9 +116,21 @@ static void accept_spare(bus_server *b) {
     b->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* All places are taken, but not for long. */
+static bool place_comes(const bus_server *b) {
+    bool leaves = false;
+    for (u32 k = 0; k < CLIENTS_MAX; k++) {
+        if (!b->clients[k].greeted) return false;
+        leaves |= b->clients[k].leaving;
+    }
+    ASSERT(b->door.socket >= 0);
+    return leaves;
+}
+
 void client_accept(bus_server *b) {
     int error;
     ASSERT(b->door.socket >= 0);
+    if (place_comes(b)) return; /* it waits at the door */
     int fd = port_accept(&b->door, &error);
     if (error == EMFILE || error == ENFILE) accept_spare(b);
     if (fd < 0) return;
@@ -199,6 +249,14 @@ static void client_greet(bus_server *b, client *c, const bus_hello *h, i64 bytes
     c->memory.fd = -1;
 }
 
+/* Its last client has hung up, but the numbers that it sent are not all taken. */
+static bool stream_is_left(const bus_server *b, u64 stream) {
+    ASSERT(b->door.socket >= 0);
+    for (u32 k = 0; k < CLIENTS_MAX && stream != 0; k++)
+        if (b->clients[k].leaving && b->clients[k].stream == stream) return true;
+    return false;
+}
+
 void client_event(bus_server *b, client *c, bool hung_up) {
     bus_hello h = {0};
     u32 none;
@@ -206,10 +264,14 @@ void client_event(bus_server *b, client *c, bool hung_up) {
     /* No descriptors are taken. A packet that is too long was never a hello. */
     i64 bytes = port_receive(c->socket, 0, &h, sizeof h, NULL, 0, &none);
     if (bytes == -1 && !hung_up) return;
-    if (bytes == 0 || bytes == -1)
+    if (c->greeted && (bytes == 0 || bytes == -1))
+        client_leave(b, c);
+    else if (bytes == 0 || bytes == -1)
         client_drop(b, c);
-    else if (c->greeted)
+    else if (c->greeted || c->asked)
         client_break(b, c); /* a client has nothing more to say here */
+    else if (bytes == sizeof h && stream_is_left(b, h.stream))
+        c->asked = true, c->hello = h;
     else
         client_greet(b, c, &h, bytes);
 }
@@ -217,6 +279,7 @@ void client_event(bus_server *b, client *c, bool hung_up) {
 bool client_waits(const bus_server *b, const client *c) {
     ASSERT(b != NULL);
     if (!c->greeted) return false;
+    if (c->leaving) return true;
     u64 head = atomic_load_explicit(&c->shared->request_head, memory_order_relaxed);
     if (head == c->requests.at) return false;
     u64 tail = atomic_load_explicit(&c->shared->reply_tail, memory_order_relaxed);
@@ -297,12 +360,16 @@ static void lease_serve(bus_server *b, client *c, bus_reply *r, message *m) {
     count_add(&b->board->count.leases, 1);
 }
 
-static void lease_return(bus_server *b, client *c) {
-    if (c->home == HOME_NONE) return;
-    ASSERT(c->home < b->o.homes);
-    homes_return(b, c->home);
-    c->home = HOME_NONE;
-    count_add(&b->board->count.leases, -1);
+/* Bytes of requests that wait; 0: none, or their replies would find no room. UINT64_MAX: a position
+ * makes no sense. */
+static u64 requests_filled(client *c) {
+    if (c->leaving) return c->leave_at - c->requests.at;
+    u64 filled = ring_filled(&c->requests, sizeof(bus_request));
+    if (filled == 0) return 0;
+    u64 room = ring_room(&c->replies, BUS_REPLY_BYTES_MAX);
+    ASSERT(room % 8 == 0 || room == UINT64_MAX);
+    if (room == UINT64_MAX) return UINT64_MAX;
+    return room < BUS_REPLY_BYTES_MAX ? 0 : filled; /* it reads no replies: it waits, alone */
 }
 
 mmsb_status client_serve(bus_server *b, client *c, bool *did, message *m) {
@@ -310,11 +377,9 @@ mmsb_status client_serve(bus_server *b, client *c, bool *did, message *m) {
     ASSERT(did != NULL);
     *did = false;
     ASSERT(c->greeted);
-    u64 filled = ring_filled(&c->requests, sizeof q);
+    u64 filled = requests_filled(c);
     if (filled == 0) return MMSB_OK;
-    u64 room = ring_room(&c->replies, BUS_REPLY_BYTES_MAX);
-    if (room < BUS_REPLY_BYTES_MAX) return MMSB_OK; /* it reads no replies: it waits, alone */
-    bool sound = room != UINT64_MAX && filled != UINT64_MAX && filled >= sizeof q;
+    bool sound = filled != UINT64_MAX && filled >= sizeof q;
     if (sound) {
         ring_read(&c->requests, 0, &q, sizeof q);
         sound = q.bytes >= sizeof q && q.bytes % 8 == 0 && q.bytes <= filled && q.kind != 0 &&
@@ -332,6 +397,10 @@ mmsb_status client_serve(bus_server *b, client *c, bool *did, message *m) {
         TRY(commit_serve(b, c, &q, &r, m));
     else
         ring_take(&c->requests, q.bytes);
+    if (c->leaving) { /* nobody hears */
+        if (c->requests.at == c->leave_at) client_drop(b, c);
+        return MMSB_OK;
+    }
     if (q.kind == BUS_LEASE) lease_serve(b, c, &r, m);
     if (q.kind == BUS_LEASE_RETURN) lease_return(b, c);
     r.epoch = b->epoch;
@@ -345,7 +414,7 @@ void clients_wake(bus_server *b, u64 bits, const client *replied) {
     atomic_thread_fence(memory_order_seq_cst);
     for (u32 k = 0; k < CLIENTS_MAX; k++) {
         client *c = &b->clients[k];
-        if (!c->greeted) continue;
+        if (!c->greeted || c->leaving) continue;
         u64 wanted = c == replied ? bits | BUS_WAKE_REPLY : bits;
         ASSERT(c->shared != NULL);
         if ((atomic_load_explicit(&c->shared->armed, memory_order_relaxed) & wanted) == 0) continue;

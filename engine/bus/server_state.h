@@ -19,6 +19,10 @@ typedef struct {
     int socket, bell; /* -1: the slot is free */
     u32 serial;       /* of the connection: late events of one before are told apart */
     bool greeted;
+    bool leaving; /* hung up; what it had put by then, up to leave_at, is still taken */
+    u64 leave_at;
+    bool asked; /* its hello waits until the one that leaves with its stream has left */
+    bus_hello hello;
     shared_region memory;
     bus_ring *shared;
     ring requests, replies;
@@ -96,7 +100,8 @@ u32 homes_lease(bus_server *b);
 void homes_return(bus_server *b, u32 home);
 /* server_client.c */
 void client_accept(bus_server *b);
-/* Something came on the socket, or it hung up. */
+/* Something came on the socket, or it hung up. What a client put before it hung up is taken, in its
+ * turn; then it is dropped. */
 void client_event(bus_server *b, client *c, bool hung_up);
 void client_drop(bus_server *b, client *c);
 bool client_waits(const bus_server *b, const client *c);

@@ -92,8 +92,8 @@ typedef struct mmsb_bus_answer {
 MMSB_API mmsb_status mmsb_bus_attach(const mmsb_bus_options *options, mmsb_bus **out);
 
 /* Leaves the engine: ends a lease, drops what was not sent, gives the place to others. What was
- * sent is applied, but nobody hears the answer. Pages can still be read. A second call does
- * nothing.
+ * sent is applied while the engine serves, but nobody hears the answer. Pages can still be read. A
+ * second call does nothing.
  *
  * > CHECK(mmsb_bus_detach(b) == MMSB_OK && mmsb_bus_commit(b, 0, NULL) == MMSB_USAGE);
  * > CHECK(*(const double *)mmsb_bus_view(b, TOTAL, MMSB_F64) == 400.0); */

@@ -47,8 +47,10 @@ static void source_set(double value, u64 lanes) {
 }
 
 /* write SECONDS BASE [COUNT [PAUSE]]: commits of values BASE, BASE + 1, ..., several on their way
- * at once. Values from 10^6 on break the graph's assert: every 17th does, and must be refused to
- * this client alone. */
+ * at once; longer until there were LEAST. Values from 10^6 on break the graph's assert: every 17th
+ * does, and must be refused to this client alone. */
+#define LEAST 20
+#define LONGER 60 /* seconds; a busy machine may take them */
 typedef struct {
     u64 sent, applied, refused, last_id, last_epoch;
     double value;
@@ -85,7 +87,8 @@ static int write_run(double seconds, double base, u64 count, u32 pause_us) {
     bus_answer a;
     bool got;
     mmsb_status s;
-    while (now() < end && (count == 0 || w.sent < count)) {
+    while ((now() < end || (w.sent < LEAST && now() < end + LONGER)) &&
+           (count == 0 || w.sent < count)) {
         u64 id = 0;
         if (pause_us != 0) usleep(pause_us);
         bus_drop(b);
@@ -110,10 +113,11 @@ static int write_run(double seconds, double base, u64 count, u32 pause_us) {
     return 0;
 }
 
-/* read SECONDS, lease SECONDS: whole epochs only; longer until there was one. unchecked: reads one
+/* read SECONDS, lease SECONDS: whole epochs only; longer until there was one. busy SECONDS: leases
+ * until one is refused. unchecked: reads one
  * lane, waits for the epoch to pass and reads the rest, without asking whether it stood, until it
  * finds a torn one: the test of the test. Ends well where the engine is gone. */
-typedef enum { READ_VIEW, READ_LEASE, READ_UNCHECKED } read_way;
+typedef enum { READ_VIEW, READ_LEASE, READ_BUSY, READ_UNCHECKED } read_way;
 
 static bool is_whole(double k, const double *first, const double *second, u64 lanes) {
     u64 wrong = 0;
@@ -167,6 +171,11 @@ static int lease_once(reader *r, u32 first, u32 second, u64 lanes) {
     return 0;
 }
 
+/* What it came for. */
+static bool has_read(const reader *r, read_way way) {
+    return way == READ_UNCHECKED ? r->torn != 0 : way == READ_BUSY ? r->busy != 0 : r->whole != 0;
+}
+
 static int read_run(double seconds, read_way way) {
     u32 first = bus_page_find(b, "a", 1), second = bus_page_find(b, "b", 1);
     bus_page_info p;
@@ -174,9 +183,9 @@ static int read_run(double seconds, read_way way) {
     int status = 0;
     double end = now() + seconds;
     bus_page_get(b, first, &p);
-    while (status == 0 && now() < end + (r.whole == 0 ? 60 : 0) &&
-           (way != READ_UNCHECKED || r.torn == 0))
-        status = way == READ_LEASE
+    bool once = way == READ_UNCHECKED || way == READ_BUSY;
+    while (status == 0 && (has_read(&r, way) ? !once && now() < end : now() < end + LONGER))
+        status = way == READ_LEASE || way == READ_BUSY
                      ? lease_once(&r, first, second, p.lanes)
                      : read_once(&r, way, bus_page_at(b, first), bus_page_at(b, second), p.lanes);
     printf("read whole %llu torn %llu again %llu busy %llu last epoch %llu%s\n", (llu)r.whole,
@@ -278,7 +287,7 @@ static int changes_run(double seconds) {
     follower f = {.page = bus_page_find(b, "b", 1)};
     bus_page_get(b, f.page, &p);
     f.lanes = p.lanes, f.copy = malloc(p.lanes * 8);
-    while (now() < end) {
+    while (now() < end || ((f.compared == 0 || f.listed == 0) && now() < end + LONGER)) {
         bool begin = missed;
         u32 count = bus_changes(b, rows, 512, &missed);
         if (begin && bus_read(b, f.page, 0, f.lanes, f.copy, NULL, &words) != MMSB_OK)
@@ -343,6 +352,23 @@ static int flood_run(void) {
     return 0;
 }
 
+/* late COUNT HOW [STREAM]: says that it is ready, waits for a line, then sends COUNT commits of
+ * values 1, 2, ... and is gone: killed, detached, or ended. */
+static int late_run(u64 count, const char *how) {
+    char line[8];
+    puts("ready");
+    fflush(stdout);
+    if (fgets(line, sizeof line, stdin) == NULL) return 2;
+    for (u64 k = 1; k <= count; k++) {
+        source_set((double)k, 0);
+        if (bus_commit(b, NULL, &words) != MMSB_OK) return broken(words.text);
+    }
+    source_set(99, 0); /* is not sent */
+    if (strcmp(how, "kill") == 0) raise(SIGKILL);
+    if (strcmp(how, "detach") == 0) bus_detach(b);
+    _exit(0);
+}
+
 static void nothing(int number) { (void)number; }
 
 /* signals COUNT: attaches, commits, waits, leases while a signal comes every 50 us. */
@@ -376,6 +402,7 @@ int main(int count, char **a) {
     double seconds = count > 3 ? strtod(a[3], NULL) : 0;
     bus_options o = {.ring_bytes = 16384}; /* fills often */
     if (strcmp(a[2], "stream") == 0) o.stream = strtoull(a[3], NULL, 0);
+    if (strcmp(a[2], "late") == 0 && count > 5) o.stream = strtoull(a[5], NULL, 0);
     mmsb_status s = bus_attach(a[1], &o, &b, &words);
     int status = 2;
     if (s != MMSB_OK) return told(s);
@@ -385,6 +412,7 @@ int main(int count, char **a) {
                            count > 6 ? (u32)strtoul(a[6], NULL, 10) : 0);
     if (strcmp(a[2], "read") == 0) status = read_run(seconds, READ_VIEW);
     if (strcmp(a[2], "lease") == 0) status = read_run(seconds, READ_LEASE);
+    if (strcmp(a[2], "busy") == 0) status = read_run(seconds, READ_BUSY);
     if (strcmp(a[2], "unchecked") == 0) status = read_run(seconds, READ_UNCHECKED);
     if (strcmp(a[2], "hold") == 0) status = hold_run(true);
     if (strcmp(a[2], "idle") == 0) status = hold_run(false);
@@ -392,6 +420,7 @@ int main(int count, char **a) {
     if (strcmp(a[2], "poke") == 0) status = poke_run(seconds, strtoull(a[4], NULL, 10));
     if (strcmp(a[2], "changes") == 0) status = changes_run(seconds);
     if (strcmp(a[2], "arm") == 0) status = arm_run(a[1]);
+    if (strcmp(a[2], "late") == 0) status = late_run(strtoull(a[3], NULL, 10), a[4]);
     if (strcmp(a[2], "flood") == 0) status = flood_run();
     if (strcmp(a[2], "signals") == 0) status = signals_run(a[1], strtoull(a[3], NULL, 10));
     fflush(stdout);
