@@ -208,7 +208,7 @@ static void reads(bus *b) {
         bench_try(bus_commit(b, NULL, &m), &m);
         bench_try(bus_answer_wait(b, &a, UINT64_MAX, &m), &m);
         start = bench_ns();
-        bench_try(bus_lease(b, NULL, &m), &m);
+        bench_try(bus_lease(b, UINT64_MAX, NULL, &m), &m);
         lease[k] = (f64)(bench_ns() - start);
         if (((const f64 *)bus_leased(b, row))[k * 30000] != (f64)k) exit(70);
         bus_lease_end(b);

@@ -72,7 +72,7 @@ static mmsb_status lanes_copy(call *c, u32 row, u64 first, u64 count, void *to, 
     u64 width = type_bytes(p.type);
     mmsb_status s = bus_read(c->b, row, first, count, to, NULL, m);
     ASSERT(s != MMSB_USAGE);
-    if (s != MMSB_BUSY || bus_lease(c->b, NULL, m) != MMSB_OK) return s;
+    if (s != MMSB_BUSY || bus_lease(c->b, UINT64_MAX, NULL, m) != MMSB_OK) return s;
     memcpy(to, (const u8 *)bus_leased(c->b, row) + first * width, count * width);
     bus_lease_end(c->b);
     return MMSB_OK;

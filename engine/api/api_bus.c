@@ -208,10 +208,10 @@ mmsb_status mmsb_bus_read(mmsb_bus *h, uint32_t page, mmsb_type type, uint64_t f
     return api_leave(&h->h, status, &m);
 }
 
-mmsb_status mmsb_bus_lease(mmsb_bus *h, uint64_t *epoch) {
+mmsb_status mmsb_bus_lease(mmsb_bus *h, uint64_t timeout_ns, uint64_t *epoch) {
     message m = {.used = 0};
     TRY(api_bus_enter(h));
-    mmsb_status status = bus_lease(h->b, epoch, &m);
+    mmsb_status status = bus_lease(h->b, timeout_ns, epoch, &m);
     if (status == MMSB_OK) h->leased = true;
     ASSERT(status != MMSB_OK || bus_has_leases(h->b));
     return api_leave(&h->h, status, &m);
@@ -236,6 +236,15 @@ mmsb_status mmsb_bus_lease_end(mmsb_bus *h) {
     h->leased = false;
     ASSERT(h->h.state == API_OPEN);
     return api_leave(&h->h, MMSB_OK, NULL);
+}
+
+/* No words, no claim of the handle: another thread is at work on it. */
+mmsb_status mmsb_bus_interrupt(mmsb_bus *h) {
+    if (h == NULL || h->b == NULL) return MMSB_USAGE;
+    if (api_is_forked(&h->h)) return MMSB_FORKED;
+    ASSERT(h->pages.i != NULL);
+    bus_interrupt(h->b);
+    return MMSB_OK;
 }
 
 mmsb_status mmsb_bus_changes(mmsb_bus *h, mmsb_bus_change *to, uint32_t most, uint32_t *count,

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define WELCOME_MS 30000
@@ -159,10 +160,12 @@ mmsb_status bus_attach(const char *name, const bus_options *options, bus **out, 
     *out = NULL;
     ASSERT(name != NULL);
     if (b == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a bus");
-    b->socket = b->bell = -1, b->lease_home = LEASE_NONE;
+    b->socket = b->bell = b->nudge = -1, b->lease_home = LEASE_NONE;
     if (options == NULL) options = &none;
     b->spin_ns = options->spin_ns == 0 ? SPIN_NS : options->spin_ns;
     mmsb_status s = attach(b, name, options, m);
+    if (s == MMSB_OK && (b->nudge = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+        s = message_set(m, MMSB_IO, "no eventfd: %s", strerror(errno));
     if (s == MMSB_OK) {
         b->changes_seen = atomic_load_explicit(&b->board->changes_end, memory_order_acquire);
         b->armed_epoch = bus_epoch(b), b->armed_durable = bus_durable_epoch(b);
@@ -179,6 +182,7 @@ void bus_detach(bus *b) {
     ASSERT(b->socket >= 0 || b->board == NULL);
     if (b->socket >= 0) close(b->socket); /* the engine frees ring and lease at the hang-up */
     if (b->bell >= 0) close(b->bell);
+    if (b->nudge >= 0) close(b->nudge);
     shared_unmap(b->board, w->board_bytes);
     shared_unmap(b->pages, w->pages_bytes);
     shared_unmap(b->homes, w->homes_bytes);

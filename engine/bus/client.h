@@ -70,8 +70,9 @@ mmsb_status bus_read(const bus *b, u32 page, u64 first, u64 count, void *to, u64
 
 /* Pins the epoch that stands, and every page of it, until bus_lease_end: nothing moves, nothing is
  * tried again. Sees the commits of this handle sent before. One a handle. MMSB_BUSY: all homes are
- * pinned at other epochs. MMSB_ABSENT: the engine serves none (--leases 0). */
-mmsb_status bus_lease(bus *b, u64 *epoch, message *m);
+ * pinned at other epochs, or the engine did not come to it within timeout_ns. MMSB_ABSENT: the
+ * engine serves none (--leases 0). */
+mmsb_status bus_lease(bus *b, u64 timeout_ns, u64 *epoch, message *m);
 const void *bus_leased(const bus *b, u32 page); /* needs a lease */
 void bus_lease_end(bus *b);
 
@@ -119,6 +120,9 @@ mmsb_status bus_answer_wait(bus *b, bus_answer *a, u64 timeout_ns, message *m);
 mmsb_status bus_room_wait(bus *b, u64 bytes, u64 timeout_ns, message *m);
 /* Waits until `epoch` is durable. MMSB_ABSENT: the engine keeps no log. */
 mmsb_status bus_durable_wait(bus *b, u64 epoch, u64 timeout_ns, message *m);
+/* From any thread, and from signal handlers: the wait that goes on, or the next that would, comes
+ * back with MMSB_BUSY. */
+void bus_interrupt(bus *b);
 /* For event loops: becomes readable when what was armed by bus_arm has come, and when the engine
  * is gone. After it did, bus_arm again before waiting again; true: something is there already, or
  * has come since the last bus_arm: look before waiting. */

@@ -12,6 +12,8 @@
 
 struct bus {
     int socket, bell; /* -1: none */
+    int nudge;        /* an eventfd of the client's own: interrupts its sleep */
+    atomic_bool interrupted;
     bus_welcome welcome;
     const bus_board *board; /* the maps; NULL: not yet */
     const u8 *pages, *homes;

@@ -49,7 +49,8 @@ static void socket_drain(bus *b) {
 }
 
 static void client_sleep(bus *b, const client_waiting *w, u64 timeout_ns) {
-    struct pollfd p = {.fd = b->socket, .events = POLLIN | POLLRDHUP};
+    struct pollfd p[] = {{.fd = b->socket, .events = POLLIN | POLLRDHUP},
+                         {.fd = b->nudge, .events = POLLIN}};
     ASSERT(w->wake != 0);
     atomic_store_explicit(&b->shared->armed, w->wake, memory_order_relaxed);
     /* Fence with the one in clients_wake: either the engine sees that this client is armed, or it
@@ -58,7 +59,22 @@ static void client_sleep(bus *b, const client_waiting *w, u64 timeout_ns) {
     if (w->ready(b, w->argument)) return;
     u64 ms = timeout_ns / NS_PER_MS + 1;
     int timeout = timeout_ns == UINT64_MAX ? -1 : ms > INT32_MAX ? INT32_MAX : (int)ms;
-    if (poll(&p, 1, timeout) > 0) socket_drain(b);
+    if (poll(p, 2, timeout) <= 0) return;
+    if (p[0].revents != 0) socket_drain(b);
+    u64 nudges;
+    if (p[1].revents != 0 && read(b->nudge, &nudges, sizeof nudges) < 0)
+        ASSERT(errno == EAGAIN || errno == EINTR);
+}
+
+void bus_interrupt(bus *b) {
+    u64 one = 1;
+    int before = errno;
+    ASSERT(b->nudge >= 0);
+    /* Before the nudge: whoever is woken by that finds it. */
+    atomic_store(&b->interrupted, true);
+    ssize_t put = write(b->nudge, &one, sizeof one);
+    ASSERT(put == sizeof one || errno == EAGAIN); /* EAGAIN: 2^64 nudges: it is readable */
+    errno = before;
 }
 
 mmsb_status client_wait(bus *b, const client_waiting *w, message *m) {
@@ -72,6 +88,9 @@ mmsb_status client_wait(bus *b, const client_waiting *w, message *m) {
         }
         now = client_clock();
         if (start == 0) start = now;
+        if (atomic_load_explicit(&b->interrupted, memory_order_relaxed) &&
+            atomic_exchange(&b->interrupted, false))
+            return message_set(m, MMSB_BUSY, "%s: the wait was interrupted", w->what);
         if (now - start >= w->timeout_ns)
             return message_set(m, MMSB_BUSY, "%s within the time given", w->what);
         if (now - start < b->spin_ns) continue;
@@ -287,13 +306,14 @@ static bool lease_is_answered(bus *b, u64 id) {
     return lease_reply_find(b, id, &r);
 }
 
-mmsb_status bus_lease(bus *b, u64 *epoch, message *m) {
+mmsb_status bus_lease(bus *b, u64 timeout_ns, u64 *epoch, message *m) {
     bus_reply r;
     if (b->homes == NULL)
         return message_set(m, MMSB_ABSENT, "the engine has no homes for leases (--leases)");
     if (b->lease_home != LEASE_NONE)
         return message_set(m, MMSB_USAGE, "a client holds one lease at a time");
     lease_give_back(b);
+    lease_replies_trim(b);
     /* The reply must find room behind those that the caller has not taken. */
     if (b->return_pending || (b->sent - b->answered + b->lease_replies + 2) * BUS_REPLY_BYTES_MAX >
                                  b->welcome.reply_bytes)
@@ -304,9 +324,14 @@ mmsb_status bus_lease(bus *b, u64 *epoch, message *m) {
     client_waiting w = {.ready = lease_is_answered,
                         .argument = id,
                         .wake = BUS_WAKE_REPLY,
-                        .timeout_ns = UINT64_MAX,
+                        .timeout_ns = timeout_ns,
                         .what = "no lease came"};
-    TRY(client_wait(b, &w, m));
+    mmsb_status s = client_wait(b, &w, m);
+    if (s == MMSB_BUSY) { /* given back as soon as it comes: requests are taken in order */
+        b->return_pending = true;
+        lease_give_back(b);
+    }
+    TRY(s);
     bool found = lease_reply_find(b, id, &r);
     ASSERT(found);
     lease_replies_trim(b);

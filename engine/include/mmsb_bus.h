@@ -7,8 +7,9 @@
  *   call was to change is as before, where the function does not say otherwise. MMSB_IO: the engine
  *   has closed, failed, or is gone.
  * - Threads: one thread at a time works on a handle, a waiting one included; a second one gets
- *   MMSB_BUSY and no words. mmsb_bus_epoch, mmsb_bus_view_begin and mmsb_bus_view_end are for any
- *   number of threads at any time, as are the lanes themselves. Handles are independent.
+ *   MMSB_BUSY and no words. mmsb_bus_epoch, mmsb_bus_view_begin, mmsb_bus_view_end and
+ *   mmsb_bus_interrupt are for any number of threads at any time, as are the lanes themselves.
+ *   Handles are independent.
  * - fork: a handle belongs to the process that attached. A child gets MMSB_FORKED; lanes stay
  *   readable there until its mmsb_bus_free.
  * - Lanes that a handle gave out stay mapped until mmsb_bus_free, whatever becomes of the engine.
@@ -192,20 +193,21 @@ MMSB_API mmsb_status mmsb_bus_read(mmsb_bus *bus, uint32_t page, mmsb_type type,
 
 /* Pins the epoch that stands, and every page of it, until mmsb_bus_lease_end: nothing moves,
  * nothing is tried again; commits that this handle sent before are in it. One a handle
- * (MMSB_USAGE). MMSB_BUSY: all leases are held at other epochs, or answers are not taken.
- * MMSB_ABSENT: the engine has none (--leases 0).
+ * (MMSB_USAGE). MMSB_BUSY: all leases are held at other epochs, answers are not taken, or the
+ * engine, which does one thing at a time, did not come to it within timeout_ns. MMSB_ABSENT: the
+ * engine has none (--leases 0).
  *
  * > uint64_t epoch = 9;
- * > CHECK(mmsb_bus_lease(b, &epoch) == MMSB_OK && epoch == 0);
- * > CHECK(mmsb_bus_lease(b, &epoch) == MMSB_USAGE);
+ * > CHECK(mmsb_bus_lease(b, SECONDS, &epoch) == MMSB_OK && epoch == 0);
+ * > CHECK(mmsb_bus_lease(b, SECONDS, &epoch) == MMSB_USAGE);
  * > CHECK(mmsb_bus_lease_end(b) == MMSB_OK); */
-MMSB_API mmsb_status mmsb_bus_lease(mmsb_bus *bus, uint64_t *epoch);
+MMSB_API mmsb_status mmsb_bus_lease(mmsb_bus *bus, uint64_t timeout_ns, uint64_t *epoch);
 
 /* The lanes of a page at the epoch of the lease, as mmsb_bus_view. After the lease they stay mapped
  * and hold what others lease. NULL with words: also where no lease is held.
  *
  * > mmsb_bus_answer a = {.struct_size = sizeof a};
- * > CHECK(mmsb_bus_lease(b, NULL) == MMSB_OK);
+ * > CHECK(mmsb_bus_lease(b, SECONDS, NULL) == MMSB_OK);
  * > const int64_t *qty = (const int64_t *)mmsb_bus_leased(b, QTY, MMSB_I64);
  * > CHECK(mmsb_bus_line(b, "qty[0] = 2") == MMSB_OK && mmsb_bus_commit(b, 0, NULL) == MMSB_OK);
  * > CHECK(mmsb_bus_answer_next(b, SECONDS, &a) == MMSB_OK && qty[0] == 1);
@@ -248,6 +250,16 @@ MMSB_API mmsb_status mmsb_bus_wait(mmsb_bus *bus, uint64_t epoch, uint64_t timeo
  * > CHECK(mmsb_bus_answer_next(b, SECONDS, &a) == MMSB_OK);
  * > CHECK(mmsb_bus_wait_durable(b, a.epoch, SECONDS) == MMSB_OK); */
 MMSB_API mmsb_status mmsb_bus_wait_durable(mmsb_bus *bus, uint64_t epoch, uint64_t timeout_ns);
+
+/* The call that waits on this handle (mmsb_bus_lease, _wait, _wait_durable, _answer_next), or else
+ * the next one that would wait, comes back with MMSB_BUSY though its time is not over. What there
+ * is without waiting is given. From any thread and from signal handlers, before mmsb_bus_free;
+ * leaves no words.
+ *
+ * > CHECK(mmsb_bus_interrupt(b) == MMSB_OK);
+ * > CHECK(mmsb_bus_wait(b, 0, UINT64_MAX) == MMSB_BUSY);
+ * > CHECK(strstr(mmsb_bus_message(b), "interrupted") != NULL); */
+MMSB_API mmsb_status mmsb_bus_interrupt(mmsb_bus *bus);
 
 /* Adds a change of the lanes [first, first + count) of a source or state page to the commit being
  * made. values: elements of the page's type, one for each lane, or one for all (value_count is

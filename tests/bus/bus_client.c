@@ -153,7 +153,7 @@ static int read_once(reader *r, read_way way, const double *first, const double 
 /* A lease is read twice, with a pause: nothing in it may move. */
 static int lease_once(reader *r, u32 first, u32 second, u64 lanes) {
     u64 epoch;
-    mmsb_status s = bus_lease(b, &epoch, &words);
+    mmsb_status s = bus_lease(b, UINT64_MAX, &epoch, &words);
     if (s == MMSB_BUSY) {
         r->busy++;
         usleep(1000);
@@ -202,7 +202,7 @@ static int read_run(double seconds, read_way way) {
 /* hold: takes a lease, says so, waits for ever. idle: attaches, says so, waits. */
 static int hold_run(bool lease) {
     u64 epoch = 0;
-    mmsb_status s = lease ? bus_lease(b, &epoch, &words) : MMSB_OK;
+    mmsb_status s = lease ? bus_lease(b, UINT64_MAX, &epoch, &words) : MMSB_OK;
     if (s != MMSB_OK) return told(s);
     printf("holds %llu\n", (llu)epoch);
     fflush(stdout);
@@ -386,7 +386,7 @@ static int signals_run(const char *name, u64 count) {
         source_set((double)k, 0);
         s = bus_commit(b, NULL, &words);
         if (s == MMSB_OK) s = bus_answer_wait(b, &a, 5000000000, &words);
-        if (s == MMSB_OK) s = bus_lease(b, NULL, &words);
+        if (s == MMSB_OK) s = bus_lease(b, UINT64_MAX, NULL, &words);
         bus_lease_end(b);
         bus_detach(b);
     }

@@ -174,7 +174,7 @@ Test(bus_api, wrong_calls_are_told_and_change_nothing) {
     cr_expect_eq(mmsb_bus_read(b, price, MMSB_F32, 0, 1, &v, NULL), MMSB_USAGE);
     cr_expect_eq(mmsb_bus_read(b, price, MMSB_F64, 0, 1, NULL, NULL), MMSB_USAGE);
     cr_expect_eq(mmsb_bus_read(b, price, MMSB_F64, UINT64_MAX, 2, &v, NULL), MMSB_USAGE);
-    cr_expect_eq(mmsb_bus_lease(b, NULL), MMSB_ABSENT);
+    cr_expect_eq(mmsb_bus_lease(b, SECONDS, NULL), MMSB_ABSENT);
     cr_expect_eq(mmsb_bus_changes(b, NULL, 1, NULL, NULL), MMSB_USAGE);
     cr_expect_eq(mmsb_bus_set(b, price, (mmsb_kind)9, 0, 1, &v, 1), MMSB_USAGE);
     cr_expect_eq(mmsb_bus_set(b, price, MMSB_XOR, 0, 1, &v, 1), MMSB_WRONG);
@@ -275,7 +275,8 @@ Test(bus_api, a_second_thread_reads_and_gets_busy_else) {
 /* In a forked child: 0 where everything is as promised. */
 static int child(mmsb_bus *b, const double *total) {
     uint64_t epoch;
-    if (mmsb_bus_commit(b, 0, NULL) != MMSB_FORKED || mmsb_bus_lease(b, &epoch) != MMSB_FORKED)
+    if (mmsb_bus_commit(b, 0, NULL) != MMSB_FORKED ||
+        mmsb_bus_lease(b, SECONDS, &epoch) != MMSB_FORKED)
         return 1;
     if (strstr(mmsb_bus_message(b), "which forked this one") == NULL) return 2;
     if (mmsb_bus_detach(b) != MMSB_FORKED || mmsb_bus_view(b, 0, MMSB_ANY) != NULL) return 3;
@@ -289,7 +290,7 @@ Test(bus_api, a_child_gets_forked_and_leaves_the_connection_alone) {
     mmsb_bus *b = attached(0, 0);
     int ended = 0;
     const double *total = mmsb_bus_view(b, page_of(b, "total"), MMSB_F64);
-    cr_assert_eq(mmsb_bus_lease(b, NULL), MMSB_OK);
+    cr_assert_eq(mmsb_bus_lease(b, SECONDS, NULL), MMSB_OK);
     pid_t p = fork();
     if (p == 0) _exit(child(b, total));
     waitpid(p, &ended, 0);
@@ -303,10 +304,10 @@ Test(bus_api, a_child_gets_forked_and_leaves_the_connection_alone) {
 Test(bus_api, detach_gives_the_lease_back_though_a_child_lives) {
     serve("--leases", "1");
     mmsb_bus *b = attached(0, 0), *other = attached(0, 0);
-    cr_assert_eq(mmsb_bus_lease(b, NULL), MMSB_OK);
+    cr_assert_eq(mmsb_bus_lease(b, SECONDS, NULL), MMSB_OK);
     const double *leased = mmsb_bus_leased(b, page_of(b, "total"), MMSB_F64);
     cr_expect_eq(done(other, "qty[0] = 2").status, MMSB_OK);
-    cr_expect_eq(mmsb_bus_lease(other, NULL), MMSB_BUSY);
+    cr_expect_eq(mmsb_bus_lease(other, SECONDS, NULL), MMSB_BUSY);
     pid_t p = fork();
     if (p == 0) {
         pause();
@@ -315,7 +316,8 @@ Test(bus_api, detach_gives_the_lease_back_though_a_child_lives) {
     cr_expect_eq(*leased, 400.0);
     cr_expect_eq(mmsb_bus_detach(b), MMSB_OK);
     mmsb_status s = MMSB_BUSY;
-    for (int k = 0; k < 4000 && (s = mmsb_bus_lease(other, NULL)) == MMSB_BUSY; k++) usleep(1000);
+    for (int k = 0; k < 4000 && (s = mmsb_bus_lease(other, SECONDS, NULL)) == MMSB_BUSY; k++)
+        usleep(1000);
     cr_expect_eq(s, MMSB_OK, "%s", mmsb_bus_message(other));
     cr_expect_eq(mmsb_bus_detach(b), MMSB_OK);
     state_of(b, MMSB_USAGE);
@@ -329,11 +331,67 @@ Test(bus_api, detach_gives_the_lease_back_though_a_child_lives) {
     mmsb_bus_free(other);
 }
 
+static void *interrupt_soon(void *bus) {
+    usleep(20000);
+    cr_expect_eq(mmsb_bus_interrupt(bus), MMSB_OK);
+    return NULL;
+}
+
+/* Each in another thread's time, asleep: no limit but the interruption ends them. */
+Test(bus_api, waits_are_interrupted, .timeout = 60) {
+    serve("--leases", "1");
+    mmsb_bus *b = attached(0, 0);
+    mmsb_bus_answer a = {.struct_size = sizeof a};
+    for (int what = 0; what < 3; what++) {
+        pthread_t t;
+        kill(engine, SIGSTOP);
+        if (what == 1) cr_expect_eq(mmsb_bus_commit(b, 0, NULL), MMSB_OK);
+        cr_assert_eq(pthread_create(&t, NULL, interrupt_soon, b), 0);
+        mmsb_status s = what == 0   ? mmsb_bus_wait(b, 0, UINT64_MAX)
+                        : what == 1 ? mmsb_bus_answer_next(b, UINT64_MAX, &a)
+                                    : mmsb_bus_lease(b, UINT64_MAX, NULL);
+        cr_expect_eq(s, MMSB_BUSY);
+        cr_expect_not_null(strstr(mmsb_bus_message(b), "interrupted"), "%s", mmsb_bus_message(b));
+        pthread_join(t, NULL);
+        kill(engine, SIGCONT);
+        if (what == 1) cr_expect_eq(answer_of(b).status, MMSB_OK);
+    }
+    cr_expect_eq(mmsb_bus_interrupt(b), MMSB_OK); /* before the wait: that one comes back */
+    cr_expect_eq(mmsb_bus_wait(b, 0, UINT64_MAX), MMSB_OK, "what is there needs no wait");
+    cr_expect_eq(mmsb_bus_wait(b, 9, UINT64_MAX), MMSB_BUSY);
+    cr_expect_eq(mmsb_bus_wait(b, 9, 1000000), MMSB_BUSY);
+    cr_expect_null(strstr(mmsb_bus_message(b), "interrupted"), "one is interrupted, not two");
+    mmsb_bus_free(b);
+}
+
+/* The engine comes to it when nobody waits any more: nothing stays pinned. */
+Test(bus_api, a_lease_that_was_given_up_pins_nothing, .timeout = 60) {
+    serve("--leases", "1");
+    mmsb_bus *b = attached(4096, 0), *other = attached(0, 0);
+    kill(engine, SIGSTOP);
+    for (int k = 0; k < 200; k++) /* more than its ring holds */
+        cr_expect_eq(mmsb_bus_lease(b, 1, NULL), MMSB_BUSY);
+    cr_expect_eq(mmsb_bus_lease(b, 10000000, NULL), MMSB_BUSY);
+    kill(engine, SIGCONT);
+    cr_expect_eq(done(other, "qty[0] = 2").status, MMSB_OK);
+    mmsb_status s = MMSB_BUSY;
+    for (int k = 0; k < 4000 && s == MMSB_BUSY; k++) s = mmsb_bus_lease(b, SECONDS, NULL);
+    cr_assert_eq(s, MMSB_OK, "%s", mmsb_bus_message(b));
+    cr_expect_eq(*(const double *)mmsb_bus_leased(b, page_of(b, "total"), MMSB_F64), 500.0);
+    cr_expect_eq(mmsb_bus_lease_end(b), MMSB_OK);
+    cr_expect_eq(done(other, "qty[0] = 3").status, MMSB_OK);
+    for (s = MMSB_BUSY; s == MMSB_BUSY;) s = mmsb_bus_lease(other, SECONDS, NULL);
+    cr_expect_eq(s, MMSB_OK, "%s", mmsb_bus_message(other));
+    for (int k = 0; k < 300; k++) cr_expect_eq(done(b, "qty[1] += 1").status, MMSB_OK);
+    mmsb_bus_free(b);
+    mmsb_bus_free(other);
+}
+
 Test(bus_api, what_a_killed_engine_left_can_be_read) {
     serve("--leases", "1");
     mmsb_bus *b = attached(0, 0);
     cr_expect_eq(done(b, "qty[0] = 2").status, MMSB_OK);
-    cr_assert_eq(mmsb_bus_lease(b, NULL), MMSB_OK);
+    cr_assert_eq(mmsb_bus_lease(b, SECONDS, NULL), MMSB_OK);
     uint32_t total = page_of(b, "total");
     const double *leased = mmsb_bus_leased(b, total, MMSB_F64);
     const double *live = mmsb_bus_view(b, total, MMSB_F64);
@@ -350,7 +408,7 @@ Test(bus_api, what_a_killed_engine_left_can_be_read) {
     cr_expect_eq(copy, 500.0);
     cr_expect_eq(mmsb_bus_wait(b, 1, SECONDS), MMSB_IO);
     cr_expect_eq(mmsb_bus_lease_end(b), MMSB_OK);
-    cr_expect_eq(mmsb_bus_lease(b, NULL), MMSB_IO);
+    cr_expect_eq(mmsb_bus_lease(b, SECONDS, NULL), MMSB_IO);
     mmsb_bus_commit(b, 0, NULL); /* goes into the ring; nobody answers */
     cr_expect_eq(mmsb_bus_answer_next(b, SECONDS, &(mmsb_bus_answer){.struct_size = 40}), MMSB_IO);
     cr_expect(*leased == 500.0 && *live == 500.0);

@@ -137,7 +137,7 @@ class Attached(Named):
         to = np.empty(shape, info.dtype)
         status = self._handle.call(self._lib.mmsb_bus_read, info.number, ANY, first, count, to.ctypes.data, None)
         if status == BUSY and self._leased is None and self._state()[0].flags & 2:
-            with self.lease(LOOK_SECONDS) as pages:
+            with self.lease() as pages:
                 to[...] = pages[info.name].reshape(-1)[first:first + count].reshape(shape)
             return to
         self._handle.check(status)
@@ -148,7 +148,8 @@ class Attached(Named):
         while True:
             while self._unanswered > 16:    # their answers may need the room of the lease's
                 self._take(None)
-            status = self._handle.call(self._lib.mmsb_bus_lease, ctypes.byref(epoch))
+            left = min(SLICE_SECONDS, max(0.001, end - time.monotonic()))
+            status = self._handle.call(self._lib.mmsb_bus_lease, int(left * 1e9), ctypes.byref(epoch))
             if self._waiting:               # it may have taken what wakes them
                 self.fileno()
             if status != BUSY or time.monotonic() >= end:
@@ -157,10 +158,11 @@ class Attached(Named):
             time.sleep(0.001)
 
     @contextlib.contextmanager
-    def lease(self, timeout=0.0):
+    def lease(self, timeout=LOOK_SECONDS):
         """Pins the epoch that stands until the end of the block: arrays in the engine's memory, nothing moves, nothing
-        is copied here. One at a time; Busy where others hold all leases at other epochs, and still do after timeout
-        seconds. Copy what you keep: behind the block the arrays stay readable, but what they hold is others' epochs.
+        is copied here. One at a time; Busy where others hold all leases at other epochs, or the engine is at work on
+        something else, and still so after timeout seconds. Copy what you keep: behind the block the arrays stay
+        readable, but what they hold is others' epochs.
 
         >>> bus = mmsb.attach("book")
         >>> with bus.lease() as pages:
@@ -208,7 +210,7 @@ class Attached(Named):
                 return found
         if self._leased is not None:
             raise Busy("epochs follow each other too fast: look at the pages of the lease")
-        with self.lease(LOOK_SECONDS) as pages:
+        with self.lease() as pages:
             return read(pages)
 
     def snapshot(self, *names):

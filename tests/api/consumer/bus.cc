@@ -26,7 +26,7 @@ int main(int, char **words) {
         must(b.get(), mmsb_bus_view_begin(b.get(), &mark));
         seen = *static_cast<const double *>(mmsb_bus_view(b.get(), total, MMSB_F64));
     } while (!mmsb_bus_view_end(b.get(), &mark));
-    must(b.get(), mmsb_bus_lease(b.get(), &epoch));
+    must(b.get(), mmsb_bus_lease(b.get(), UINT64_MAX, &epoch));
     double leased = *static_cast<const double *>(mmsb_bus_leased(b.get(), total, MMSB_F64));
     must(b.get(), mmsb_bus_lease_end(b.get()));
     std::printf("epoch %llu total %.17g\n", (unsigned long long)mark.epoch, seen);

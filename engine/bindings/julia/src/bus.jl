@@ -139,7 +139,7 @@ function lanes_read!(to::Array{T}, p::LivePage{T}, first::Int) where {T}
               b.handle.at, p.number, MMSB_ANY, first, length(to), pointer(to), C_NULL)
     end
     if status == MMSB_BUSY && !b.leased && bus_state(b)[1].flags & MMSB_BUS_LEASES != 0
-        lease(held -> copyto!(to, 1, held[p.name], first + 1, length(to)), b; timeout = 1.0)
+        lease(held -> copyto!(to, 1, held[p.name], first + 1, length(to)), b)
         return to
     end
     check(b, status)

@@ -13,19 +13,22 @@ owner_graph(::Leased, name::Symbol) =
     throw(UsageError("an epoch that is held does not change: assign to b[:$name] and commit!(b)", nothing, nothing))
 
 """
-    lease(f, b; timeout = 0)
+    lease(f, b; timeout = 1)
 
 Pins the epoch that stands while `f(pages)` runs: `pages[:total]` is an array in the engine's memory, nothing moves,
-nothing is copied. One at a time; throws a `BusyError` where others hold all leases at other epochs, and still do after
-`timeout` seconds. Copy what you keep: afterwards the arrays stay readable, but what they hold is others' epochs.
+nothing is copied. One at a time; throws a `BusyError` where others hold all leases at other epochs, or the engine is at
+work on something else, and still so after `timeout` seconds. Copy what you keep: afterwards the arrays stay readable,
+but what they hold is others' epochs.
 """
-function lease(f, b::Attached; timeout::Real = 0)
+function lease(f, b::Attached; timeout::Real = 1)
     out, until = Ref{UInt64}(0), time() + timeout
     while true
         while b.unanswered > 16     # their answers may need the room of the lease's
             take_answer(b, Inf)
         end
-        status = ccall(symbol(:mmsb_bus_lease), Cint, (Ptr{Cvoid}, Ref{UInt64}), b.handle.at, out)
+        left = clamp(until - time(), 0.001, 0.02)   # other tasks go on in between
+        status = ccall(symbol(:mmsb_bus_lease), Cint, (Ptr{Cvoid}, UInt64, Ref{UInt64}), b.handle.at,
+                       round(UInt64, left * 1e9), out)
         status == MMSB_BUSY && time() < until || (check(b, status); break)
         sleep(0.001)
     end
@@ -62,7 +65,7 @@ function look(f, b::Attached)
         failure === nothing || throw(failure)
         return found
     end
-    return lease(f, b; timeout = 1.0)
+    return lease(f, b)
 end
 
 """
