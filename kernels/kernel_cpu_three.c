@@ -46,8 +46,8 @@ SELECT(u64)
 #define OP_1(name, operands)
 #define OP_2(name, operands)
 #define OP_3(name, operands) OP_3_##operands(name)
-#define OP_3_N(name) TYPES_N(TERNARY, name)
-#define OP_3_F(name) TYPES_F(TERNARY, name)
+#define OP_3_N(name) MAKE(TERNARY, name, N)
+#define OP_3_F(name) MAKE(TERNARY, name, F)
 #define OP_3_A(name) /* SELECT */
 #define OP(name, text, arity, operands, result, faults) OP_##arity(name, operands)
 #include "ops.def"
@@ -56,12 +56,13 @@ SELECT(u64)
 
 #define FORMS(op, t) \
     { op##_##t##_vv, op##_##t##_vu, op##_##t##_uv }
-#define ROW(op, t, T, class) [OP_##op][TYPE_##T] = FORMS(op, t),
-#define ROW_BARE(op, t, T, class) [OP_##op][TYPE_##T] = FORMS(op, bare_##t),
+#define ROW_OWN(op, t, T, class) [OP_##op][TYPE_##T] = FORMS(op, t),
+#define ROW_FOR(op, t, T, class) ROW_MADE(op, FOR_##t, T)
+#define ROW_MADE(op, t, T) ROW_OWN(op, t, T, )
 #undef OP_3_N
 #undef OP_3_F
-#define OP_3_N(name) TYPES_N(ROW, name)
-#define OP_3_F(name) TYPES_F(ROW, name)
+#define OP_3_N(name) ROWS_OF(ROW, name, N)
+#define OP_3_F(name) ROWS_OF(ROW, name, F)
 #define OP_3_A(name)                                                             \
     [OP_##name] = {[TYPE_BOOL] = FORMS(name, u8), [TYPE_I8] = FORMS(name, u8),   \
                    [TYPE_U8] = FORMS(name, u8),   [TYPE_I16] = FORMS(name, u16), \

@@ -4,9 +4,7 @@
 #include "level.h"
 #include "meaning.h"
 
-#define BINARY_FORM(op, t, class, result, form, A, B) \
-    LEVEL_PASTE(BINARY_FORM, SECOND(OWN_##op, 0, _))(op, t, class, result, form, A, B)
-#define BINARY_FORM_0(op, t, class, result, form, A, B)                                        \
+#define BINARY_FORM(op, t, class, result, form, A, B)                                          \
     static u32 op##_##t##_##form(void *to, const void *left, const void *right, const void *c, \
                                  u32 n) {                                                      \
         result *d = __builtin_assume_aligned(to, 64);                                          \
@@ -16,56 +14,121 @@
         LANES d[k] = (result)MEANING_##op##_##class(t, A, B, );                                \
         return 0;                                                                              \
     }
-/* pow in two loops: the long chains of many vectors run beside each other so. */
-#define OWN_POW _, 1
-#define BINARY_FORM_1(op, t, class, result, form, A, B)                                        \
-    static u32 op##_##t##_##form(void *to, const void *left, const void *right, const void *c, \
-                                 u32 n) {                                                      \
-        t *d = __builtin_assume_aligned(to, 64);                                               \
-        const t *a = left, *b = right;                                                         \
-        const t a0 = *a, b0 = *b;                                                              \
-        _Alignas(64) f64 high[TILE_MOST], low[TILE_MOST];                                      \
-        (void)c, (void)a0, (void)b0;                                                           \
-        LANES {                                                                                \
-            mm_pair l = mm_pow_log((f64)(A));                                                  \
-            high[k] = l.high, low[k] = l.low;                                                  \
-        }                                                                                      \
-        LANES d[k] = (t)mm_pow_of((mm_pair){high[k], low[k]}, (f64)(A), (f64)(B));             \
-        return 0;                                                                              \
+/* One value for a or b, spread over a tile first: for what takes many times as long as that. */
+static void spread(void *to, const void *one, size_t bytes, u32 n) {
+    u64 v[4] = {0};
+    memcpy(v, one, bytes);
+    for (u32 k = 0; bytes == 1 && k < n; k++) ((u8 *)to)[k] = (u8)v[0];
+    for (u32 k = 0; bytes == 2 && k < n; k++) ((u16 *)to)[k] = (u16)v[0];
+    for (u32 k = 0; bytes == 4 && k < n; k++) ((u32 *)to)[k] = (u32)v[0];
+    for (u32 k = 0; bytes == 8 && k < n; k++) ((u64 *)to)[k] = v[0];
+}
+#define SPREAD(op, t)                                                                       \
+    static u32 op##_##t##_vu(void *d, const void *a, const void *b, const void *c, u32 n) { \
+        _Alignas(64) t all[TILE_MOST];                                                      \
+        spread(all, b, sizeof(t), n);                                                       \
+        return op##_##t##_vv(d, a, all, c, n);                                              \
+    }                                                                                       \
+    static u32 op##_##t##_uv(void *d, const void *a, const void *b, const void *c, u32 n) { \
+        _Alignas(64) t all[TILE_MOST];                                                      \
+        spread(all, a, sizeof(t), n);                                                       \
+        return op##_##t##_vv(d, all, b, c, n);                                              \
     }
-#define BINARY(op, t, class, result)                  \
+/* f32 of a function is the f64 one's, rounded once. */
+#define NARROW_FORM(op, form, lanes_a, lanes_b)                                               \
+    static u32 op##_f32_##form(void *d, const void *a, const void *b, const void *c, u32 n) { \
+        _Alignas(64) f64 x[TILE_MOST], y[TILE_MOST];                                          \
+        WIDEN(x, a, lanes_a);                                                                 \
+        WIDEN(y, b, lanes_b);                                                                 \
+        op##_f64_##form(x, x, y, c, n);                                                       \
+        NARROWED(d, x, n);                                                                    \
+        return 0;                                                                             \
+    }
+#define NARROW(op)            \
+    NARROW_FORM(op, vv, n, n) \
+    NARROW_FORM(op, vu, n, 1) \
+    NARROW_FORM(op, uv, 1, n)
+#define SWAP(op, t)                                                                         \
+    static u32 op##_##t##_uv(void *d, const void *a, const void *b, const void *c, u32 n) { \
+        return op##_##t##_vu(d, b, a, c, n);                                                \
+    }
+
+/* pow in two loops: the long chains of many vectors run beside each other so. */
+#define POW_FORM(form, A, B)                                                                \
+    static u32 POW_f64_##form(void *to, const void *left, const void *right, const void *c, \
+                              u32 n) {                                                      \
+        f64 *d = __builtin_assume_aligned(to, 64);                                          \
+        const f64 *a = left, *b = right;                                                    \
+        const f64 a0 = *a, b0 = *b;                                                         \
+        _Alignas(64) f64 high[TILE_MOST], low[TILE_MOST];                                   \
+        (void)c, (void)a0, (void)b0;                                                        \
+        LANES {                                                                             \
+            mm_pair l = mm_pow_log(A);                                                      \
+            high[k] = l.high, low[k] = l.low;                                               \
+        }                                                                                   \
+        LANES d[k] = mm_pow_of((mm_pair){high[k], low[k]}, A, B);                           \
+        return 0;                                                                           \
+    }
+POW_FORM(vv, a[k], b[k])
+POW_FORM(vu, a[k], b0)
+POW_FORM(uv, a0, b[k])
+
+NARROW(POW)
+
+/* How the forms with one value are made: 0 from the text, 1 the other way round, 2 spread (and f32
+ * narrowed); 3: all is above. */
+#define FORMS_ADD _, 1
+#define FORMS_MUL _, 1
+#define FORMS_MIN _, 1
+#define FORMS_MAX _, 1
+#define FORMS_AND _, 1
+#define FORMS_OR _, 1
+#define FORMS_XOR _, 1
+#define FORMS_EQ _, 1
+#define FORMS_NE _, 1
+#define FORMS_ATAN2 _, 2
+#define FORMS_POW _, 3
+#define BINARY(op, t, class, result) \
+    LEVEL_PASTE(BINARY, SECOND(FORMS_##op, 0, _))(op, t, class, result)
+#define BINARY_0(op, t, class, result)                \
     BINARY_FORM(op, t, class, result, vv, a[k], b[k]) \
     BINARY_FORM(op, t, class, result, vu, a[k], b0)   \
     BINARY_FORM(op, t, class, result, uv, a0, b[k])
+#define BINARY_1(op, t, class, result)                \
+    BINARY_FORM(op, t, class, result, vv, a[k], b[k]) \
+    BINARY_FORM(op, t, class, result, vu, a[k], b0)   \
+    SWAP(op, t)
+#define BINARY_2(op, t, class, result) BINARY_2_##t(op, t, class, result)
+#define BINARY_2_f32(op, t, class, result)
+#define BINARY_2_f64(op, t, class, result)            \
+    BINARY_FORM(op, t, class, result, vv, a[k], b[k]) \
+    SPREAD(op, t)                                     \
+    NARROW(op)
+#define BINARY_3(op, t, class, result)
 #define BINARY_SAME_0(op, t, T, class) BINARY(op, t, class, t)
 #define BINARY_BOOL_0(op, t, T, class) BINARY(op, t, class, u8)
 
 /* Lanes that fault compute with the divisor 1 and give 0; guard: lanes that count. The guard may be
  * d itself, hence its copy. */
-#define GUARDED_FORM(op, t, class, form, A, B)                                                 \
-    static u32 op##_##t##_##form(void *to, const void *left, const void *right, const void *c, \
-                                 u32 n) {                                                      \
-        t *d = __builtin_assume_aligned(to, 64);                                               \
-        const t *a = left, *b = right;                                                         \
-        const t a0 = *a, b0 = *b;                                                              \
-        u8 guard[TILE_MOST];                                                                   \
-        u32 any = 0;                                                                           \
-        (void)a0, (void)b0;                                                                    \
-        guard_copy(guard, c, n);                                                               \
-        for (u32 k = 0; k < n; k++) {                                                          \
-            t x = A, y = B;                                                                    \
-            bool fault = FAULT_##op(t, x, y);                                                  \
-            any |= (u32)fault & guard[k];                                                      \
-            y = fault ? (t)1 : y;                                                              \
-            t r = MEANING_##op##_##class(t, x, y, );                                           \
-            d[k] = fault ? (t)0 : r;                                                           \
-        }                                                                                      \
-        return any;                                                                            \
-    }
-#define BINARY_SAME_1(op, t, T, class)         \
-    GUARDED_FORM(op, t, class, vv, a[k], b[k]) \
-    GUARDED_FORM(op, t, class, vu, a[k], b0)   \
-    GUARDED_FORM(op, t, class, uv, a0, b[k])
+#define BINARY_SAME_1(op, t, T, class)                                                     \
+    static u32 op##_##t##_vv(void *to, const void *left, const void *right, const void *c, \
+                             u32 n) {                                                      \
+        t *d = __builtin_assume_aligned(to, 64);                                           \
+        const t *a = left, *b = right;                                                     \
+        u8 guard[TILE_MOST];                                                               \
+        u32 any = 0;                                                                       \
+        guard_copy(guard, c, n);                                                           \
+        for (u32 k = 0; k < n; k++) {                                                      \
+            t x = a[k], y = b[k];                                                          \
+            bool fault = FAULT_##op(t, x, y);                                              \
+            any |= (u32)fault & guard[k];                                                  \
+            y = fault ? (t)1 : y;                                                          \
+            t r = MEANING_##op##_##class(t, x, y, );                                       \
+            d[k] = fault ? (t)0 : r;                                                       \
+        }                                                                                  \
+        return any;                                                                        \
+    }                                                                                      \
+    SPREAD(op, t)
 
 static void guard_copy(u8 *to, const void *guard, u32 n) {
     if (guard != NULL)
@@ -75,15 +138,18 @@ static void guard_copy(u8 *to, const void *guard, u32 n) {
 }
 
 #define OP_1(name, operands, result, faults)
-#define OP_2(name, operands, result, faults) TYPES_##operands(BINARY_##result##_##faults, name)
+#define OP_2(name, operands, result, faults) MAKE(BINARY_##result##_##faults, name, operands)
 #define OP_3(name, operands, result, faults)
 #define OP(name, text, arity, operands, result, faults) OP_##arity(name, operands, result, faults)
 #include "ops.def"
 #undef OP
 #undef OP_2
 
-#define ROW(op, t, T, class) [OP_##op][TYPE_##T] = {op##_##t##_vv, op##_##t##_vu, op##_##t##_uv},
-#define OP_2(name, operands, result, faults) TYPES_##operands(ROW, name)
+#define ROW_OWN(op, t, T, class) \
+    [OP_##op][TYPE_##T] = {op##_##t##_vv, op##_##t##_vu, op##_##t##_uv},
+#define ROW_FOR(op, t, T, class) ROW_MADE(op, FOR_##t, T)
+#define ROW_MADE(op, t, T) ROW_OWN(op, t, T, )
+#define OP_2(name, operands, result, faults) ROWS_OF(ROW, name, operands)
 #define OP(name, text, arity, operands, result, faults) OP_##arity(name, operands, result, faults)
 kernel_ops LEVEL_NAME(kernel_two) = {
 #include "ops.def"
