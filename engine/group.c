@@ -4,6 +4,7 @@
  * above it. Where groups are large the elements themselves stand in slots too: a leaf is then read
  * in one piece instead of from 64 places. A changed key moves the members behind it in the two
  * groups by a slot; many changed keys build everything anew. */
+#include "cuda/cuda.h"
 #include "state.h"
 
 #define LEAVES_AHEAD 6u /* of a chunk, whose elements are on their way */
@@ -14,6 +15,7 @@
 static void index_build(engine *e, node_state *n) {
     ASSERT(n->row->kind == NODE_KEYED);
     const i32 *group = (const i32 *)e->pages[n->row->group].value;
+    cuda_order_moved(e, n);
     undo_save(e, n->order, (u64)((u8 *)(n->leaf_group + n->slots / LEAF_LANES) - (u8 *)n->order));
     memset(n->count, 0, n->groups * sizeof(u32));
     for (u64 k = 0; k < n->keys; k++)
@@ -110,6 +112,7 @@ static bool key_move(engine *e, node_state *n, u64 key) {
     i32 to = ((const i32 *)e->pages[n->row->group].value)[key];
     u32 slot = n->slot_of[key];
     if (to >= 0 && n->start[to] + n->count[to] == n->start[to + 1]) return false;
+    cuda_order_moved(e, n);
     undo_save_value(e, &n->slot_of[key]);
     n->slot_of[key] = SLOT_OF_NONE;
     if (slot != SLOT_OF_NONE) member_out(e, n, n->leaf_group[slot / LEAF_LANES], slot);
@@ -243,11 +246,15 @@ static void groups_share(worker *w, void *context, u64 from, u64 to) {
     }
 }
 
-static void group_whole(engine *e, node_state *n) {
+static void trees_save(engine *e, const node_state *n) {
     u64 count = 2 * (n->slots / LEAF_LANES) * n->rest;
     ASSERT(e->work.whole);
     undo_save(e, n->partials, count * type_bytes(n->row->type));
     if (n->partial_index != NULL) undo_save(e, n->partial_index, count * 8);
+}
+
+static void group_whole(engine *e, node_state *n) {
+    trees_save(e, n);
     if (n->packed != NULL) packed_fill(e, n);
     if (!e->verify && split_is_worth(e, n->shape->lanes, GROUP_STEPS)) {
         split s = {.e = e, .units = n->groups, .share = groups_share, .context = n};
@@ -266,8 +273,18 @@ static void leaf_fetch(const node_state *n, u64 unit) {
     for (u32 line = 0; line < bytes; line += 64) __builtin_prefetch(at + line);
 }
 
-/* Units of one chunk, ascending: leaves of a group lie together, and share what is above them. */
-static void units_run(engine *e, node_state *n, u64 *unit, u32 count) {
+static void leaf_given(engine *e, node_state *n, u64 group, u64 r, u64 leaf, leaf_cells *made) {
+    i64 *index;
+    u8 *out = tree_of(n, group, r, &index) + leaf * type_bytes(n->row->type);
+    ASSERT(n->packed == NULL);
+    undo_save_value(e, out);
+    if (index != NULL) undo_save_value(e, index + leaf);
+    cell_take(n, made, out, index != NULL ? index + leaf : NULL);
+}
+
+/* Units of one chunk, ascending: leaves of a group lie together, and share what is above them.
+ * `made`: those that have members, or NULL: they are computed here. */
+static void units_run(engine *e, node_state *n, u64 *unit, u32 count, leaf_cells *made) {
     u64 leaves = n->slots / LEAF_LANES;
     for (u32 k = 0; n->packed != NULL && k < LEAVES_AHEAD && k < count; k++) leaf_fetch(n, unit[k]);
     for (u32 k = 0; k < count;) {
@@ -281,7 +298,10 @@ static void units_run(engine *e, node_state *n, u64 *unit, u32 count) {
             u64 leaf = unit[k] - first;
             /* A leaf that was marked may have lost its last member since. */
             if (leaf * LEAF_LANES >= n->count[g]) continue;
-            leaf_compute(e->workers, n, g, r, leaf);
+            if (made == NULL)
+                leaf_compute(e->workers, n, g, r, leaf);
+            else
+                leaf_given(e, n, g, r, leaf, made);
             unit[used++] = leaf;
         }
         i64 *index;
@@ -293,22 +313,72 @@ static void units_run(engine *e, node_state *n, u64 *unit, u32 count) {
     }
 }
 
+static void work_go_over(engine *e, node_state *n, leaf_cells *made) {
+    u64 unit[LEAVES_CHUNK];
+    u32 count = 0;
+    lane_set *s = &e->work;
+    ASSERT(!s->whole);
+    for (u64 tile = set_next_tile(s, 0); tile != SET_NONE; tile = set_next_tile(s, tile + 1)) {
+        for (u64 w = tile * 8; w < tile * 8 + 8; w++) {
+            for (u64 bits = s->leaf[w]; bits != 0; bits &= bits - 1) {
+                if (count == LEAVES_CHUNK) units_run(e, n, unit, count, made), count = 0;
+                unit[count++] = w * 64 + (u64)__builtin_ctzll(bits);
+            }
+        }
+    }
+    units_run(e, n, unit, count, made);
+}
+
 void group_run(engine *e, node_state *n) {
     if (e->work.whole) {
         if (n->keys_anew) index_build(e, n);
         group_whole(e, n);
         return;
     }
-    u64 unit[LEAVES_CHUNK];
-    u32 count = 0;
-    lane_set *s = &e->work;
-    for (u64 tile = set_next_tile(s, 0); tile != SET_NONE; tile = set_next_tile(s, tile + 1)) {
-        for (u64 w = tile * 8; w < tile * 8 + 8; w++) {
-            for (u64 bits = s->leaf[w]; bits != 0; bits &= bits - 1) {
-                if (count == LEAVES_CHUNK) units_run(e, n, unit, count), count = 0;
-                unit[count++] = w * 64 + (u64)__builtin_ctzll(bits);
-            }
+    work_go_over(e, n, NULL);
+}
+
+static u64 leaf_listed(const node_state *n, u64 unit) {
+    u64 leaf = unit % (n->slots / LEAF_LANES), g = n->leaf_group[leaf];
+    u64 before = leaf * LEAF_LANES - n->start[g];
+    ASSERT(g < n->groups && before < n->count[g]);
+    return unit | u64_min(LEAF_LANES, n->count[g] - before) << GROUP_MEMBERS_SHIFT;
+}
+
+u64 group_leaves(engine *e, node_state *n, u64 *list) {
+    u64 count = 0, leaves = n->slots / LEAF_LANES;
+    const lane_set *s = &e->work;
+    if (s->whole && n->keys_anew) index_build(e, n);
+    for (u64 r = 0; s->whole && r < n->rest; r++)
+        for (u64 g = 0; g < n->groups; g++)
+            for (u64 at = 0; at < n->count[g]; at += LEAF_LANES)
+                list[count++] = leaf_listed(n, leaf_unit_of(n, n->start[g] + at, r));
+    for (u64 unit = s->whole ? SET_NONE : set_next(s, 0); unit != SET_NONE;
+         unit = set_next(s, unit + 1)) {
+        u64 leaf = unit % leaves, g = n->leaf_group[leaf];
+        ASSERT(leaf * LEAF_LANES >= n->start[g]);
+        if (leaf * LEAF_LANES - n->start[g] < n->count[g]) list[count++] = leaf_listed(n, unit);
+    }
+    return count;
+}
+
+void group_given(engine *e, node_state *n, leaf_cells *made) {
+    u32 width = type_bytes(n->row->type);
+    if (!e->work.whole) {
+        work_go_over(e, n, made);
+        return;
+    }
+    trees_save(e, n);
+    for (u64 r = 0; r < n->rest; r++) {
+        for (u64 g = 0; g < n->groups; g++) {
+            u64 leaves = (n->count[g] + LEAF_LANES - 1u) / LEAF_LANES;
+            i64 *index;
+            u8 *partials = tree_of(n, g, r, &index);
+            ASSERT(n->packed == NULL);
+            for (u64 l = 0; l < leaves; l++)
+                cell_take(n, made, partials + l * width, index != NULL ? index + l : NULL);
+            tree_above_all(n, partials, index, leaves);
+            group_result(e, n, g, r);
         }
     }
-    units_run(e, n, unit, count);
 }

@@ -342,29 +342,43 @@ static void whole_stored(engine *e, node_state *n, bool split_up) {
     for (u64 row = 0; row < n->outer; row++) row_result(e, n, row);
 }
 
-static void given_whole(engine *e, node_state *n, const u8 *values) {
-    u32 width = type_bytes(n->row->type);
+static void given_whole(engine *e, node_state *n, leaf_cells *made) {
+    u64 count = n->outer * n->tree;
     i64 *index;
-    ASSERT(n->partial_index == NULL);
-    undo_save(e, n->partials, n->outer * n->tree * width);
+    ASSERT(n->partials != NULL);
+    undo_save(e, n->partials, count * type_bytes(n->row->type));
+    if (n->partial_index != NULL) undo_save(e, n->partial_index, count * sizeof(i64));
     for (u64 row = 0; row < n->outer; row++) {
-        memcpy(row_partials(n, row, &index), values + row * n->leaves * width, n->leaves * width);
+        u8 *partials = row_partials(n, row, &index);
+        for (u64 leaf = 0; leaf < n->leaves; leaf++)
+            cell_take(n, made, partials + leaf * type_bytes(n->row->type),
+                      index != NULL ? index + leaf : NULL);
         row_join(n, row);
         row_result(e, n, row);
     }
 }
 
-void reduce_given(engine *e, node_state *n, u64 *unit, u64 count, const u8 *values) {
+/* A leaf is a row. */
+static void given_rows(engine *e, node_state *n, const u64 *unit, u64 count, leaf_cells *made) {
+    bool arg = n->row->reduce >= REDUCE_ARGMIN;
+    ASSERT(n->leaves == 1);
+    for (u64 k = 0; k < count; k++) {
+        u64 value = 0;
+        i64 at = -1;
+        cell_take(n, made, &value, arg ? &at : NULL);
+        result_store(e, n, unit == NULL ? k : unit[k], &value, arg ? &at : NULL);
+    }
+}
+
+void reduce_given(engine *e, node_state *n, u64 *unit, u64 count, leaf_cells *made) {
     u32 width = type_bytes(n->row->type);
-    ASSERT(n->row->reduce < REDUCE_ARGMIN);
-    if ((n->row->flags & NODE_PARTIALS) == 0) { /* a leaf is a row */
-        ASSERT(n->leaves == 1);
-        for (u64 k = 0; k < count; k++)
-            result_store(e, n, unit == NULL ? k : unit[k], values + k * width, NULL);
+    ASSERT(n->row->kind == NODE_REDUCE);
+    if ((n->row->flags & NODE_PARTIALS) == 0) {
+        given_rows(e, n, unit, count, made);
         return;
     }
     if (unit == NULL) {
-        given_whole(e, n, values);
+        given_whole(e, n, made);
         return;
     }
     for (u64 k = 0, from; k < count;) {
@@ -374,9 +388,10 @@ void reduce_given(engine *e, node_state *n, u64 *unit, u64 count, const u8 *valu
         for (from = k; k < count && k - from < LEAVES_CHUNK && unit[k] < first + n->leaves; k++) {
             unit[k] -= first;
             undo_save_value(e, partials + unit[k] * width);
-            memcpy(partials + unit[k] * width, values + k * width, width);
+            if (index != NULL) undo_save_value(e, index + unit[k]);
+            cell_take(n, made, partials + unit[k] * width, index != NULL ? index + unit[k] : NULL);
         }
-        tree_above(e, n, partials, NULL, n->leaves, unit + from, (u32)(k - from));
+        tree_above(e, n, partials, index, n->leaves, unit + from, (u32)(k - from));
         row_result(e, n, outer);
     }
 }

@@ -137,18 +137,12 @@ static void product_run(engine *e, node_state *n) {
     }
 }
 
-/* Leaves of 64 into scratch, then level by level in place. Integers wrap: their order is no matter.
- */
-static void dot_run(engine *e, node_state *n) {
-    ASSERT(n->outer == 1);
+/* Leaves of a dot in scratch, level by level in place. Integers wrap: their order is no matter. */
+static void dot_join(engine *e, node_state *n) {
     u8 type = n->row->type, *out = output_at(e);
     u32 width = type_bytes(type);
     u64 leaves = (n->inner + LEAF_LANES - 1) / LEAF_LANES, sum = 0;
-    for (u64 first = 0; first < n->inner; first += TILE_LANES)
-        whole_dot_leaves(type, row_at(e, n->row->element, first), row_at(e, n->row->present, first),
-                         (u32)u64_min(TILE_LANES, n->inner - first),
-                         out + first / LEAF_LANES * width);
-    went_over(e, n->inner, 2 * n->inner * width);
+    ASSERT(n->outer == 1);
     e->stats.bytes_stored += width;
     if (!type_is_float(type)) {
         for (u64 k = 0; k < leaves; k++) sum += number_word(type, out + k * width);
@@ -165,6 +159,26 @@ static void dot_run(engine *e, node_state *n) {
         }
     }
     page_set_lane(e, n->row->output, 0, out);
+}
+
+static void dot_run(engine *e, node_state *n) {
+    u8 type = n->row->type, *out = output_at(e);
+    u32 width = type_bytes(type);
+    ASSERT(n->row->reduce == WHOLE_DOT);
+    for (u64 first = 0; first < n->inner; first += TILE_LANES)
+        whole_dot_leaves(type, row_at(e, n->row->element, first), row_at(e, n->row->present, first),
+                         (u32)u64_min(TILE_LANES, n->inner - first),
+                         out + first / LEAF_LANES * width);
+    went_over(e, n->inner, 2 * n->inner * width);
+    dot_join(e, n);
+}
+
+void dot_given(engine *e, node_state *n, leaf_cells *made) {
+    u64 leaves = (n->inner + LEAF_LANES - 1) / LEAF_LANES;
+    ASSERT(n->row->reduce == WHOLE_DOT);
+    for (u64 k = 0; k < leaves; k++)
+        cell_take(n, made, output_at(e) + k * type_bytes(n->row->type), NULL);
+    dot_join(e, n);
 }
 
 void rows_run(engine *e, node_state *n) {

@@ -315,9 +315,27 @@ mmsb_status split_open(engine *e, message *m);
 void split_close(engine *e);
 /* reduce.c, group.c: run on e->work */
 void reduce_run(engine *e, node_state *n);
-/* The same where leaves were made elsewhere: `count` values, of the units in `unit` (used up; they
- * are e->work's, ascending) or, where it is NULL, of every leaf of every row. No ARG. */
-void reduce_given(engine *e, node_state *n, u64 *unit, u64 count, const u8 *values);
+/* Leaves that were made elsewhere, one after the other: a value, or, of ARG, 8 bytes for it and an
+ * index. */
+typedef struct {
+    const u8 *at;
+    u32 bytes;
+} leaf_cells;
+static inline void cell_take(const node_state *n, leaf_cells *c, void *value, i64 *index) {
+    ASSERT(c->at != NULL && (c->bytes == 2 * sizeof(u64)) == (index != NULL));
+    memcpy(value, c->at, type_bytes(n->row->type));
+    if (index != NULL) memcpy(index, c->at + sizeof(u64), sizeof *index);
+    c->at += c->bytes;
+}
+/* `count` leaves, of the units in `unit` (used up; they are e->work's, ascending) or, where it is
+ * NULL, of every leaf of every row. */
+void reduce_given(engine *e, node_state *n, u64 *unit, u64 count, leaf_cells *made);
+void dot_given(engine *e, node_state *n, leaf_cells *made);
+/* Leaves of e->work that have members, ascending; above the unit how many. Builds what keys_anew
+ * asks for. Then the same with leaves for these. */
+#define GROUP_MEMBERS_SHIFT 56u
+u64 group_leaves(engine *e, node_state *n, u64 *list);
+void group_given(engine *e, node_state *n, leaf_cells *made);
 /* user_kernel.c: KERNEL nodes */
 void kernel_run(engine *e, node_state *n);
 mmsb_status kernel_word(engine *e, const node_state *n, message *m);

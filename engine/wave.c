@@ -132,7 +132,7 @@ static mmsb_status node_run_cuda(engine *e, node_state *n, message *m) {
 
 /* Finds a node's work and does it; leaves the work for whoever clears it. */
 static mmsb_status work_run(engine *e, node_state *n, message *m) {
-    if (e->cuda != NULL && n->row->kind == NODE_KEYED) TRY(cuda_reads_to_host(e, n, m));
+    if (e->cuda != NULL && n->row->kind == NODE_KEYED) TRY(cuda_keys_to_host(e, n, m));
     if (n->row->kind == NODE_KEYED) group_rekey(e, n);
     for (u32 k = 0; !e->work.whole && k < n->row->read_count; k++)
         footprint_add(e, n, &e->image->reads[n->row->read_at + k]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cuda: an engine's nodes on a GPU. Values live on both sides, in blocks of 4096 bytes that are
  * valid on the host, on the device or on both; dirty sets, trees of partials and all decisions stay
- * on the host.
+ * on the host. A KEYED node that may run there keeps no packed elements here: n->packed is NULL.
  *
  * Invariant: a block is never stale on both sides. A page that is not resident (cuda_plan.h) is
  * valid on the host whenever no node is running. */
@@ -30,6 +30,11 @@ mmsb_status cuda_node_run(engine *e, struct node_state *n, message *m);
 mmsb_status cuda_reads_to_host(engine *e, const struct node_state *n, message *m);
 mmsb_status cuda_node_to_host(engine *e, const struct node_state *n, message *m);
 mmsb_status cuda_page_to_host(engine *e, u32 page, message *m);
+
+/* The same before a KEYED node looks at its keys. */
+mmsb_status cuda_keys_to_host(engine *e, const struct node_state *n, message *m);
+/* Members of its groups have other slots than before. */
+void cuda_order_moved(engine *e, const struct node_state *n);
 
 /* A page was written here from outside of an epoch: it is valid here alone. */
 void cuda_page_is_here(engine *e, u32 page);

@@ -4,7 +4,7 @@
  * a lane faulted. */
 #include "cuda_print.h"
 
-static const char *memory_type(u8 type) {
+const char *memory_type(u8 type) {
     static const char *const names[TYPE_COUNT] = {
         [TYPE_BOOL] = "u8", [TYPE_I8] = "s8",   [TYPE_I16] = "s16", [TYPE_I32] = "s32",
         [TYPE_I64] = "s64", [TYPE_U8] = "u8",   [TYPE_U16] = "u16", [TYPE_U32] = "u32",
@@ -23,8 +23,7 @@ void fault_raise(printer *p, u16 guard) {
     say(p, "or.pred %%bad, %%bad, %%p0");
 }
 
-/* %y7 = where lane `lane` of a page lies. */
-static void print_address(printer *p, u32 page, const char *lane) {
+void print_address(printer *p, u32 page, const char *lane) {
     u64 at = p->plan->pages[page].at;
     ASSERT(at != CUDA_NOWHERE);
     u32 shift = (u32)__builtin_ctz(type_bytes(p->i->pages[page].type));

@@ -35,6 +35,8 @@ mmsb_status copies_open(engine *e, message *m) {
         p->any_device = true;
     }
     block_batch *b = &c->batch;
+    c->order_sent = ARENA_ARRAY(e->tables, bool, e->image->node_count + 1u);
+    taken = taken && c->order_sent != NULL;
     b->targets = ARENA_ARRAY(e->tables, u8 *, BATCH_BLOCKS);
     b->bytes = ARENA_ARRAY(e->tables, u32, BATCH_BLOCKS);
     if (taken && b->targets != NULL && b->bytes != NULL) return MMSB_OK;
@@ -42,9 +44,12 @@ mmsb_status copies_open(engine *e, message *m) {
 }
 
 u32 node_page(const engine *e, const node_state *n, u32 row, bool *stored) {
-    ASSERT(row <= n->row->tile_count);
-    *stored = false;
-    if (row == n->row->tile_count) return n->row->kind == NODE_REDUCE ? n->row->element : 0;
+    u32 rows = n->row->tile_count;
+    ASSERT(row < rows + PAGES_MORE);
+    *stored = row == rows + 2 && role_of_node(e, n) == CUDA_PRODUCT;
+    if (row == rows) return n->row->element;
+    if (row == rows + 1) return n->row->present;
+    if (row == rows + 2) return *stored ? n->row->output : 0;
     const image_instruction *r = n->tile[row].row;
     switch (r->op) {
     case IN_STORE: *stored = true; return r->imm;
@@ -215,6 +220,23 @@ mmsb_status cuda_reads_to_host(engine *e, const node_state *n, message *m) {
     return MMSB_OK;
 }
 
+mmsb_status cuda_keys_to_host(engine *e, const node_state *n, message *m) {
+    ASSERT(n->row->kind == NODE_KEYED);
+    if (n->packed != NULL) return cuda_reads_to_host(e, n, m);
+    return cuda_page_to_host(e, n->row->group, m);
+}
+
+void cuda_order_moved(engine *e, const node_state *n) {
+    ASSERT(n->row->kind == NODE_KEYED);
+    if (e->cuda != NULL) e->cuda->order_sent[n->row - e->image->nodes] = false;
+}
+
+/* Undo and recovery write the orders here. */
+static void orders_stale(engine *e) {
+    ASSERT(e->cuda->order_sent != NULL);
+    memset(e->cuda->order_sent, 0, e->image->node_count * sizeof(bool));
+}
+
 mmsb_status cuda_node_to_host(engine *e, const node_state *n, message *m) {
     TRY(cuda_reads_to_host(e, n, m));
     for (u32 k = 0; k < n->row->tile_count; k++) {
@@ -258,6 +280,7 @@ void cuda_page_is_here(engine *e, u32 page) {
 }
 
 void cuda_restart(engine *e) {
+    if (e->cuda != NULL) orders_stale(e);
     for (u32 k = 1; e->cuda != NULL && k < e->image->page_count; k++) {
         page_copy *c = &e->cuda->copies[k];
         if (c->blocks == 0) continue;
@@ -306,6 +329,7 @@ void cuda_reject(engine *e) {
     struct cuda *x = e->cuda;
     if (x == NULL) return;
     x->batch.count = 0;
+    orders_stale(e);
     for (u32 k = 1; k < e->image->page_count; k++) {
         page_copy *c = &x->copies[k];
         if (c->blocks == 0) continue;

@@ -11,9 +11,12 @@ enum { JIT_ERROR_LOG = 5, JIT_ERROR_LOG_BYTES = 6, LOG_BYTES = 1024 };
 /* Steps times lanes; a reduction's join is one step. */
 static u64 node_work(const image *i, u32 node) {
     const image_node *n = &i->nodes[node];
-    u64 lanes = i->shapes[n->shape].lanes;
+    u64 lanes = i->shapes[n->shape].lanes, all;
     ASSERT(lanes <= LANES_MAX);
-    return lanes * (n->tile_count + 1u);
+    u64 columns = n->kind == NODE_WHOLE
+                      ? i->shapes[i->pages[n->output].shape].lanes / layout_outer_lanes(i, node)
+                      : 1;
+    return __builtin_mul_overflow(lanes, columns * (n->tile_count + 1u), &all) ? UINT64_MAX : all;
 }
 
 mmsb_status cuda_work(const image *i, u64 *work, message *m) {
@@ -23,7 +26,8 @@ mmsb_status cuda_work(const image *i, u64 *work, message *m) {
     if (a == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the GPU's plan");
     mmsb_status s = cuda_plan_make(i, a, &p, m);
     for (u32 k = 0; s == MMSB_OK && k < i->node_count; k++)
-        if (p.roles[k] != CUDA_ON_CPU) *work += node_work(i, k);
+        if (p.roles[k] != CUDA_ON_CPU && __builtin_add_overflow(*work, node_work(i, k), work))
+            *work = UINT64_MAX;
     ASSERT(s == MMSB_OK || *work == 0);
     arena_close(a);
     return s;
@@ -36,11 +40,19 @@ static u64 staging_bytes(const engine *e, const cuda_plan *p) {
         const node_state *n = &e->nodes[k];
         u64 bytes = (u64)n->row->uniform_slots * LAYOUT_CELL_BYTES + FAULT_BYTES + 256, units = 0;
         u64 each = 0;
-        if (p->roles[k] == CUDA_MAP) {
-            units = (n->shape->lanes + TILE_LANES - 1) / TILE_LANES;
+        switch (p->roles[k]) {
+        case CUDA_ON_CPU: break;
+        case CUDA_MAP:
+        case CUDA_PRODUCT:
+            units = p->roles[k] == CUDA_MAP ? n->shape->lanes : e->pages[n->row->output].lanes;
+            units = (units + TILE_LANES - 1) / TILE_LANES;
             each = sizeof(u32) + (u64)p->stores_most * CUDA_CHANGED_BYTES;
-        } else if (p->roles[k] == CUDA_LEAVES) {
-            units = n->outer * n->leaves, each = sizeof(u64) + 8;
+            break;
+        default:
+            units = cuda_leaves_each(e->image, k);
+            units *= p->roles[k] == CUDA_KEYED ? n->rest : n->outer;
+            each = sizeof(u64) + CUDA_ARG_BYTES;
+            if (p->roles[k] == CUDA_KEYED) each += LEAF_LANES * sizeof(u32) / ORDER_PART;
         }
         most = u64_max(most, bytes + units * each);
     }
@@ -104,7 +116,7 @@ static mmsb_status functions_find(engine *e, message *m) {
     for (u32 k = 0; k < e->image->node_count; k++) {
         char name[32];
         if (c->plan.roles[k] == CUDA_ON_CPU) continue;
-        snprintf(name, sizeof name, c->plan.roles[k] == CUDA_MAP ? "map_%u" : "leaves_%u", k);
+        snprintf(name, sizeof name, "%s_%u", cuda_role_name(c->plan.roles[k]), k);
         TRY(CUDA(c, module_function, "cuModuleGetFunction", &c->functions[k], c->module, name));
     }
     TRY(CUDA(c, module_function, "cuModuleGetFunction", &c->blocks_in, c->module,
@@ -130,6 +142,8 @@ mmsb_status cuda_open(engine *e, bool automatic, message *m) {
     if (s == MMSB_OK && c->plan.node_count != 0) s = module_open(e, m);
     if (s == MMSB_OK && c->plan.node_count != 0) s = functions_find(e, m);
     if (s != MMSB_OK) cuda_close(e);
+    for (u32 k = 0; s == MMSB_OK && k < e->image->node_count; k++)
+        if (c->plan.roles[k] == CUDA_KEYED) e->nodes[k].packed = NULL;
     return s;
 }
 

@@ -5,14 +5,31 @@
 
 #include "../../kernels/cuda_text.h"
 #include "../../kernels/kernels.h"
+#include "../../kernels/whole_sizes.h"
 #include "../core/layout.h"
 
 bool cuda_is_built(void) { return kernel_cuda_text[0] != 0; }
 
+const char *cuda_role_name(u8 role) {
+    static const char *const names[] = {"none", "map", "leaves", "keyed", "dot", "product"};
+    ASSERT(role < sizeof names / sizeof *names);
+    return names[role];
+}
+
 u64 cuda_leaves_each(const image *i, u32 node) {
-    ASSERT(node < i->node_count && i->nodes[node].kind == NODE_REDUCE);
-    u64 inner = i->shapes[i->nodes[node].shape].lanes / layout_outer_lanes(i, node);
+    const image_node *n = &i->nodes[node];
+    ASSERT(node < i->node_count);
+    if (n->kind == NODE_KEYED)
+        return layout_keyed_slots(layout_outer_lanes(i, node), layout_keyed_groups(i, node)) /
+               LEAF_LANES;
+    u64 inner = i->shapes[n->shape].lanes / layout_outer_lanes(i, node);
     return (inner + LEAF_LANES - 1) / LEAF_LANES;
+}
+
+u32 cuda_leaf_bytes(const image_node *n) {
+    ASSERT(n->kind != NODE_MAP);
+    bool arg = n->kind != NODE_WHOLE && n->reduce >= REDUCE_ARGMIN;
+    return arg ? CUDA_ARG_BYTES : type_bytes(n->type);
 }
 
 /* What has a name may be looked at between epochs, through a pointer that was taken long before;
@@ -32,6 +49,15 @@ static bool stores_offsets(const image *i, const image_node *n) {
     return false;
 }
 
+static cuda_role whole_role(const image *i, const image_node *n) {
+    const image_shape *s = &i->shapes[n->shape];
+    ASSERT(n->kind == NODE_WHOLE && s->axis_count > 0);
+    if (n->reduce == WHOLE_DOT) return CUDA_DOT;
+    bool fits = s->dims[s->axis_count - 1] <= CUDA_PRODUCT_K_MOST &&
+                i->shapes[i->pages[n->output].shape].lanes > 1;
+    return n->reduce == WHOLE_MATMUL && fits ? CUDA_PRODUCT : CUDA_ON_CPU;
+}
+
 static cuda_role role_of(const image *i, u32 node) {
     const image_node *n = &i->nodes[node];
     u64 lanes = i->shapes[n->shape].lanes;
@@ -39,7 +65,9 @@ static cuda_role role_of(const image *i, u32 node) {
     if ((n->flags & (NODE_IN_EPOCH0 | NODE_IN_LATER)) == 0 || lanes == 1) return CUDA_ON_CPU;
     if (n->tile_count > CUDA_ROWS_MOST) return CUDA_ON_CPU;
     if (n->kind == NODE_MAP) return stores_offsets(i, n) ? CUDA_ON_CPU : CUDA_MAP;
-    if (n->kind != NODE_REDUCE || n->reduce >= REDUCE_ARGMIN) return CUDA_ON_CPU;
+    if (n->kind == NODE_KEYED) return CUDA_KEYED;
+    if (n->kind == NODE_WHOLE) return whole_role(i, n);
+    if (n->kind != NODE_REDUCE) return CUDA_ON_CPU;
     /* Without stored partials only rows of one leaf have a place for them. */
     bool stored = (n->flags & NODE_PARTIALS) != 0;
     return stored || cuda_leaves_each(i, node) == 1 ? CUDA_LEAVES : CUDA_ON_CPU;
@@ -63,8 +91,10 @@ static void pages_use(const image *i, cuda_plan *p, const image_node *n) {
         default: break;
         }
     }
-    if (n->kind == NODE_REDUCE && n->element != 0) page_use(p, n->element);
-    ASSERT(n->kind != NODE_REDUCE || stores == 0);
+    ASSERT(n->kind == NODE_MAP || stores == 0);
+    if (n->element != 0) page_use(p, n->element);
+    if (n->present != 0) page_use(p, n->present);
+    if (n->kind == NODE_WHOLE && n->reduce == WHOLE_MATMUL) page_use(p, n->output), stores = 1;
     p->stores_most = stores > p->stores_most ? stores : p->stores_most;
 }
 
@@ -79,10 +109,20 @@ static void pages_place(const image *i, cuda_plan *p, bool resident) {
     ASSERT(p->bytes % CUDA_BLOCK_BYTES == 0);
 }
 
+static void orders_place(const image *i, cuda_plan *p) {
+    for (u32 k = 0; k < i->node_count; k++) {
+        if (p->roles[k] != CUDA_KEYED) continue;
+        p->orders[k] = p->bytes;
+        p->bytes += ALIGN_UP(cuda_leaves_each(i, k) * LEAF_LANES * sizeof(u32), CUDA_BLOCK_BYTES);
+    }
+    ASSERT(p->bytes % CUDA_BLOCK_BYTES == 0);
+}
+
 mmsb_status cuda_plan_make(const image *i, arena *a, cuda_plan *out, message *m) {
     *out = (cuda_plan){.pages = ARENA_ARRAY(a, cuda_page, i->page_count + 1u),
-                       .roles = ARENA_ARRAY(a, u8, i->node_count + 1u)};
-    if (out->pages == NULL || out->roles == NULL)
+                       .roles = ARENA_ARRAY(a, u8, i->node_count + 1u),
+                       .orders = ARENA_ARRAY(a, u64, i->node_count + 1u)};
+    if (out->pages == NULL || out->roles == NULL || out->orders == NULL)
         return message_set(m, MMSB_OUT_OF_SPACE, "no memory for the GPU's plan");
     for (u32 k = 0; k < i->page_count; k++)
         out->pages[k] = (cuda_page){CUDA_NOWHERE, k != 0 && page_is_resident(i, k)};
@@ -98,5 +138,6 @@ mmsb_status cuda_plan_make(const image *i, arena *a, cuda_plan *out, message *m)
     pages_place(i, out, true);
     out->resident_most = out->bytes;
     pages_place(i, out, false);
+    orders_place(i, out);
     return MMSB_OK;
 }

@@ -16,8 +16,20 @@
 #define CUDA_ROWS_MOST 4096u           /* instructions of a program: longer ones stay on the CPU */
 #define CUDA_TEXT_ROWS_MOST (1u << 16) /* of all programs: assembling is not free */
 #define CUDA_NOWHERE UINT64_MAX
+#define CUDA_PRODUCT_K_MOST (512u * 512u) /* of a matrix product: its chunks are written out */
+/* A cell of an ARG's leaf: its value, and the index, a word each; others are their value. */
+#define CUDA_ARG_BYTES 16u
+/* A leaf of KEYED in a launch's list: the leaf, and above it how many members it has. */
+#define CUDA_MEMBERS_SHIFT 56u
 
-typedef enum { CUDA_ON_CPU, CUDA_MAP, CUDA_LEAVES } cuda_role;
+typedef enum {
+    CUDA_ON_CPU,
+    CUDA_MAP,
+    CUDA_LEAVES, /* REDUCE */
+    CUDA_KEYED,  /* leaves of its groups; which member stands in which slot is the host's */
+    CUDA_DOT,    /* leaves of a WHOLE_DOT */
+    CUDA_PRODUCT /* WHOLE_MATMUL: maps the lanes of its output */
+} cuda_role;
 typedef struct {
     u64 at;        /* offset in device memory, 4096-aligned; CUDA_NOWHERE: not there */
     bool resident; /* made by the compiler: it comes back when a node on the CPU asks */
@@ -25,7 +37,8 @@ typedef struct {
 typedef struct {
     cuda_page *pages;  /* image.page_count rows */
     u8 *roles;         /* cuda_role, image.node_count rows */
-    u64 bytes;         /* of the pages */
+    u64 *orders;       /* of KEYED nodes: where the members of all slots lie, a u32 each */
+    u64 bytes;         /* of the pages and orders */
     u64 resident_most; /* end of the resident pages, which come first: what undo keeps a copy of */
     u32 node_count;    /* on the GPU */
     u32 stores_most;   /* of any node on it */
@@ -35,8 +48,12 @@ typedef struct {
 bool cuda_is_built(void);
 /* Takes its tables from `a`. */
 mmsb_status cuda_plan_make(const image *i, arena *a, cuda_plan *out, message *m);
-/* Partial results of a REDUCE node that are kept: leaves of an outer lane. */
+/* "map": a kernel is called by its role and its node's number. */
+const char *cuda_role_name(u8 role);
+/* Leaves of an outer lane; KEYED: of all groups, of each lane of a key. */
 u64 cuda_leaves_each(const image *i, u32 node);
+/* Bytes of a leaf as it comes back. */
+u32 cuda_leaf_bytes(const image_node *n);
 /* Writes the whole module: head, the math functions that are called, the kernels. False: `to` took
  * no more, or no memory. Needs cuda_is_built(). */
 bool cuda_print(const image *i, const cuda_plan *p, FILE *to);

@@ -111,27 +111,30 @@ static void uniforms_load(printer *p) {
 }
 
 static void registers(printer *p) {
-    /* LEAVES need three more than the program, and eight to join. */
+    /* Leaves need three more than the program, and eight to join; a product eight a level. */
     u32 tile = p->n->tile_slots + 9u, uniform = p->n->uniform_slots + 1u;
-    ASSERT(tile <= SLOTS_MAX + 9u && uniform <= SLOTS_MAX + 1u);
+    if (p->role == CUDA_PRODUCT) tile += product_slots(p);
+    ASSERT(tile <= SLOTS_MAX + 99u && uniform <= SLOTS_MAX + 1u);
     say(p, ".reg .pred %%p<6>, %%live, %%bad, %%save, %%first, %%more, %%dense");
     say(p, ".reg .b32 %%r<%u>, %%ur<%u>, %%x<8>, %%thread, %%block, %%step", tile, uniform);
     say(p, ".reg .b64 %%l<%u>, %%ul<%u>, %%y<8>, %%c<%u>", tile, uniform, AXES_MAX);
     say(p, ".reg .f32 %%f<%u>, %%uf<%u>, %%g<4>", tile, uniform);
     say(p, ".reg .f64 %%d<%u>, %%ud<%u>, %%h<4>", tile, uniform);
     say(p, ".reg .b64 %%base, %%shadow, %%cells, %%list, %%out, %%fault, %%count, %%unit, %%lane, "
-           "%%word, %%first_lane");
+           "%%word, %%first_lane, %%best, %%at");
 }
 
-/* The parameters of both kinds of kernel, in the order of cuda_run.c's launch. */
-static void entry(printer *p, const char *kind, u32 node) {
+/* The parameters of every kernel, in the order of cuda_run.c's launch. */
+void print_entry(printer *p, u32 node) {
     static const char *const names[] = {"base", "shadow", "cells", "list", "out", "fault", "count"};
-    fprintf(p->to, ".visible .entry %s_%u(", kind, node);
+    fprintf(p->to, ".visible .entry %s_%u(", cuda_role_name(p->role), node);
     for (u32 k = 0; k < ARRAY_COUNT(names); k++)
         fprintf(p->to, "%s.param .u64 %s", k == 0 ? "" : ", ", names[k]);
     fprintf(p->to, ")\n.maxntid %u, 1, 1\n{\n", CUDA_THREADS);
     registers(p);
-    if (p->n->kind == NODE_REDUCE) say(p, ".shared .align 8 .b8 lanes[%u]", CUDA_THREADS * 8u);
+    ASSERT(p->role != CUDA_ON_CPU);
+    if (p->role != CUDA_MAP && p->role != CUDA_PRODUCT)
+        say(p, ".shared .align 8 .b8 lanes[%u]", CUDA_THREADS * 16u);
     for (u32 k = 0; k < ARRAY_COUNT(names); k++) {
         say(p, "ld.param.u64 %%%s, [%s]", names[k], names[k]);
         if (k == 3) say(p, "setp.eq.u64 %%dense, %%list, 0");
@@ -145,7 +148,7 @@ static void entry(printer *p, const char *kind, u32 node) {
 }
 
 /* The rows of the program, but for FEED. */
-static void program(printer *p) {
+void print_program(printer *p) {
     p->feed = UINT32_MAX, p->store = 0;
     if (needs_coordinates(p)) print_coordinates(p);
     for (u32 k = 0; k < p->n->tile_count; k++) {
@@ -162,7 +165,7 @@ static void program(printer *p) {
     }
 }
 
-static void fault_end(printer *p) {
+void print_end(printer *p) {
     fprintf(p->to, "\t@%%bad st.global.u32 [%%fault], 1;\n");
     say(p, "ret");
     fprintf(p->to, "}\n");
@@ -172,11 +175,13 @@ static void fault_end(printer *p) {
 /* A block is a tile: 128 threads go over its 512 lanes in four steps. `count` is not 0 where old
  * values are kept. */
 static void print_map(printer *p, u32 node) {
-    u64 lanes = p->i->shapes[p->n->shape].lanes;
-    p->store_count = 0;
+    bool product = p->role == CUDA_PRODUCT;
+    u32 shape = product ? p->i->pages[p->n->output].shape : p->n->shape;
+    u64 lanes = p->i->shapes[shape].lanes;
+    p->store = 0, p->store_count = product;
     for (u32 k = 0; k < p->n->tile_count; k++) p->store_count += p->rows[k].op == IN_STORE;
     ASSERT(lanes > 1);
-    entry(p, "map", node);
+    print_entry(p, node);
     say(p, "setp.ne.u64 %%save, %%count, 0");
     say(p, "cvt.u64.u32 %%unit, %%block");
     fprintf(p->to, "\t@%%dense bra TILE;\n");
@@ -198,117 +203,13 @@ static void print_map(printer *p, u32 node) {
     fprintf(p->to, "STEP:\n");
     say(p, "setp.lt.u64 %%live, %%first_lane, 0x%llx", (unsigned long long)lanes);
     say(p, "selp.b64 %%lane, %%first_lane, 0x%llx, %%live", (unsigned long long)lanes - 1);
-    program(p);
+    (product ? print_product : print_program)(p);
     say(p, "add.u64 %%first_lane, %%first_lane, %u", CUDA_THREADS);
     say(p, "add.u64 %%word, %%word, 16");
     say(p, "add.u32 %%step, %%step, 1");
     say(p, "setp.lt.u32 %%more, %%step, %u", TILE_LANES / CUDA_THREADS);
     fprintf(p->to, "\t@%%more bra.uni STEP;\n");
-    fault_end(p);
-}
-
-/* d = a joined with b, as kernel_cpu_reduce.c does it. */
-static void print_join(printer *p, u16 d, u16 a, u16 b) {
-    static const u16 ops[REDUCE_COUNT] = {OP_ADD, OP_MUL, OP_MIN, OP_MAX};
-    image_instruction r = {
-        .op = ops[p->n->reduce], .type = p->n->type, .dst = d, .a = a, .b = b, .c = SLOT_NONE};
-    ASSERT(p->n->reduce < REDUCE_ARGMIN);
-    print_op(p, &r);
-}
-
-/* What leaves the other unchanged: -0 for a float's sum. */
-static u64 neutral(u8 reduce, u8 type) {
-    if (reduce == REDUCE_SUM && type == TYPE_F64) return (u64)1 << 63;
-    if (reduce == REDUCE_SUM && type == TYPE_F32) return 1u << 31;
-    ASSERT(reduce < REDUCE_ARGMIN);
-    return kernel_nothing(reduce, type);
-}
-
-/* Eight values of a leaf's lanes, from shared memory into slots 0 to 7, and joined into slot 0. */
-static void leaf_join(printer *p, const char *bits) {
-    static const u16 pairs[7][2] = {{0, 4}, {2, 6}, {1, 5}, {3, 7}, {0, 2}, {1, 3}, {0, 1}};
-    for (u16 k = 0; k < NODE_FAN; k++)
-        say(p, "ld.shared.%s %s, [%%y0+%u]", bits, slot_name(k, p->n->type).text, k * 8u);
-    for (u32 k = 0; k < ARRAY_COUNT(pairs); k++)
-        print_join(p, pairs[k][0], pairs[k][0], pairs[k][1]);
-}
-
-static u16 accumulator(const printer *p) { return p->n->tile_slots; }
-
-/* One element of each lane of a leaf: its value joined to the lane's. */
-static void leaf_step(printer *p, unsigned long long inner, const char *m, name acc) {
-    u16 element = accumulator(p);
-    say(p, "setp.lt.u64 %%live, %%first_lane, 0x%llx", inner);
-    say(p, "selp.b64 %%lane, %%first_lane, 0x%llx, %%live", inner - 1);
-    if (p->outer != 1) say(p, "mad.lo.u64 %%lane, %%unit, 0x%llx, %%lane", inner);
-    say(p, "and.pred %%live, %%live, %%first");
-    program(p);
-    name from = slot_name((u16)(element + 2), p->n->type);
-    if (p->n->element != 0)
-        print_element(p, p->n->element, from.text);
-    else
-        from = slot_name(p->rows[p->feed].a, p->n->type);
-    ASSERT(p->n->element != 0 || p->feed != UINT32_MAX);
-    say(p, "mov.%s %s, %s", m, slot_name((u16)(element + 1), p->n->type).text, from.text);
-    print_join(p, (u16)(element + 1), element, (u16)(element + 1));
-    say(p, "selp.%s %s, %s, %s, %%live", m, acc.text,
-        slot_name((u16)(element + 1), p->n->type).text, acc.text);
-    say(p, "add.u64 %%first_lane, %%first_lane, 8");
-}
-
-/* A block is 16 leaves of 8 lanes each: a lane folds positions l, l + 8, ... of its leaf; then one
- * thread of the eight joins them. `count` is the number of leaves, `list` theirs (NULL: all). */
-static void print_leaves(printer *p, u32 node) {
-    const image_node *n = p->n;
-    unsigned long long inner = p->inner;
-    const char *m = move_type(n->type), *bits = type_bytes(n->type) == 8 ? "b64" : "b32";
-    name acc = slot_name(accumulator(p), n->type);
-    entry(p, "leaves", node);
-    say(p, "shr.u32 %%x0, %%thread, 3");
-    say(p, "mul.wide.u32 %%unit, %%block, %u", CUDA_LEAVES_A_BLOCK);
-    say(p, "cvt.u64.u32 %%y0, %%x0");
-    say(p, "add.u64 %%unit, %%unit, %%y0");
-    say(p, "setp.lt.u64 %%first, %%unit, %%count");
-    say(p, "sub.u64 %%y0, %%count, 1");
-    say(p, "selp.b64 %%unit, %%unit, %%y0, %%first");
-    say(p, "mov.b64 %%word, %%unit");
-    fprintf(p->to, "\t@%%dense bra LEAF;\n");
-    say(p, "shl.b64 %%y0, %%unit, 3");
-    say(p, "add.u64 %%y0, %%y0, %%list");
-    say(p, "ld.global.u64 %%unit, [%%y0]");
-    fprintf(p->to, "LEAF:\n");
-    say(p, "mov.b64 %%y0, %%unit");
-    if (p->outer != 1) {
-        say(p, "rem.u64 %%y0, %%unit, 0x%llx", (unsigned long long)p->leaves);
-        say(p, "div.u64 %%unit, %%unit, 0x%llx", (unsigned long long)p->leaves);
-    }
-    say(p, "shl.b64 %%first_lane, %%y0, 6");
-    say(p, "and.b32 %%x0, %%thread, 7");
-    say(p, "cvt.u64.u32 %%y0, %%x0");
-    say(p, "add.u64 %%first_lane, %%first_lane, %%y0");
-    say(p, "mov.%s %s, %s", m, acc.text, immediate(n->type, neutral(n->reduce, n->type)).text);
-    fprintf(p->to, "STEP:\n");
-    leaf_step(p, inner, m, acc);
-    say(p, "add.u32 %%step, %%step, 1");
-    say(p, "setp.lt.u32 %%more, %%step, 8");
-    fprintf(p->to, "\t@%%more bra.uni STEP;\n");
-    say(p, "mov.u64 %%y0, lanes");
-    say(p, "mul.wide.u32 %%y1, %%thread, 8");
-    say(p, "add.u64 %%y1, %%y0, %%y1");
-    say(p, "st.shared.%s [%%y1], %s", bits, acc.text);
-    say(p, "bar.sync 0");
-    say(p, "and.b32 %%x0, %%thread, 7");
-    say(p, "setp.ne.u32 %%p0, %%x0, 0");
-    fprintf(p->to, "\t@%%p0 bra END;\n");
-    say(p, "mov.b64 %%y0, %%y1");
-    leaf_join(p, bits);
-    u32 width = type_bytes(n->type);
-    say(p, "shl.b64 %%y1, %%word, %u", (u32)__builtin_ctz(width));
-    say(p, "add.u64 %%y1, %%y1, %%out");
-    fprintf(p->to, "\t@%%first st.global.%s%u [%%y1], %s;\n", width < 4 ? "u" : "b", width * 8,
-            slot_name(0, n->type).text);
-    fprintf(p->to, "END:\n");
-    fault_end(p);
+    print_end(p);
 }
 
 /* Whether some kernel calls mmsb_NAME, `bytes` at name. */
@@ -352,16 +253,18 @@ bool cuda_print(const image *i, const cuda_plan *p, FILE *to) {
     functions(i, p, to);
     for (u32 k = 0; k < i->node_count; k++) {
         const image_node *n = &i->nodes[k];
+        u8 role = p->roles[k];
+        if (role == CUDA_ON_CPU) continue;
         printer x = {.to = to,
                      .i = i,
                      .plan = p,
                      .n = n,
+                     .role = role,
                      .rows = i->instructions + n->program_at + n->uniform_count};
-        if (p->roles[k] == CUDA_MAP) print_map(&x, k);
-        if (p->roles[k] != CUDA_LEAVES) continue;
-        x.outer = layout_outer_lanes(i, k);
-        x.inner = i->shapes[n->shape].lanes / x.outer, x.leaves = cuda_leaves_each(i, k);
-        print_leaves(&x, k);
+        x.outer = layout_outer_lanes(i, k), x.inner = i->shapes[n->shape].lanes / x.outer;
+        x.rest = role == CUDA_KEYED ? layout_keyed_rest(i, k) : 1;
+        x.leaves = cuda_leaves_each(i, k);
+        (role == CUDA_MAP || role == CUDA_PRODUCT ? print_map : print_leaves)(&x, k);
     }
     return ferror(to) == 0;
 }

@@ -16,8 +16,10 @@ typedef struct {
     const cuda_plan *plan;
     const image_node *n;
     const image_instruction *rows; /* of the tile program */
-    u64 inner, outer, leaves;      /* REDUCE */
-    u32 labels, store, store_count;
+    u8 role;
+    u64 inner, outer, rest; /* lanes of a row, rows; KEYED: lanes of a key */
+    u64 leaves;             /* cuda_leaves_each */
+    u32 store, store_count;
     u32 feed; /* row of FEED, or UINT32_MAX */
 } printer;
 typedef struct {
@@ -31,7 +33,8 @@ name immediate(u8 type, u64 bits);
 /* "s32", "u64", "f64": arithmetic in registers; "b32" or "b64" or "f64": moves and selects. */
 const char *arithmetic(u8 type);
 const char *move_type(u8 type);
-bool is_wide(u8 type); /* 64-bit integers */
+const char *memory_type(u8 type); /* as it lies in a page */
+bool is_wide(u8 type);            /* 64-bit integers */
 /* Keeps the bits that the type has. */
 void narrow(printer *p, u8 type, const char *at);
 /* %p0 has what makes a lane fault: it counts where the lane is live and its guard is set. */
@@ -44,6 +47,18 @@ const char *op_function(u16 op, u8 type);
 void print_load(printer *p, const image_instruction *r);
 void print_store(printer *p, const image_instruction *r);
 void print_element(printer *p, u32 page, const char *to); /* lane %lane of a page */
+/* cuda_print.c: head, uniform cells and end of a kernel; its program but for FEED, of which it
+ * keeps the row. */
+void print_entry(printer *p, u32 node);
+void print_end(printer *p);
+void print_program(printer *p);
+/* cuda_leaves.c: the kernel of LEAVES, KEYED and DOT; cuda_product.c: what a lane of PRODUCT does,
+ * its store included. */
+void print_leaves(printer *p, u32 node);
+void print_product(printer *p);
+u32 product_slots(const printer *p);
+/* %y7 = where lane `lane` of a page lies. */
+void print_address(printer *p, u32 page, const char *lane);
 void print_coordinates(printer *p);
 bool needs_coordinates(const printer *p);
 #endif

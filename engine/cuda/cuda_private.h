@@ -10,6 +10,7 @@
 #define BATCH_BLOCKS 1024u /* packed at once */
 #define DIRECT_BLOCKS 256u /* neighbours from which on a copy of their own is cheaper */
 #define FAULT_BYTES 64u
+#define ORDER_PART 4u /* of a KEYED node's leaves: from here on all members lie there */
 
 /* Bits by block of a page. */
 typedef struct {
@@ -42,6 +43,7 @@ struct cuda {
     u64 staging_bytes;
     block_batch batch;
     page_copy *copies;
+    bool *order_sent; /* KEYED nodes: what is there of n->order is what is here */
 };
 
 mmsb_status cuda_call(struct cuda *c, int code, const char *what, message *m);
@@ -56,8 +58,29 @@ mmsb_status copies_open(engine *e, message *m);
 /* Adds a page's stale blocks to the batch that goes to the device; batch_send ends it. */
 mmsb_status page_send(engine *e, u32 page, message *m);
 mmsb_status batch_send(engine *e, message *m);
-/* What the tile program of a node loads (and stores), page by page. */
+/* Page of a row of what a node loads (or stores) there: those of its tile program, then three that
+ * have no program; 0: none. */
+#define PAGES_MORE 3u
 u32 node_page(const engine *e, const node_state *n, u32 row, bool *stored);
+static inline u8 role_of_node(const engine *e, const node_state *n) {
+    return e->cuda->plan.roles[n->row - e->image->nodes];
+}
+/* cuda_leaves_run.c: a node whose leaves are made there. */
+mmsb_status leaves_run(engine *e, node_state *n, message *m);
+/* cuda_run.c. Where the parts of a launch lie in its staging: cells, list, fault, then what comes
+ * back. */
+typedef struct {
+    u64 list_at, fault_at, out_at, end;
+    u64 units; /* tiles or leaves */
+    bool dense;
+} parts;
+void parts_place(parts *p, u64 cells, u64 list_bytes, u64 out_bytes);
+mmsb_status pages_send(engine *e, const node_state *n, message *m);
+void cells_make(engine *e, node_state *n, u8 *to);
+/* Sends what goes with the launch, launches, and waits for what comes back. `cells` and `shadow`:
+ * what the kernel is given as these. */
+mmsb_status node_launch(engine *e, const node_state *n, const parts *p, u64 cells, u64 shadow,
+                        u64 last, message *m);
 /* Notes that the device is about to write blocks of a page; that a tile's lanes changed there. */
 void copy_wrote(engine *e, u32 page, u64 tile);
 void copy_changed(engine *e, u32 page, u64 tile);

@@ -39,27 +39,29 @@ mmsb_status cuda_wait(engine *e, message *m) {
     return MMSB_OK;
 }
 
+/* Lanes that e->work would go over. */
+static u64 lanes_of_work(const engine *e, const node_state *n) {
+    u8 role = role_of_node(e, n);
+    u64 all = n->shape->lanes;
+    ASSERT(role != CUDA_ON_CPU);
+    if (role == CUDA_PRODUCT) all *= e->pages[n->row->output].lanes / n->outer;
+    if (e->work.whole) return all;
+    if (role == CUDA_PRODUCT) return all / u64_max(n->outer, 1) * e->work.count;
+    return role == CUDA_MAP ? e->work.count : u64_min(all, e->work.count * LEAF_LANES);
+}
+
 bool cuda_takes(const engine *e, const node_state *n) {
     if (e->cuda == NULL || e->verify || e->probe != NULL) return false;
-    if (e->cuda->plan.roles[n->row - e->image->nodes] == CUDA_ON_CPU) return false;
+    if (role_of_node(e, n) == CUDA_ON_CPU) return false;
     ASSERT(n->shape->lanes > 1);
-    u64 lanes = e->work.whole ? n->shape->lanes : e->work.count;
-    if (n->row->kind == NODE_REDUCE && !e->work.whole) lanes *= LEAF_LANES;
     if (e->options.gpu_percent != 0) {
         u64 x = e->cuda->drawn = e->cuda->drawn * 6364136223846793005u + 1442695040888963407u;
         return (x >> 33) % 100 < e->options.gpu_percent;
     }
-    return !e->cuda->automatic || lanes >= AUTO_FROM / (n->row->tile_count + 1);
+    return !e->cuda->automatic || lanes_of_work(e, n) >= AUTO_FROM / (n->row->tile_count + 1);
 }
 
-/* Where the parts of a launch lie in its staging: cells, list, fault, then what comes back. */
-typedef struct {
-    u64 list_at, fault_at, out_at, end;
-    u64 units; /* tiles or leaves */
-    bool dense;
-} parts;
-
-static void parts_place(parts *p, u64 cells, u64 list_bytes, u64 out_bytes) {
+void parts_place(parts *p, u64 cells, u64 list_bytes, u64 out_bytes) {
     p->list_at = ALIGN_UP(cells, 64);
     p->fault_at = p->list_at + ALIGN_UP(p->dense ? 0 : list_bytes, 64);
     p->out_at = p->fault_at + FAULT_BYTES;
@@ -70,7 +72,7 @@ static void parts_place(parts *p, u64 cells, u64 list_bytes, u64 out_bytes) {
 /* Tiles of one block of 4096 bytes of the narrowest page that is stored. */
 static u64 tiles_a_block(const engine *e, const node_state *n) {
     u64 tiles = 1;
-    for (u32 k = 0; k < n->row->tile_count; k++) {
+    for (u32 k = 0; k < n->row->tile_count + PAGES_MORE; k++) {
         bool stored;
         u32 page = node_page(e, n, k, &stored);
         if (stored) tiles = u64_max(tiles, 8 / e->pages[page].width);
@@ -79,38 +81,46 @@ static u64 tiles_a_block(const engine *e, const node_state *n) {
     return tiles;
 }
 
-/* Tiles to run, whole blocks of every page that is stored, into the list; how many. */
-static u64 tiles_list(const engine *e, const node_state *n, u32 *list) {
-    u64 together = tiles_a_block(e, n), count = 0, next = 0;
-    u64 tiles = (n->shape->lanes + TILE_LANES - 1) / TILE_LANES;
-    const lane_set *s = &e->work;
-    for (u64 tile = set_next_tile(s, 0); tile != SET_NONE; tile = set_next_tile(s, tile + 1)) {
-        u64 from = tile / together * together;
-        if (from < next) continue;
-        next = u64_min(from + together, tiles);
-        for (u64 k = from; k < next; k++) list[count++] = (u32)k;
-    }
-    ASSERT(count <= tiles);
-    return count;
+/* Tiles, whole blocks of every page that is stored, into a list: each once, ascending. */
+typedef struct {
+    u64 together, tiles, next, count;
+    u32 *list;
+} tile_list;
+
+static void tiles_add(tile_list *l, u64 tile) {
+    u64 from = tile / l->together * l->together;
+    ASSERT(tile < l->tiles);
+    if (from < l->next) return;
+    l->next = u64_min(from + l->together, l->tiles);
+    for (u64 k = from; k < l->next; k++) l->list[l->count++] = (u32)k;
 }
 
-/* Leaves to run, by their number over all rows. */
-static u64 leaves_list(const engine *e, u64 *list) {
-    u64 count = 0;
+/* Those of e->work; of a product: those of the rows in it. */
+static u64 tiles_list(const engine *e, const node_state *n, u64 lanes, u32 *list) {
+    tile_list l = {.together = tiles_a_block(e, n),
+                   .tiles = (lanes + TILE_LANES - 1) / TILE_LANES,
+                   .list = list};
     const lane_set *s = &e->work;
+    ASSERT(!s->whole);
+    if (role_of_node(e, n) == CUDA_PRODUCT) {
+        u64 columns = lanes / n->outer;
+        for (u64 row = set_next(s, 0); row != SET_NONE && row < n->outer;
+             row = set_next(s, row + 1))
+            for (u64 t = row * columns / TILE_LANES; t <= ((row + 1) * columns - 1) / TILE_LANES;
+                 t++)
+                tiles_add(&l, t);
+        return l.count;
+    }
     for (u64 tile = set_next_tile(s, 0); tile != SET_NONE; tile = set_next_tile(s, tile + 1))
-        for (u64 w = tile * 8; w < tile * 8 + 8; w++)
-            for (u64 bits = s->leaf[w]; bits != 0; bits &= bits - 1)
-                list[count++] = w * 64 + (u64)__builtin_ctzll(bits);
-    ASSERT(count <= s->lanes);
-    return count;
+        tiles_add(&l, tile);
+    return l.count;
 }
 
 /* What a node loads, and what it stores: old values decide what has changed. In epoch 0 all is new.
  */
-static mmsb_status pages_send(engine *e, const node_state *n, message *m) {
+mmsb_status pages_send(engine *e, const node_state *n, message *m) {
     bool renewed = e->first_run && e->work.whole;
-    for (u32 k = 0; k <= n->row->tile_count; k++) {
+    for (u32 k = 0; k < n->row->tile_count + PAGES_MORE; k++) {
         bool stored;
         u32 page = node_page(e, n, k, &stored);
         if (page == 0) continue;
@@ -124,21 +134,21 @@ static mmsb_status pages_send(engine *e, const node_state *n, message *m) {
 }
 
 /* The uniform part runs here; its cells go with the launch. */
-static void cells_make(engine *e, node_state *n, u8 *to) {
+void cells_make(engine *e, node_state *n, u8 *to) {
     e->spread_lanes = 1;
     vm_uniform(e->workers, n);
     ASSERT(n->row->uniform_slots <= e->layout.uniform_slots);
     memcpy(to, cell_at(e, 0), (u64)n->row->uniform_slots * LAYOUT_CELL_BYTES);
 }
 
-/* Sends what goes with the launch, launches, and waits for what comes back. */
-static mmsb_status node_launch(engine *e, const node_state *n, const parts *p, u32 a_block,
-                               u64 last, message *m) {
+mmsb_status node_launch(engine *e, const node_state *n, const parts *p, u64 cells, u64 shadow,
+                        u64 last, message *m) {
     struct cuda *c = e->cuda;
+    u8 role = role_of_node(e, n);
     u64 at = c->staging_at;
-    u64 parameters[7] = {
-        c->pages_at,    c->shadow_at - c->pages_at, at,  p->dense ? 0 : at + p->list_at,
-        at + p->out_at, at + p->fault_at,           last};
+    u32 a_block = role == CUDA_MAP || role == CUDA_PRODUCT ? 1 : CUDA_LEAVES_A_BLOCK;
+    u64 parameters[7] = {c->pages_at,    shadow,           cells, p->dense ? 0 : at + p->list_at,
+                         at + p->out_at, at + p->fault_at, last};
     ASSERT(p->units > 0);
     ASSERT(p->end <= c->staging_bytes);
     memset(c->staging + p->fault_at, 0, FAULT_BYTES);
@@ -169,11 +179,11 @@ static void tile_changed(engine *e, u32 page, u64 tile, const u64 changed[8]) {
 
 /* One store of a node: its changed lanes into the page's dirty set; the page comes back where the
  * host may be asked for it. */
-static mmsb_status store_note(engine *e, const step *s, u32 stores, const parts *p, message *m) {
-    u32 page = s->row->imm;
-    const u8 *words = e->cuda->staging + p->out_at + (u64)s->store * CUDA_CHANGED_BYTES;
+static mmsb_status store_note(engine *e, u32 page, u32 store, u32 stores, const parts *p,
+                              message *m) {
+    const u8 *words = e->cuda->staging + p->out_at + (u64)store * CUDA_CHANGED_BYTES;
     const u32 *list = (const u32 *)(e->cuda->staging + p->list_at);
-    ASSERT(stores > s->store);
+    ASSERT(stores > store);
     for (u64 k = 0; k < p->units; k++) {
         u64 changed[8], any = 0, tile = p->dense ? k : list[k];
         memcpy(changed, words + k * stores * CUDA_CHANGED_BYTES, sizeof changed);
@@ -188,41 +198,37 @@ static mmsb_status store_note(engine *e, const step *s, u32 stores, const parts 
     return e->cuda->plan.pages[page].resident ? MMSB_OK : cuda_page_to_host(e, page, m);
 }
 
-static mmsb_status map_run(engine *e, node_state *n, message *m) {
-    u64 lanes = n->shape->lanes, tiles = (lanes + TILE_LANES - 1) / TILE_LANES;
-    u64 cells = (u64)n->row->uniform_slots * LAYOUT_CELL_BYTES;
-    u32 stores = 0;
-    for (u32 k = 0; k < n->row->tile_count; k++) stores += n->tile[k].row->op == IN_STORE;
-    e->work.whole = e->work.whole || e->work.count * 2 >= lanes;
-    parts p = {.dense = e->work.whole, .units = tiles};
-    if (!p.dense) p.units = tiles_list(e, n, (u32 *)(e->cuda->staging + ALIGN_UP(cells, 64)));
-    parts_place(&p, cells, p.units * sizeof(u32), p.units * stores * CUDA_CHANGED_BYTES);
-    cells_make(e, n, e->cuda->staging);
-    TRY(pages_send(e, n, m));
-    TRY(node_launch(e, n, &p, 1, e->undo_on && e->cuda->shadow_at != 0, m));
-    e->stats.tiles_dense += p.units, e->stats.lanes_run += p.units * TILE_LANES;
-    e->stats.bytes_loaded += p.units * TILE_LANES * n->load_bytes;
-    ASSERT(stores <= e->cuda->plan.stores_most);
-    for (u32 k = 0; k < n->row->tile_count; k++)
-        if (n->tile[k].row->op == IN_STORE) TRY(store_note(e, &n->tile[k], stores, &p, m));
-    return MMSB_OK;
+/* Whether all of a node that maps lanes is run. */
+static bool map_is_whole(const engine *e, const node_state *n, u64 lanes) {
+    ASSERT(lanes > 1);
+    if (role_of_node(e, n) == CUDA_MAP) return e->work.whole || e->work.count * 2 >= lanes;
+    /* Columns of a product lie in every tile. */
+    return e->work.whole || set_next(&e->work, n->outer) != SET_NONE;
 }
 
-/* Leaves are made there; the tree above them stays here, where undo and later epochs find it. */
-static mmsb_status leaves_run(engine *e, node_state *n, message *m) {
+/* Nodes that map lanes, products among them. */
+static mmsb_status map_run(engine *e, node_state *n, message *m) {
+    struct cuda *c = e->cuda;
+    u32 rows = n->row->tile_count + PAGES_MORE, stores = 0, store = 0;
+    bool product = role_of_node(e, n) == CUDA_PRODUCT, stored;
+    u64 lanes = product ? e->pages[n->row->output].lanes : n->shape->lanes;
     u64 cells = (u64)n->row->uniform_slots * LAYOUT_CELL_BYTES;
-    u32 width = type_bytes(n->row->type);
-    parts p = {.dense = e->work.whole, .units = n->outer * n->leaves};
-    u64 *list = (u64 *)(e->cuda->staging + ALIGN_UP(cells, 64));
-    if (!p.dense) p.units = leaves_list(e, list);
-    parts_place(&p, cells, p.units * sizeof(u64), p.units * width);
-    cells_make(e, n, e->cuda->staging);
+    for (u32 k = 0; k < rows; k++) node_page(e, n, k, &stored), stores += stored;
+    e->work.whole = map_is_whole(e, n, lanes);
+    parts p = {.dense = e->work.whole, .units = (lanes + TILE_LANES - 1) / TILE_LANES};
+    if (!p.dense) p.units = tiles_list(e, n, lanes, (u32 *)(c->staging + ALIGN_UP(cells, 64)));
+    parts_place(&p, cells, p.units * sizeof(u32), p.units * stores * CUDA_CHANGED_BYTES);
+    cells_make(e, n, c->staging);
     TRY(pages_send(e, n, m));
-    TRY(node_launch(e, n, &p, CUDA_LEAVES_A_BLOCK, p.units, m));
-    e->stats.lanes_run += p.units * LEAF_LANES;
-    e->stats.bytes_loaded += p.units * LEAF_LANES * n->load_bytes;
-    ASSERT(n->row->output != 0);
-    reduce_given(e, n, p.dense ? NULL : list, p.units, e->cuda->staging + p.out_at);
+    TRY(node_launch(e, n, &p, c->staging_at, c->shadow_at - c->pages_at,
+                    e->undo_on && c->shadow_at != 0, m));
+    e->stats.tiles_dense += p.units, e->stats.lanes_run += p.units * TILE_LANES;
+    e->stats.bytes_loaded += p.units * TILE_LANES * n->load_bytes;
+    ASSERT(stores <= c->plan.stores_most);
+    for (u32 k = 0; k < rows; k++) {
+        u32 page = node_page(e, n, k, &stored);
+        if (stored) TRY(store_note(e, page, store++, stores, &p, m));
+    }
     return MMSB_OK;
 }
 
@@ -235,7 +241,7 @@ mmsb_status cuda_node_run(engine *e, node_state *n, message *m) {
     }
     TRY(CUDA(c, context_set, "cuCtxSetCurrent", c->d.context));
     e->stats.cuda_nodes++;
-    bool map = c->plan.roles[n->row - e->image->nodes] == CUDA_MAP;
-    ASSERT(map == (n->row->kind == NODE_MAP));
-    return map ? map_run(e, n, m) : leaves_run(e, n, m);
+    u8 role = role_of_node(e, n);
+    ASSERT(role != CUDA_ON_CPU && (role == CUDA_MAP) == (n->row->kind == NODE_MAP));
+    return role == CUDA_MAP || role == CUDA_PRODUCT ? map_run(e, n, m) : leaves_run(e, n, m);
 }

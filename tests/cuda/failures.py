@@ -25,10 +25,13 @@ page bent[i: 1500] = if i > 0 && i < 1499 then deep[i - 1] + deep[i + 1] else de
 page twice[i: 1500] = bent[i] * bent[1499 - i]
 page safe = 100 / k
 page total = sum(twice)
+page group: f64[30] = sum(twice by k)
+source left: f32[20, 30] = 0.5
+page product = matmul(left, transpose(left))
 page sorted = sort(bent * 2.0 + x)
 page run = cumsum(deep * x)
 page held: f64[1500] = init x then prev(held) * 0.5 + twice
-export safe, total, sorted, run, held
+export safe, total, sorted, run, held, group, product
 """
 DELTAS = "x[3] = 4.0\ncommit\nk[7] = 0\ncommit\nx[1400..1420] = 2.5\ncommit\n"
 failed = 0

@@ -43,7 +43,7 @@ def ptx(path, *options):
 
 def kernels(text):
     """Name and body of every kernel that was written from bytecode."""
-    return re.findall(r"^\.visible \.entry ((?:map|leaves)_\d+)\((.*?)^}", text, re.M | re.S)
+    return re.findall(r"^\.visible \.entry ((?:map|leaves|keyed|dot|product)_\d+)\((.*?)^}", text, re.M | re.S)
 
 
 def check_text(name, text):
@@ -86,11 +86,15 @@ source a: f64[1000] = 1.0
 source b: f32[1000] = 2.0
 page x = fma(a, a, 1.0) * a + a
 page y = fma(fma(b, b, b), b, b) - b * b
-export x, y
+page d = dot(a, a)
+page p = matmul(m, n)
+source m: f32[10, 512] = 1.0
+source n: f32[512, 3] = 1.0
+export x, y, d, p
 """))
     found = sum(body.count("fma.rn.") for _, body in kernels(text))
-    if found != 3:
-        fail(f"3 fma were written, {found} stand in the kernels")
+    if found != 5:
+        fail(f"3 fma were written beside a dot and a product of one chunk, {found} stand in the kernels")
     if sum(body.count("mul.rn.") for _, body in kernels(text)) != 2:
         fail("two products were written")
 

@@ -7,6 +7,7 @@ MMSB_CUDA_DRIVER names) must be the same in every page.
 usage: operators.py BIN [LANES] [SEED]"""
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -101,6 +102,35 @@ def expressions(kind):
                 f"a ** {small}"]
 
 
+def places(kind):
+    """Lines and names of what gives an index, of groups, and of products, over a, b, c, d and key."""
+    some = "c" if kind == "bool" else f"c != {kind}(0)"
+    rows, wide, keys = LANES // 50, LANES // 200, LANES // 5
+    lines = [f"page five[i: {keys}, j: 5] = b[i * 5 + j]", f"page fifth[i: {keys}] = key[i * 5]"]
+    for k, how in enumerate(["argmin", "argmax"]):
+        lines += [f"page ra{k} = {how}(a)", f"page rb{k} = {how}(b[i] for i: {LANES} if c[i] != {kind}(0))",
+                  f"page rc{k}[i: {rows}] = {how}(a[i * 50 + j] for j: 50)",
+                  f"page rd{k}[i: {wide}] = {how}(b[i * 200 + j] for j: 200)",
+                  f"page re{k}[i: {wide}] = {how}(a[i * 200 + j] for j: 200 if i % 3 < 2)"] if kind != "bool" else []
+    of = ["min", "max", "argmin", "argmax", "sum", "prod"]
+    for k, how in enumerate(["any", "all"] if kind == "bool" else of if kind in (*FLOATS, "i64", "u64") else of[:4]):
+        x = "d" if how in ("sum", "prod") else "a"
+        kept = "i64" if how.startswith("arg") else kind
+        lines += [f"page ka{k}: {kept}[9] = {how}({x} by key)",
+                  f"page kb{k}: {kept}[{LANES // 40}] = {how}({x} by key)",
+                  f"page kc{k}: {kept}[9] = {how}({x} by key if {some})",
+                  f"page kd{k}: {kept}[9, 5] = {how}(five by fifth)"]
+    if kind != "bool":
+        lines += [f"page left[i: 20, j: 200] = d[i * 200 + j]", f"page right[i: 200, j: 20] = b[i * 20 + j]",
+                  f"page fat[i: 200, j: 20] = d[i * 20 + j]", "page pa = matmul(left, right)",
+                  "page pb = matmul(left, fat)", "page pc = matmul(fat, left)", "page oa = dot(a, b)",
+                  "page ob = dot(d, d)", f"page long[i: 2, j: {LANES // 2}] = d[i * {LANES // 2} + j]",
+                  "page pd = matmul(long, transpose(long))"]
+    if kind in FLOATS:  # more than eight chunks
+        lines += [f"page deep[i: 2, j: 4700] = d[mod(i * 7 + j, {LANES})]", "page pe = matmul(deep, transpose(deep))"]
+    return lines, [x.split()[1].split("[")[0].rstrip(":") for x in lines]
+
+
 def graph(folder, kind):
     code = INTEGERS.get(kind) or FLOATS.get(kind) or "?"
     for name, column in zip("abcd", columns(kind, code)):
@@ -119,6 +149,10 @@ def graph(folder, kind):
                           f"page s{k} = {how}(d)", f"page t{k}[i: {LANES // 50}] = {how}(d[i * 50 + j] for j: 50)",
                           f"page u{k}[i: {LANES // 200}] = {how}(d[i * 200 + j] for j: 200)"]
                 names += [f"{x}{k}" for x in "rqwstu"]
+    more, more_names = places(kind)
+    npy(f"{folder}/key.npy", "i32", "i", [random.choice((k % 9, 4)) for k in range(LANES)])
+    lines += [f'source key: i32[{LANES}] from "key.npy"', *more]
+    names += more_names
     lines.append("export " + ", ".join(names))
     path = f"{folder}/{kind}.mmsbg"
     with open(path, "w", encoding="utf-8") as to:
@@ -155,7 +189,7 @@ def main():
                 compared += 1
                 if open(f"{folder}/vm-{n}.npy", "rb").read() != open(f"{folder}/cuda-{n}.npy", "rb").read():
                     failed += 1
-                    print(f"FAILED {kind}:", next(x for x in lines if x.startswith((f"page {n} ", f"page {n}["))))
+                    print(f"FAILED {kind}:", next(x for x in lines if re.match(rf"page {n}\b", x)))
             if vm.stdout != gpu.stdout:
                 failed += 1
                 print(f"FAILED {kind}: another root")
