@@ -116,6 +116,8 @@ mmsb_status api_put_range(const api_sink *s, delta *d, const void *values, u64 v
                           message *m);
 mmsb_status api_put_lanes(const api_sink *s, delta *d, const u64 *lanes, u64 count,
                           const void *values, u64 value_count, message *m);
+mmsb_status api_put_mask(const api_sink *s, delta *d, const void *values, u64 value_count,
+                         message *m);
 /* memory: an arena kept for lines, opened here where it is NULL. */
 mmsb_status api_put_line(const api_sink *s, arena **memory, const char *line, message *m);
 

@@ -42,6 +42,21 @@ mmsb_status mmsb_bus_scatter(mmsb_bus *h, uint32_t page, mmsb_kind kind, const u
     return api_leave(&h->h, status, &m);
 }
 
+mmsb_status mmsb_bus_mask(mmsb_bus *h, uint32_t page, mmsb_kind kind, uint64_t first,
+                          uint64_t count, const uint8_t *mask, const void *values,
+                          uint64_t value_count) {
+    message m = {.used = 0};
+    delta d;
+    TRY(api_bus_enter(h));
+    api_sink to = sink(h);
+    mmsb_status status = api_delta_start(&h->pages, page, kind, &d, &m);
+    if (status == MMSB_OK) {
+        d.first = first, d.count = count, d.mask = mask;
+        status = api_put_mask(&to, &d, values, value_count, &m);
+    }
+    return api_leave(&h->h, status, &m);
+}
+
 mmsb_status mmsb_bus_line(mmsb_bus *h, const char *line) {
     message m = {.used = 0};
     TRY(api_bus_enter(h));

@@ -46,26 +46,6 @@ mmsb_status mmsb_scatter(mmsb_engine *e, uint32_t page, mmsb_kind kind, const ui
     return api_leave(&e->h, status, &m);
 }
 
-static mmsb_status mask_in(mmsb_engine *e, delta *d, const void *values, u64 value_count,
-                           message *m) {
-    u64 lanes = e->i.shapes[e->i.pages[d->page].shape].lanes, set = 0;
-    if (d->count == 0) return MMSB_OK;
-    if (d->count > lanes || d->first > lanes - d->count)
-        return message_set(m, MMSB_WRONG, "%llu lanes from %llu are outside: %s has %llu",
-                           (unsigned long long)d->count, (unsigned long long)d->first,
-                           image_string(&e->i, e->i.pages[d->page].name),
-                           (unsigned long long)lanes);
-    if (d->mask == NULL) return message_set(m, MMSB_USAGE, "there is no mask");
-    for (u64 k = 0; k < ALIGN_UP(d->count, 8) / 8; k++) set += (u64)__builtin_popcount(d->mask[k]);
-    if (set == 0) return MMSB_OK;
-    TRY(api_values_count(set, value_count, m));
-    if (values == NULL) return message_set(m, MMSB_USAGE, "there are no values");
-    d->form = DELTA_MASK, d->broadcast = value_count == 1 && set != 1;
-    d->payload = values, d->payload_bytes = value_count * type_bytes(d->type);
-    ASSERT(d->payload_bytes != 0);
-    return queue(e, d, m);
-}
-
 mmsb_status mmsb_mask(mmsb_engine *e, uint32_t page, mmsb_kind kind, uint64_t first, uint64_t count,
                       const uint8_t *mask, const void *values, uint64_t value_count) {
     message m = {.used = 0};
@@ -74,7 +54,8 @@ mmsb_status mmsb_mask(mmsb_engine *e, uint32_t page, mmsb_kind kind, uint64_t fi
     mmsb_status status = api_delta_start(&e->pages, page, kind, &d, &m);
     if (status == MMSB_OK) {
         d.first = first, d.count = count, d.mask = mask;
-        status = mask_in(e, &d, values, value_count, &m);
+        api_sink to = sink(e);
+        status = api_put_mask(&to, &d, values, value_count, &m);
     }
     return api_leave(&e->h, status, &m);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * api_put: what a caller gives, as deltas: runs of lanes, lanes anywhere, lines of text. Everything
- * is checked before the first delta is put, but for room. */
+ * api_put: what a caller gives, as deltas: runs of lanes, lanes anywhere, masks, lines of text.
+ * Everything is checked before the first delta is put, but for room. */
 #include "api.h"
 
 #include <fcntl.h>
@@ -75,6 +75,26 @@ mmsb_status api_put_lanes(const api_sink *s, delta *d, const u64 *lanes, u64 cou
     }
     ASSERT(d->count != 0);
     return MMSB_OK;
+}
+
+mmsb_status api_put_mask(const api_sink *s, delta *d, const void *values, u64 value_count,
+                         message *m) {
+    const image *i = s->pages->i;
+    u64 lanes = i->shapes[i->pages[d->page].shape].lanes, set = 0;
+    if (d->count == 0) return MMSB_OK;
+    if (d->count > lanes || d->first > lanes - d->count)
+        return message_set(m, MMSB_WRONG, "%llu lanes from %llu are outside: %s has %llu",
+                           (unsigned long long)d->count, (unsigned long long)d->first,
+                           image_string(i, i->pages[d->page].name), (unsigned long long)lanes);
+    if (d->mask == NULL) return message_set(m, MMSB_USAGE, "there is no mask");
+    for (u64 k = 0; k < ALIGN_UP(d->count, 8) / 8; k++) set += (u64)__builtin_popcount(d->mask[k]);
+    if (set == 0) return MMSB_OK;
+    TRY(api_values_count(set, value_count, m));
+    if (values == NULL) return message_set(m, MMSB_USAGE, "there are no values");
+    d->form = DELTA_MASK, d->broadcast = value_count == 1 && set != 1;
+    d->payload = values, d->payload_bytes = value_count * type_bytes(d->type);
+    ASSERT(d->payload_bytes != 0);
+    return s->put(s->context, d, m);
 }
 
 mmsb_status api_put_line(const api_sink *s, arena **memory, const char *line, message *m) {

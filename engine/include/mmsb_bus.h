@@ -289,6 +289,21 @@ MMSB_API mmsb_status mmsb_bus_scatter(mmsb_bus *bus, uint32_t page, mmsb_kind ki
                                       const uint64_t *lanes, uint64_t count, const void *values,
                                       uint64_t value_count);
 
+/* The same for the lanes of [first, first + count) whose bit is set: bit k % 8 of mask[k / 8] is
+ * lane first + k; bits past the end are 0. values: one for each set bit, in order, or one for all.
+ * Errors as mmsb_bus_set.
+ *
+ * > uint8_t mask = 5;
+ * > int64_t two[2] = {7, 8};
+ * > mmsb_bus_answer a = {.struct_size = sizeof a};
+ * > CHECK(mmsb_bus_mask(b, QTY, MMSB_SET, 1, 3, &mask, two, 2) == MMSB_OK);
+ * > CHECK(mmsb_bus_commit(b, 0, NULL) == MMSB_OK);
+ * > CHECK(mmsb_bus_answer_next(b, SECONDS, &a) == MMSB_OK && a.status == MMSB_OK);
+ * > CHECK(((const int64_t *)mmsb_bus_view(b, QTY, MMSB_I64))[3] == 8); */
+MMSB_API mmsb_status mmsb_bus_mask(mmsb_bus *bus, uint32_t page, mmsb_kind kind, uint64_t first,
+                                   uint64_t count, const uint8_t *mask, const void *values,
+                                   uint64_t value_count);
+
 /* Adds what a line of a delta file says (docs/Language.md, "Deltas"), without newline:
  * "price[3..5] += 1, 2"; blank lines and comments do nothing. @FILE is read here, relative to the
  * current directory. MMSB_USAGE: `commit` and `tick`. Errors as mmsb_bus_set.

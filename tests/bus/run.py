@@ -510,6 +510,8 @@ def hung_up():
 
 
 def stepped():
+    if SCALE < 0.1:
+        return "skipped: under the thread sanitizer a commit has 93,000 instructions"
     e = Engine("bus.mmsbx", "p", "--root", "--state", "p.state", "--durability", "none")
     out = end(start("bus_step", "p", e.p.pid, int(40 * SCALE), SEED), timeout=600)
     return out + "; " + same_root(e.close(), "p.state")

@@ -183,6 +183,13 @@ Test(bus_api, wrong_calls_are_told_and_change_nothing) {
     cr_expect_eq(mmsb_bus_set(b, price, MMSB_SET, 0, 4, NULL, 4), MMSB_USAGE);
     cr_expect_eq(mmsb_bus_set(b, page_of(b, "total"), MMSB_SET, 0, 1, &v, 1), MMSB_WRONG);
     cr_expect_eq(mmsb_bus_set(b, page_of(b, "on"), MMSB_SET, 0, 1, &two, 1), MMSB_WRONG);
+    cr_expect_eq(mmsb_bus_mask(b, price, MMSB_SET, 0, 5, &two, &v, 1), MMSB_WRONG);
+    cr_expect_eq(mmsb_bus_mask(b, price, MMSB_SET, 2, UINT64_MAX, &two, &v, 1), MMSB_WRONG);
+    cr_expect_eq(mmsb_bus_mask(b, price, MMSB_SET, 3, 1, &two, &v, 1),
+                 MMSB_WRONG); /* past the end */
+    cr_expect_eq(mmsb_bus_mask(b, price, MMSB_SET, 0, 4, &two, &v, 2), MMSB_USAGE);
+    cr_expect_eq(mmsb_bus_mask(b, price, MMSB_SET, 0, 4, NULL, &v, 1), MMSB_USAGE);
+    cr_expect_eq(mmsb_bus_mask(b, price, MMSB_SET, 0, 4, &two, NULL, 1), MMSB_USAGE);
     cr_expect_eq(mmsb_bus_line(b, "commit"), MMSB_USAGE);
     cr_expect_eq(mmsb_bus_line(b, NULL), MMSB_USAGE);
     cr_expect_eq(mmsb_bus_answer_next(b, 0, &a), MMSB_USAGE);
@@ -210,6 +217,36 @@ Test(bus_api, what_does_not_fit_leaves_the_commit_as_it_was) {
     cr_expect_eq(answer_of(b).status, MMSB_OK);
     cr_expect_eq(*(const int64_t *)mmsb_bus_view(b, page_of(b, "all"), MMSB_ANY), 0);
     cr_expect_eq(((const int64_t *)mmsb_bus_view(b, page_of(b, "qty"), MMSB_I64))[1], 7);
+    mmsb_bus_free(b);
+}
+
+Test(bus_api, masks_are_the_lanes_of_their_bits) {
+    serve("--leases", "1");
+    mmsb_bus *b = attached(0, 0);
+    static uint8_t mask[WIDE / 8];
+    static int32_t values[WIDE], want[WIDE];
+    uint32_t wide = page_of(b, "wide");
+    uint64_t seed = 7;
+    for (int round = 0; round < 40; round++) {
+        uint64_t first = (uint64_t)round * 131, count = WIDE - first - (uint64_t)round % 64,
+                 set = 0;
+        memset(mask, 0, sizeof mask);
+        for (uint64_t k = 0; k < count; k++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            if ((seed >> 40) % (uint64_t)(round + 1) != 0) continue;
+            mask[k / 8] |= (uint8_t)(1 << k % 8);
+            values[set] = (int32_t)(seed >> 33);
+            want[first + k] ^= round % 2 == 0 ? values[set] : 5;
+            set++;
+        }
+        if (round % 2 != 0) values[0] = 5; /* one for all */
+        cr_assert_eq(
+            mmsb_bus_mask(b, wide, MMSB_XOR, first, count, mask, values, round % 2 == 0 ? set : 1),
+            MMSB_OK, "%s", mmsb_bus_message(b));
+        cr_assert_eq(mmsb_bus_commit(b, 0, NULL), MMSB_OK, "%s", mmsb_bus_message(b));
+        cr_expect_eq(answer_of(b).status, MMSB_OK);
+        cr_assert_arr_eq(mmsb_bus_view(b, wide, MMSB_I32), want, sizeof want, "round %d", round);
+    }
     mmsb_bus_free(b);
 }
 

@@ -275,6 +275,12 @@ class Attached(Named):
                 self._handle.must(self._lib.mmsb_bus_set, info.number, KINDS[kind], first, count, given.ctypes.data,
                                   given.size)
             return
+        if isinstance(index, np.ndarray) and index.dtype == bool and index.shape == info.shape:
+            given = converted(values, info, (int(np.count_nonzero(index)),))
+            bits = np.packbits(index.reshape(-1), bitorder="little")
+            self._handle.must(self._lib.mmsb_bus_mask, info.number, KINDS[kind], 0, index.size, bits.ctypes.data,
+                              given.ctypes.data, given.size)
+            return
         lanes = np.arange(int(np.prod(info.shape)), dtype="u8").reshape(info.shape)[index]
         given = converted(values, info, lanes.shape)
         lanes = np.ascontiguousarray(lanes).reshape(-1)

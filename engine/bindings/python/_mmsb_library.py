@@ -121,6 +121,7 @@ _engine_functions = {
     "mmsb_bus_wait_durable": (c_int, c_void_p, c_uint64, c_uint64),
     "mmsb_bus_set": (c_int, c_void_p, c_uint32, c_int, c_uint64, c_uint64, c_void_p, c_uint64),
     "mmsb_bus_scatter": (c_int, c_void_p, c_uint32, c_int, c_void_p, c_uint64, c_void_p, c_uint64),
+    "mmsb_bus_mask": (c_int, c_void_p, c_uint32, c_int, c_uint64, c_uint64, c_void_p, c_void_p, c_uint64),
     "mmsb_bus_line": (c_int, c_void_p, c_char_p), "mmsb_bus_drop": (c_int, c_void_p),
     "mmsb_bus_commit": (c_int, c_void_p, c_uint64, POINTER(c_uint64)),
     "mmsb_bus_answer_next": (c_int, c_void_p, c_uint64, POINTER(BusAnswer)), "mmsb_bus_descriptor": (c_int, c_void_p)}

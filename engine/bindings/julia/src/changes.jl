@@ -17,6 +17,8 @@ set_function(::Graph) = symbol(:mmsb_set)
 set_function(::Attached) = symbol(:mmsb_bus_set)
 scatter_function(::Graph) = symbol(:mmsb_scatter)
 scatter_function(::Attached) = symbol(:mmsb_bus_scatter)
+mask_function(::Graph) = symbol(:mmsb_mask)
+mask_function(::Attached) = symbol(:mmsb_bus_mask)
 
 # Lanes [first, first + count) get values: count of them, or one for all.
 function queue(a::Page{T}, kind::Integer, first::Int, count::Int, values::DenseArray{T}) where {T}
@@ -111,7 +113,17 @@ function update(a::Page{T}, kind, value, i::Union{Integer,CartesianIndex}) where
 end
 function update(a::Page, kind, values, mask::AbstractArray{Bool})
     size(mask) == size(a) || throw(DimensionMismatch("$(a.name) has size $(size(a)), the mask $(size(mask))"))
-    return scatter(a, kind, Int[i for (i, m) in enumerate(mask) if m], values)
+    g, chosen = graph_of(a), BitArray(mask)
+    bits, set = chosen.chunks, count(chosen)    # bit k of a chunk is its k-th element
+    given = values isa AbstractArray ? collect_as(eltype(a), values) : [convert(eltype(a), values)]
+    length(given) == 1 || length(given) == set ||
+        throw(DimensionMismatch("$(length(given)) values for $set elements"))
+    status = GC.@preserve bits given begin
+        ccall(mask_function(g), Cint,
+              (Ptr{Cvoid}, UInt32, Cint, UInt64, UInt64, Ptr{UInt64}, Ptr{Cvoid}, UInt64),
+              g.handle.at, a.number, kind, 0, length(a), pointer(bits), pointer(given), length(given))
+    end
+    return check(g, status)
 end
 update(a::Page, kind, values, indices) = scatter(a, kind, Int[linear(a, i) for i in indices], values)
 
