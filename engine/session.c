@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "../kernels/kernels.h"
 #include "session_state.h"
 
 #define RECORD_ROOM (64ull << 10)
@@ -509,6 +510,15 @@ static mmsb_status rooms_take(session *s, message *m) {
     return MMSB_OK;
 }
 
+static mmsb_status engine_begin(session *s, message *m) {
+    mmsb_status status = engine_open(s->i, &s->o.engine, &s->e, m);
+    const char *refused = kernels_refused();
+    if (status == MMSB_OK && refused != NULL)
+        session_note(s, "MMSB_KERNELS=%s: no such kernels on this processor: using %s", refused,
+                     kernels_level_text(kernels_choose(KERNELS_V4)));
+    return status;
+}
+
 mmsb_status session_open(const image *i, const session_options *options, session **out,
                          message *m) {
     ASSERT(i != NULL);
@@ -516,7 +526,7 @@ mmsb_status session_open(const image *i, const session_options *options, session
     session *s = session_new(i, options);
     *out = NULL;
     if (s == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a session");
-    mmsb_status status = engine_open(i, &options->engine, &s->e, m);
+    mmsb_status status = engine_begin(s, m);
     if (status == MMSB_OK) status = native_open(s, m);
     if (status == MMSB_OK) status = gpu_open(s, m);
     if (status == MMSB_OK) status = rooms_take(s, m);
@@ -546,7 +556,7 @@ mmsb_status session_replay(const image *i, const session_options *options,
                   .visit = replay->visit,
                   .record = replay->record,
                   .context = replay->context};
-    mmsb_status status = engine_open(i, &options->engine, &s->e, m);
+    mmsb_status status = engine_begin(s, m);
     if (status == MMSB_OK) status = native_open(s, m);
     if (status == MMSB_OK) status = rooms_take(s, m);
     if (status == MMSB_OK) status = gpu_open(s, m);

@@ -14,26 +14,6 @@
         LANES d[k] = (result)MEANING_##op##_##class(t, A, B, );                                \
         return 0;                                                                              \
     }
-/* One value for a or b, spread over a tile first: for what takes many times as long as that. */
-static void spread(void *to, const void *one, size_t bytes, u32 n) {
-    u64 v[4] = {0};
-    memcpy(v, one, bytes);
-    for (u32 k = 0; bytes == 1 && k < n; k++) ((u8 *)to)[k] = (u8)v[0];
-    for (u32 k = 0; bytes == 2 && k < n; k++) ((u16 *)to)[k] = (u16)v[0];
-    for (u32 k = 0; bytes == 4 && k < n; k++) ((u32 *)to)[k] = (u32)v[0];
-    for (u32 k = 0; bytes == 8 && k < n; k++) ((u64 *)to)[k] = v[0];
-}
-#define SPREAD(op, t)                                                                       \
-    static u32 op##_##t##_vu(void *d, const void *a, const void *b, const void *c, u32 n) { \
-        _Alignas(64) t all[TILE_MOST];                                                      \
-        spread(all, b, sizeof(t), n);                                                       \
-        return op##_##t##_vv(d, a, all, c, n);                                              \
-    }                                                                                       \
-    static u32 op##_##t##_uv(void *d, const void *a, const void *b, const void *c, u32 n) { \
-        _Alignas(64) t all[TILE_MOST];                                                      \
-        spread(all, a, sizeof(t), n);                                                       \
-        return op##_##t##_vv(d, all, b, c, n);                                              \
-    }
 /* f32 of a function is the f64 one's, rounded once. */
 #define NARROW_FORM(op, form, lanes_a, lanes_b)                                               \
     static u32 op##_f32_##form(void *d, const void *a, const void *b, const void *c, u32 n) { \
@@ -75,8 +55,9 @@ POW_FORM(uv, a0, b[k])
 
 NARROW(POW)
 
-/* How the forms with one value are made: 0 from the text, 1 the other way round, 2 spread (and f32
- * narrowed); 3: all is above. */
+/* The forms with one value: 0 each from the text; 1 the second from the first, the other way round;
+ * 2 none, where the operator takes many times as long as spreading the value does, and f32
+ * narrowed; 3 all is above. */
 #define FORMS_ADD _, 1
 #define FORMS_MUL _, 1
 #define FORMS_MIN _, 1
@@ -86,6 +67,10 @@ NARROW(POW)
 #define FORMS_XOR _, 1
 #define FORMS_EQ _, 1
 #define FORMS_NE _, 1
+#define FORMS_IDIV _, 2
+#define FORMS_REM _, 2
+#define FORMS_IMOD _, 2
+#define FORMS_IPOW _, 2
 #define FORMS_ATAN2 _, 2
 #define FORMS_POW _, 3
 #define BINARY(op, t, class, result) \
@@ -102,8 +87,7 @@ NARROW(POW)
 #define BINARY_2_f32(op, t, class, result)
 #define BINARY_2_f64(op, t, class, result)            \
     BINARY_FORM(op, t, class, result, vv, a[k], b[k]) \
-    SPREAD(op, t)                                     \
-    NARROW(op)
+    NARROW_FORM(op, vv, n, n)
 #define BINARY_3(op, t, class, result)
 #define BINARY_SAME_0(op, t, T, class) BINARY(op, t, class, t)
 #define BINARY_BOOL_0(op, t, T, class) BINARY(op, t, class, u8)
@@ -127,8 +111,7 @@ NARROW(POW)
             d[k] = fault ? (t)0 : r;                                                       \
         }                                                                                  \
         return any;                                                                        \
-    }                                                                                      \
-    SPREAD(op, t)
+    }
 
 static void guard_copy(u8 *to, const void *guard, u32 n) {
     if (guard != NULL)
@@ -146,7 +129,13 @@ static void guard_copy(u8 *to, const void *guard, u32 n) {
 #undef OP_2
 
 #define ROW_OWN(op, t, T, class) \
-    [OP_##op][TYPE_##T] = {op##_##t##_vv, op##_##t##_vu, op##_##t##_uv},
+    [OP_##op][TYPE_##T] = LEVEL_PASTE(ROW, SECOND(FORMS_##op, 0, _))(op, t),
+#define ROW_0(op, t) \
+    { op##_##t##_vv, op##_##t##_vu, op##_##t##_uv }
+#define ROW_1 ROW_0
+#define ROW_2(op, t) \
+    { op##_##t##_vv }
+#define ROW_3 ROW_0
 #define ROW_FOR(op, t, T, class) ROW_MADE(op, FOR_##t, T)
 #define ROW_MADE(op, t, T) ROW_OWN(op, t, T, )
 #define OP_2(name, operands, result, faults) ROWS_OF(ROW, name, operands)

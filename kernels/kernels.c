@@ -3,6 +3,7 @@
 #include "kernels.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "level.h"
@@ -18,6 +19,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const kernel_level *table = &kernel_level_portable;
 static kernels_level taken = KERNELS_PORTABLE;
 static kernels_level most_allowed = KERNELS_V4;
+static char refused[16];
 
 const char *kernels_level_text(kernels_level level) {
     static const char *const texts[] = {"portable", "v3", "v4"};
@@ -47,9 +49,13 @@ static kernels_level processor_level(void) {
 static void choose(void) {
     kernels_level level = processor_level();
     const char *wanted = getenv("MMSB_KERNELS");
-    for (u32 k = 0; wanted != NULL && k < KERNELS_LEVELS; k++)
-        if (strcmp(wanted, kernels_level_text(k)) == 0 && (kernels_level)k < most_allowed)
-            most_allowed = k;
+    if (wanted != NULL) snprintf(refused, sizeof refused, "%s", wanted);
+    for (u32 k = 0; k < KERNELS_LEVELS; k++)
+        if (strcmp(refused, kernels_level_text(k)) == 0) {
+            if ((kernels_level)k < most_allowed) most_allowed = k;
+            if (k <= (u32)level) refused[0] = 0;
+            break;
+        }
     taken = level < most_allowed ? level : most_allowed;
 #ifdef KERNELS_HAVE_V4
     if (taken == KERNELS_V4) table = &kernel_level_v4;
@@ -63,6 +69,11 @@ kernels_level kernels_choose(kernels_level most) {
     if (most < most_allowed) most_allowed = most;
     pthread_once(&once, choose);
     return taken;
+}
+
+const char *kernels_refused(void) {
+    pthread_once(&once, choose);
+    return refused[0] != 0 ? refused : NULL;
 }
 
 static const kernel_level *chosen(void) {

@@ -86,6 +86,8 @@ typedef enum { KERNELS_PORTABLE, KERNELS_V3, KERNELS_V4, KERNELS_LEVELS } kernel
 /* Chooses the build for this processor (once, before the first find; thread-safe). `most` caps it;
  * env MMSB_KERNELS=portable|v3|v4 too (tests). Returns the level taken. */
 kernels_level kernels_choose(kernels_level most);
+/* What MMSB_KERNELS asks for where this processor or build has no such level, else NULL. */
+const char *kernels_refused(void);
 const char *kernels_level_text(kernels_level level);
 /* Sets MXCSR / FPCR to round to nearest, denormals kept; returns what stood there. Call at every
  * entry and on every worker. */

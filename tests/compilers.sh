@@ -31,6 +31,7 @@ while [ $seed -le 30 ]; do
 done
 graphs=0
 roots=0
+missing=
 for g in graphs/*.mmsbg; do
     want=
     for b in o0 o3 clang; do
@@ -39,6 +40,7 @@ for g in graphs/*.mmsbg; do
         for level in portable v3 v4; do
             status=0
             got=$(MMSB_KERNELS=$level "$b/bin/mmsb-run" "$b.mmsbx" --ticks 5 --root 2>&1) || status=$?
+            case $got in *"no such kernels"*) missing="$missing $level"; continue ;; esac
             [ $status -le 1 ] || { echo "$g: $b $level: status $status"; exit 1; }
             [ -n "$want" ] || want=$got
             [ "$got" = "$want" ] || { echo "$g: $b $level gives another result"; exit 1; }
@@ -48,3 +50,4 @@ for g in graphs/*.mmsbg; do
     graphs=$((graphs + 1))
 done
 echo "$graphs graphs, $((roots / graphs)) runs each: one image, one root"
+[ -z "$missing" ] || echo "skipped: this processor has no kernels$(printf '%s\n' $missing | sort -u | sed 's/^/ /' | tr -d '\n')"
