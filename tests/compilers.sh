@@ -50,4 +50,4 @@ for g in graphs/*.mmsbg; do
     graphs=$((graphs + 1))
 done
 echo "$graphs graphs, $((roots / graphs)) runs each: one image, one root"
-[ -z "$missing" ] || echo "skipped: this processor has no kernels$(printf '%s\n' $missing | sort -u | sed 's/^/ /' | tr -d '\n')"
+[ -z "$missing" ] || echo "skipped: this processor has no kernels$(printf ' %s\n' $missing | sort -u | tr -d '\n')"
