@@ -237,7 +237,8 @@ static void print_count(printer *p, const image_instruction *r, name d, name a) 
     say(p, "mov.b32 %s, %%x0", d.text);
 }
 
-/* IDIV, REM, IMOD: 0 where the divisor is 0, which faults; -1 negates, so that nothing overflows.
+/* IDIV, REM, IMOD (the guard may share its register with the result): 0 where the divisor is 0,
+ * which faults; -1 negates, so that nothing overflows.
  */
 static void print_divide(printer *p, const image_instruction *r, name d, name a, name b) {
     bool wide = is_wide(r->type), has_sign = type_is_signed(r->type);
@@ -247,14 +248,16 @@ static void print_divide(printer *p, const image_instruction *r, name d, name a,
     say(p, "mov.%s %%%c0, %s", m, c, a.text);
     say(p, "mov.%s %%%c1, %s", m, c, b.text);
     say(p, "setp.eq.%s %%p0, %%%c1, 0", t, c);
-    say(p, "selp.%s %%%c2, 1, %%%c1, %%p0", m, c, c);
+    say(p, "and.pred %%p4, %%p0, %%p0");
+    fault_raise(p, r->c);
+    say(p, "selp.%s %%%c2, 1, %%%c1, %%p4", m, c, c);
     if (has_sign) say(p, "setp.eq.%s %%p1, %%%c1, -1", t, c);
     if (has_sign) say(p, "selp.%s %%%c2, 1, %%%c2, %%p1", m, c, c);
     say(p, "%s.%s %s, %%%c0, %%%c2", r->op == OP_IDIV ? "div" : "rem", t, d.text, c, c);
     if (r->op == OP_IDIV) {
         if (has_sign) say(p, "neg.%s %%%c0, %%%c0", t, c, c);
         if (has_sign) say(p, "selp.%s %s, %%%c0, %s, %%p1", m, d.text, c, d.text);
-        say(p, "selp.%s %s, 0, %s, %%p0", m, d.text, d.text);
+        say(p, "selp.%s %s, 0, %s, %%p4", m, d.text, d.text);
         narrow(p, r->type, d.text);
     }
     if (r->op == OP_IMOD && has_sign) {
@@ -265,7 +268,6 @@ static void print_divide(printer *p, const image_instruction *r, name d, name a,
         say(p, "add.%s %%%c0, %s, %%%c1", t, c, d.text, c);
         say(p, "selp.%s %s, %%%c0, %s, %%p1", m, d.text, c, d.text);
     }
-    fault_raise(p, r->c);
 }
 
 static void print_power(printer *p, const image_instruction *r, name d, name a, name b) {
@@ -276,16 +278,16 @@ static void print_power(printer *p, const image_instruction *r, name d, name a, 
     ASSERT(type_is_integer(r->type));
     if (type_is_signed(r->type)) {
         say(p, "setp.lt.%s %%p0, %s, 0", arithmetic(r->type), b.text);
-        say(p, "selp.%s %s, 0, %s, %%p0", m, y, b.text);
+        say(p, "and.pred %%p4, %%p0, %%p0");
+        fault_raise(p, r->c);
+        say(p, "selp.%s %s, 0, %s, %%p4", m, y, b.text);
     } else {
         say(p, "mov.%s %s, %s", m, y, b.text);
     }
     say(p, "mov.%s %s, %s", m, x, a.text);
     call(p, op_function(r->op, r->type), t, d.text, x, y);
     narrow(p, r->type, d.text);
-    if (!type_is_signed(r->type)) return;
-    say(p, "selp.%s %s, 0, %s, %%p0", m, d.text, d.text);
-    fault_raise(p, r->c);
+    if (type_is_signed(r->type)) say(p, "selp.%s %s, 0, %s, %%p4", m, d.text, d.text);
 }
 
 static void print_shift(printer *p, const image_instruction *r, name d, name a, name b) {
