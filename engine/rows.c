@@ -68,6 +68,22 @@ static void scan_row(engine *e, node_state *n, u64 row, u64 first) {
     went_over(e, n->inner - first, (n->inner - first) * width);
 }
 
+void scan_given(engine *e, node_state *n, const u64 *unit, u64 count, leaf_cells *made) {
+    u32 width = type_bytes(n->row->type);
+    ASSERT(n->partials != NULL && whole_is_scan(n->row->reduce));
+    for (u64 k = 0; k < count; k++) {
+        u64 at = unit == NULL ? k : unit[k];
+        _Alignas(8) u8 pair[16], joined[16];
+        u8 *before = n->partials + at * width;
+        cell_take(n, made, pair + width, NULL);
+        if ((at + 1) % n->leaves == 0) continue;
+        undo_save_value(e, before + width);
+        memcpy(pair, before, width);
+        whole_scan(n->row->reduce, n->row->type, pair, 2, 0, NULL, joined);
+        memcpy(before + width, at % n->leaves == 0 ? pair + width : joined + width, width);
+    }
+}
+
 /* The quantile's q; false where it is outside 0 to 1. */
 static bool quantile_of(const engine *e, const node_state *n, u64 *bits) {
     ASSERT(n->row->reduce == WHOLE_QUANTILE);

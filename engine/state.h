@@ -331,6 +331,8 @@ static inline void cell_take(const node_state *n, leaf_cells *c, void *value, i6
  * NULL, of every leaf of every row. */
 void reduce_given(engine *e, node_state *n, u64 *unit, u64 count, leaf_cells *made);
 void dot_given(engine *e, node_state *n, leaf_cells *made);
+/* The same for totals of a scan's blocks: what stands before the blocks behind them. */
+void scan_given(engine *e, node_state *n, const u64 *unit, u64 count, leaf_cells *made);
 /* Leaves of e->work that have members, ascending; above the unit how many. Builds what keys_anew
  * asks for. Then the same with leaves for these. */
 #define GROUP_MEMBERS_SHIFT 56u

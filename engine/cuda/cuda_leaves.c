@@ -294,7 +294,7 @@ void print_leaves(printer *p, u32 node) {
     const image_node *n = p->n;
     const char *bits = type_bytes(n->type) == 8 ? "b64" : "b32";
     name acc = slot_name(accumulator(p), n->type);
-    print_entry(p, node);
+    print_entry(p, cuda_role_name(p->role), node);
     ASSERT(p->role == CUDA_LEAVES || n->tile_count == 0);
     print_unit(p);
     if (is_arg(p)) {

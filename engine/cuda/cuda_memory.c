@@ -46,7 +46,7 @@ mmsb_status copies_open(engine *e, message *m) {
 u32 node_page(const engine *e, const node_state *n, u32 row, bool *stored) {
     u32 rows = n->row->tile_count;
     ASSERT(row < rows + PAGES_MORE);
-    *stored = row == rows + 2 && role_of_node(e, n) == CUDA_PRODUCT;
+    *stored = row == rows + 2 && n->row->kind == NODE_WHOLE && cuda_maps(role_of_node(e, n));
     if (row == rows) return n->row->element;
     if (row == rows + 1) return n->row->present;
     if (row == rows + 2) return *stored ? n->row->output : 0;

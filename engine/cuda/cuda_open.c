@@ -33,29 +33,34 @@ mmsb_status cuda_work(const image *i, u64 *work, message *m) {
     return s;
 }
 
-/* What goes with the largest launch: cells, list, fault, changed lanes or leaves. */
+/* What goes with a node's largest launch: cells, list, fault, changed lanes or leaves. */
+static u64 node_staging(const engine *e, const cuda_plan *p, u32 node) {
+    const node_state *n = &e->nodes[node];
+    u64 cells = (u64)n->row->uniform_slots * LAYOUT_CELL_BYTES, units = 0, each = 0;
+    u64 leaves = cuda_leaves_each(e->image, node) * n->outer;
+    ASSERT(node < e->image->node_count);
+    switch (p->roles[node]) {
+    case CUDA_ON_CPU: break;
+    case CUDA_SCAN: /* two launches: blocks with their totals; tiles, with what is before blocks */
+        cells = leaves * (sizeof(u64) + type_bytes(n->row->type)); /* fall through */
+    case CUDA_MAP:
+    case CUDA_PRODUCT:
+        units = p->roles[node] == CUDA_PRODUCT ? e->pages[n->row->output].lanes : n->shape->lanes;
+        units = (units + TILE_LANES - 1) / TILE_LANES;
+        each = sizeof(u32) + (u64)p->stores_most * CUDA_CHANGED_BYTES;
+        break;
+    case CUDA_KEYED:
+        units = cuda_leaves_each(e->image, node) * n->rest;
+        each = sizeof(u64) + CUDA_ARG_BYTES + LEAF_LANES * sizeof(u32) / ORDER_PART;
+        break;
+    default: units = leaves, each = sizeof(u64) + CUDA_ARG_BYTES;
+    }
+    return cells + FAULT_BYTES + 256 + units * each;
+}
+
 static u64 staging_bytes(const engine *e, const cuda_plan *p) {
     u64 most = 4096;
-    for (u32 k = 0; k < e->image->node_count; k++) {
-        const node_state *n = &e->nodes[k];
-        u64 bytes = (u64)n->row->uniform_slots * LAYOUT_CELL_BYTES + FAULT_BYTES + 256, units = 0;
-        u64 each = 0;
-        switch (p->roles[k]) {
-        case CUDA_ON_CPU: break;
-        case CUDA_MAP:
-        case CUDA_PRODUCT:
-            units = p->roles[k] == CUDA_MAP ? n->shape->lanes : e->pages[n->row->output].lanes;
-            units = (units + TILE_LANES - 1) / TILE_LANES;
-            each = sizeof(u32) + (u64)p->stores_most * CUDA_CHANGED_BYTES;
-            break;
-        default:
-            units = cuda_leaves_each(e->image, k);
-            units *= p->roles[k] == CUDA_KEYED ? n->rest : n->outer;
-            each = sizeof(u64) + CUDA_ARG_BYTES;
-            if (p->roles[k] == CUDA_KEYED) each += LEAF_LANES * sizeof(u32) / ORDER_PART;
-        }
-        most = u64_max(most, bytes + units * each);
-    }
+    for (u32 k = 0; k < e->image->node_count; k++) most = u64_max(most, node_staging(e, p, k));
     ASSERT(most < (u64)1 << 46);
     return ALIGN_UP(most, 4096);
 }
@@ -112,12 +117,17 @@ static mmsb_status module_open(engine *e, message *m) {
 static mmsb_status functions_find(engine *e, message *m) {
     struct cuda *c = e->cuda;
     c->functions = ARENA_ARRAY(e->tables, void *, e->image->node_count + 1u);
-    if (c->functions == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a GPU");
+    c->folds = ARENA_ARRAY(e->tables, void *, e->image->node_count + 1u);
+    if (c->functions == NULL || c->folds == NULL)
+        return message_set(m, MMSB_OUT_OF_SPACE, "no memory for a GPU");
     for (u32 k = 0; k < e->image->node_count; k++) {
         char name[32];
         if (c->plan.roles[k] == CUDA_ON_CPU) continue;
         snprintf(name, sizeof name, "%s_%u", cuda_role_name(c->plan.roles[k]), k);
         TRY(CUDA(c, module_function, "cuModuleGetFunction", &c->functions[k], c->module, name));
+        if (c->plan.roles[k] != CUDA_SCAN) continue;
+        snprintf(name, sizeof name, "blocks_%u", k);
+        TRY(CUDA(c, module_function, "cuModuleGetFunction", &c->folds[k], c->module, name));
     }
     TRY(CUDA(c, module_function, "cuModuleGetFunction", &c->blocks_in, c->module,
              "mmsb_blocks_in"));

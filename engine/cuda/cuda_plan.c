@@ -11,7 +11,7 @@
 bool cuda_is_built(void) { return kernel_cuda_text[0] != 0; }
 
 const char *cuda_role_name(u8 role) {
-    static const char *const names[] = {"none", "map", "leaves", "keyed", "dot", "product"};
+    static const char *const names[] = {"none", "map", "leaves", "keyed", "dot", "product", "scan"};
     ASSERT(role < sizeof names / sizeof *names);
     return names[role];
 }
@@ -23,6 +23,7 @@ u64 cuda_leaves_each(const image *i, u32 node) {
         return layout_keyed_slots(layout_outer_lanes(i, node), layout_keyed_groups(i, node)) /
                LEAF_LANES;
     u64 inner = i->shapes[n->shape].lanes / layout_outer_lanes(i, node);
+    if (n->kind == NODE_WHOLE && whole_is_scan(n->reduce)) return layout_scan_blocks(inner);
     return (inner + LEAF_LANES - 1) / LEAF_LANES;
 }
 
@@ -52,9 +53,10 @@ static bool stores_offsets(const image *i, const image_node *n) {
 static cuda_role whole_role(const image *i, const image_node *n) {
     const image_shape *s = &i->shapes[n->shape];
     ASSERT(n->kind == NODE_WHOLE && s->axis_count > 0);
+    u64 row = s->dims[s->axis_count - 1];
     if (n->reduce == WHOLE_DOT) return CUDA_DOT;
-    bool fits = s->dims[s->axis_count - 1] <= CUDA_PRODUCT_K_MOST &&
-                i->shapes[i->pages[n->output].shape].lanes > 1;
+    if (whole_is_scan(n->reduce)) return row >= CUDA_SCAN_LEAST ? CUDA_SCAN : CUDA_ON_CPU;
+    bool fits = row <= CUDA_PRODUCT_K_MOST && i->shapes[i->pages[n->output].shape].lanes > 1;
     return n->reduce == WHOLE_MATMUL && fits ? CUDA_PRODUCT : CUDA_ON_CPU;
 }
 
@@ -94,7 +96,7 @@ static void pages_use(const image *i, cuda_plan *p, const image_node *n) {
     ASSERT(n->kind == NODE_MAP || stores == 0);
     if (n->element != 0) page_use(p, n->element);
     if (n->present != 0) page_use(p, n->present);
-    if (n->kind == NODE_WHOLE && n->reduce == WHOLE_MATMUL) page_use(p, n->output), stores = 1;
+    if (n->kind == NODE_WHOLE && n->reduce != WHOLE_DOT) page_use(p, n->output), stores = 1;
     p->stores_most = stores > p->stores_most ? stores : p->stores_most;
 }
 
@@ -118,6 +120,19 @@ static void orders_place(const image *i, cuda_plan *p) {
     ASSERT(p->bytes % CUDA_BLOCK_BYTES == 0);
 }
 
+/* One place for the folds of any scan: nodes run one after the other. */
+static void folds_place(const image *i, cuda_plan *p) {
+    u64 most = 0;
+    for (u32 k = 0; k < i->node_count; k++) {
+        const image_node *n = &i->nodes[k];
+        if (p->roles[k] == CUDA_SCAN)
+            most = u64_max(most, i->shapes[n->shape].lanes * type_bytes(n->type));
+    }
+    ASSERT(p->bytes % CUDA_BLOCK_BYTES == 0);
+    p->folds_at = p->bytes;
+    p->bytes += ALIGN_UP(most, CUDA_BLOCK_BYTES);
+}
+
 mmsb_status cuda_plan_make(const image *i, arena *a, cuda_plan *out, message *m) {
     *out = (cuda_plan){.pages = ARENA_ARRAY(a, cuda_page, i->page_count + 1u),
                        .roles = ARENA_ARRAY(a, u8, i->node_count + 1u),
@@ -139,5 +154,6 @@ mmsb_status cuda_plan_make(const image *i, arena *a, cuda_plan *out, message *m)
     out->resident_most = out->bytes;
     pages_place(i, out, false);
     orders_place(i, out);
+    folds_place(i, out);
     return MMSB_OK;
 }

@@ -16,6 +16,7 @@
 #define CUDA_ROWS_MOST 4096u           /* instructions of a program: longer ones stay on the CPU */
 #define CUDA_TEXT_ROWS_MOST (1u << 16) /* of all programs: assembling is not free */
 #define CUDA_NOWHERE UINT64_MAX
+#define CUDA_SCAN_LEAST 8u                /* lanes of a row: a block of threads is one of it */
 #define CUDA_PRODUCT_K_MOST (512u * 512u) /* of a matrix product: its chunks are written out */
 /* A cell of an ARG's leaf: its value, and the index, a word each; others are their value. */
 #define CUDA_ARG_BYTES 16u
@@ -25,10 +26,11 @@
 typedef enum {
     CUDA_ON_CPU,
     CUDA_MAP,
-    CUDA_LEAVES, /* REDUCE */
-    CUDA_KEYED,  /* leaves of its groups; which member stands in which slot is the host's */
-    CUDA_DOT,    /* leaves of a WHOLE_DOT */
-    CUDA_PRODUCT /* WHOLE_MATMUL: maps the lanes of its output */
+    CUDA_LEAVES,  /* REDUCE */
+    CUDA_KEYED,   /* leaves of its groups; which member stands in which slot is the host's */
+    CUDA_DOT,     /* leaves of a WHOLE_DOT */
+    CUDA_PRODUCT, /* WHOLE_MATMUL: maps the lanes of its output */
+    CUDA_SCAN     /* of rows: its blocks' folds, then a map that joins what stands before them */
 } cuda_role;
 typedef struct {
     u64 at;        /* offset in device memory, 4096-aligned; CUDA_NOWHERE: not there */
@@ -38,7 +40,8 @@ typedef struct {
     cuda_page *pages;  /* image.page_count rows */
     u8 *roles;         /* cuda_role, image.node_count rows */
     u64 *orders;       /* of KEYED nodes: where the members of all slots lie, a u32 each */
-    u64 bytes;         /* of the pages and orders */
+    u64 folds_at;      /* a scan's lanes between its two kernels */
+    u64 bytes;         /* of the pages, orders and folds */
     u64 resident_most; /* end of the resident pages, which come first: what undo keeps a copy of */
     u32 node_count;    /* on the GPU */
     u32 stores_most;   /* of any node on it */
@@ -50,7 +53,11 @@ bool cuda_is_built(void);
 mmsb_status cuda_plan_make(const image *i, arena *a, cuda_plan *out, message *m);
 /* "map": a kernel is called by its role and its node's number. */
 const char *cuda_role_name(u8 role);
-/* Leaves of an outer lane; KEYED: of all groups, of each lane of a key. */
+/* Whether a kernel maps the lanes of what it stores; others give leaves. */
+static inline bool cuda_maps(u8 role) {
+    return role == CUDA_MAP || role == CUDA_PRODUCT || role == CUDA_SCAN;
+}
+/* Leaves of an outer lane; KEYED: of all groups, of each lane of a key; a scan's: its blocks. */
 u64 cuda_leaves_each(const image *i, u32 node);
 /* Bytes of a leaf as it comes back. */
 u32 cuda_leaf_bytes(const image_node *n);

@@ -125,16 +125,15 @@ static void registers(printer *p) {
 }
 
 /* The parameters of every kernel, in the order of cuda_run.c's launch. */
-void print_entry(printer *p, u32 node) {
+void print_entry(printer *p, const char *kind, u32 node) {
     static const char *const names[] = {"base", "shadow", "cells", "list", "out", "fault", "count"};
-    fprintf(p->to, ".visible .entry %s_%u(", cuda_role_name(p->role), node);
+    fprintf(p->to, ".visible .entry %s_%u(", kind, node);
     for (u32 k = 0; k < ARRAY_COUNT(names); k++)
         fprintf(p->to, "%s.param .u64 %s", k == 0 ? "" : ", ", names[k]);
     fprintf(p->to, ")\n.maxntid %u, 1, 1\n{\n", CUDA_THREADS);
     registers(p);
     ASSERT(p->role != CUDA_ON_CPU);
-    if (p->role != CUDA_MAP && p->role != CUDA_PRODUCT)
-        say(p, ".shared .align 8 .b8 lanes[%u]", CUDA_THREADS * 16u);
+    if (!cuda_maps(p->role)) say(p, ".shared .align 8 .b8 lanes[%u]", CUDA_THREADS * 16u);
     for (u32 k = 0; k < ARRAY_COUNT(names); k++) {
         say(p, "ld.param.u64 %%%s, [%s]", names[k], names[k]);
         if (k == 3) say(p, "setp.eq.u64 %%dense, %%list, 0");
@@ -149,7 +148,7 @@ void print_entry(printer *p, u32 node) {
 
 /* The rows of the program, but for FEED. */
 void print_program(printer *p) {
-    p->feed = UINT32_MAX, p->store = 0;
+    p->feed = UINT32_MAX;
     if (needs_coordinates(p)) print_coordinates(p);
     for (u32 k = 0; k < p->n->tile_count; k++) {
         const image_instruction *r = &p->rows[k];
@@ -175,13 +174,15 @@ void print_end(printer *p) {
 /* A block is a tile: 128 threads go over its 512 lanes in four steps. `count` is not 0 where old
  * values are kept. */
 static void print_map(printer *p, u32 node) {
-    bool product = p->role == CUDA_PRODUCT;
-    u32 shape = product ? p->i->pages[p->n->output].shape : p->n->shape;
+    void (*const lane)(printer * of) = p->role == CUDA_PRODUCT ? print_product
+                                       : p->role == CUDA_SCAN  ? print_scan
+                                                               : print_program;
+    u32 shape = p->role == CUDA_PRODUCT ? p->i->pages[p->n->output].shape : p->n->shape;
     u64 lanes = p->i->shapes[shape].lanes;
-    p->store = 0, p->store_count = product;
+    p->store_count = p->role != CUDA_MAP;
     for (u32 k = 0; k < p->n->tile_count; k++) p->store_count += p->rows[k].op == IN_STORE;
     ASSERT(lanes > 1);
-    print_entry(p, node);
+    print_entry(p, cuda_role_name(p->role), node);
     say(p, "setp.ne.u64 %%save, %%count, 0");
     say(p, "cvt.u64.u32 %%unit, %%block");
     fprintf(p->to, "\t@%%dense bra TILE;\n");
@@ -203,7 +204,8 @@ static void print_map(printer *p, u32 node) {
     fprintf(p->to, "STEP:\n");
     say(p, "setp.lt.u64 %%live, %%first_lane, 0x%llx", (unsigned long long)lanes);
     say(p, "selp.b64 %%lane, %%first_lane, 0x%llx, %%live", (unsigned long long)lanes - 1);
-    (product ? print_product : print_program)(p);
+    p->store = 0;
+    lane(p);
     say(p, "add.u64 %%first_lane, %%first_lane, %u", CUDA_THREADS);
     say(p, "add.u64 %%word, %%word, 16");
     say(p, "add.u32 %%step, %%step, 1");
@@ -264,7 +266,8 @@ bool cuda_print(const image *i, const cuda_plan *p, FILE *to) {
         x.outer = layout_outer_lanes(i, k), x.inner = i->shapes[n->shape].lanes / x.outer;
         x.rest = role == CUDA_KEYED ? layout_keyed_rest(i, k) : 1;
         x.leaves = cuda_leaves_each(i, k);
-        (role == CUDA_MAP || role == CUDA_PRODUCT ? print_map : print_leaves)(&x, k);
+        if (role == CUDA_SCAN) print_blocks(&x, k);
+        (cuda_maps(role) ? print_map : print_leaves)(&x, k);
     }
     return ferror(to) == 0;
 }

@@ -49,7 +49,7 @@ void print_store(printer *p, const image_instruction *r);
 void print_element(printer *p, u32 page, const char *to); /* lane %lane of a page */
 /* cuda_print.c: head, uniform cells and end of a kernel; its program but for FEED, of which it
  * keeps the row. */
-void print_entry(printer *p, u32 node);
+void print_entry(printer *p, const char *kind, u32 node);
 void print_end(printer *p);
 void print_program(printer *p);
 /* cuda_leaves.c: the kernel of LEAVES, KEYED and DOT; cuda_product.c: what a lane of PRODUCT does,
@@ -57,6 +57,10 @@ void print_program(printer *p);
 void print_leaves(printer *p, u32 node);
 void print_product(printer *p);
 u32 product_slots(const printer *p);
+/* cuda_scan.c: the kernel that folds a scan's blocks, which is called blocks_N; what a lane of SCAN
+ * does, its store included. */
+void print_blocks(printer *p, u32 node);
+void print_scan(printer *p);
 /* %y7 = where lane `lane` of a page lies. */
 void print_address(printer *p, u32 page, const char *lane);
 void print_coordinates(printer *p);

@@ -38,6 +38,7 @@ struct cuda {
     u64 drawn;     /* gpu_percent */
     message words; /* of the failure */
     void *module, **functions, *blocks_in, *blocks_out;
+    void **folds;                                  /* of scans: their first kernel */
     u64 pages_at, shadow_at, staging_at, batch_at; /* device memory; 0: none */
     u8 *staging;                                   /* pinned: what goes with a launch */
     u64 staging_bytes;
@@ -81,6 +82,21 @@ void cells_make(engine *e, node_state *n, u8 *to);
  * what the kernel is given as these. */
 mmsb_status node_launch(engine *e, const node_state *n, const parts *p, u64 cells, u64 shadow,
                         u64 last, message *m);
+/* The same for any kernel of a node. */
+mmsb_status kernel_launch(engine *e, void *kernel, u64 blocks, const parts *p, u64 cells,
+                          u64 shadow, u64 last, message *m);
+/* Tiles, whole blocks of every page that is stored, into a list: each once, ascending. */
+typedef struct {
+    u64 together, tiles, next, count;
+    u32 *list;
+} tile_list;
+void tiles_begin(const engine *e, const node_state *n, u64 lanes, tile_list *l);
+void tiles_add(tile_list *l, u64 tile);
+/* One store of a node: its changed lanes into the page's dirty set; the page comes back where the
+ * host may be asked for it. */
+mmsb_status store_note(engine *e, u32 page, u32 store, u32 stores, const parts *p, message *m);
+/* cuda_scan_run.c */
+mmsb_status scan_run(engine *e, node_state *n, message *m);
 /* Notes that the device is about to write blocks of a page; that a tile's lanes changed there. */
 void copy_wrote(engine *e, u32 page, u64 tile);
 void copy_changed(engine *e, u32 page, u64 tile);

@@ -95,6 +95,5 @@ void print_product(printer *p) {
     ASSERT(shift <= 3);
     print_node(p, 0, chunks_of(p), span, (u16)top, RESULT, columns);
     image_instruction store = {.op = IN_STORE, .type = n->type, .a = RESULT, .imm = n->output};
-    p->store = 0;
     print_store(p, &store);
 }

@@ -47,7 +47,8 @@ static u64 lanes_of_work(const engine *e, const node_state *n) {
     if (role == CUDA_PRODUCT) all *= e->pages[n->row->output].lanes / n->outer;
     if (e->work.whole) return all;
     if (role == CUDA_PRODUCT) return all / u64_max(n->outer, 1) * e->work.count;
-    return role == CUDA_MAP ? e->work.count : u64_min(all, e->work.count * LEAF_LANES);
+    u64 each = role == CUDA_MAP ? 1 : role == CUDA_SCAN ? TILE_LANES : LEAF_LANES;
+    return u64_min(all, e->work.count * each);
 }
 
 bool cuda_takes(const engine *e, const node_state *n) {
@@ -81,13 +82,7 @@ static u64 tiles_a_block(const engine *e, const node_state *n) {
     return tiles;
 }
 
-/* Tiles, whole blocks of every page that is stored, into a list: each once, ascending. */
-typedef struct {
-    u64 together, tiles, next, count;
-    u32 *list;
-} tile_list;
-
-static void tiles_add(tile_list *l, u64 tile) {
+void tiles_add(tile_list *l, u64 tile) {
     u64 from = tile / l->together * l->together;
     ASSERT(tile < l->tiles);
     if (from < l->next) return;
@@ -95,11 +90,17 @@ static void tiles_add(tile_list *l, u64 tile) {
     for (u64 k = from; k < l->next; k++) l->list[l->count++] = (u32)k;
 }
 
+void tiles_begin(const engine *e, const node_state *n, u64 lanes, tile_list *l) {
+    ASSERT(lanes > 1);
+    l->together = tiles_a_block(e, n);
+    l->tiles = (lanes + TILE_LANES - 1) / TILE_LANES;
+    l->next = l->count = 0;
+}
+
 /* Those of e->work; of a product: those of the rows in it. */
 static u64 tiles_list(const engine *e, const node_state *n, u64 lanes, u32 *list) {
-    tile_list l = {.together = tiles_a_block(e, n),
-                   .tiles = (lanes + TILE_LANES - 1) / TILE_LANES,
-                   .list = list};
+    tile_list l = {.list = list};
+    tiles_begin(e, n, lanes, &l);
     const lane_set *s = &e->work;
     ASSERT(!s->whole);
     if (role_of_node(e, n) == CUDA_PRODUCT) {
@@ -141,28 +142,32 @@ void cells_make(engine *e, node_state *n, u8 *to) {
     memcpy(to, cell_at(e, 0), (u64)n->row->uniform_slots * LAYOUT_CELL_BYTES);
 }
 
-mmsb_status node_launch(engine *e, const node_state *n, const parts *p, u64 cells, u64 shadow,
-                        u64 last, message *m) {
+mmsb_status kernel_launch(engine *e, void *kernel, u64 blocks, const parts *p, u64 cells,
+                          u64 shadow, u64 last, message *m) {
     struct cuda *c = e->cuda;
-    u8 role = role_of_node(e, n);
-    u64 at = c->staging_at;
-    u32 a_block = role == CUDA_MAP || role == CUDA_PRODUCT ? 1 : CUDA_LEAVES_A_BLOCK;
-    u64 parameters[7] = {c->pages_at,    shadow,           cells, p->dense ? 0 : at + p->list_at,
-                         at + p->out_at, at + p->fault_at, last};
-    ASSERT(p->units > 0);
+    u64 at = c->staging_at, list = p->dense ? 0 : at + p->list_at, fault = at + p->fault_at;
+    u64 parameters[7] = {c->pages_at, shadow, cells, list, at + p->out_at, fault, last};
+    ASSERT(p->units > 0 && blocks > 0);
     ASSERT(p->end <= c->staging_bytes);
     memset(c->staging + p->fault_at, 0, FAULT_BYTES);
     TRY(CUDA(c, copy_in, "a work list to the GPU", at, c->staging, p->out_at, c->d.stream));
-    TRY(cuda_launch(e, c->functions[n->row - e->image->nodes], (p->units + a_block - 1) / a_block,
-                    CUDA_THREADS, parameters, 7, m));
-    TRY(CUDA(c, copy_out, "results from the GPU", c->staging + p->fault_at, at + p->fault_at,
+    TRY(cuda_launch(e, kernel, blocks, CUDA_THREADS, parameters, 7, m));
+    TRY(CUDA(c, copy_out, "results from the GPU", c->staging + p->fault_at, fault,
              p->end - p->fault_at, c->d.stream));
     TRY(cuda_wait(e, m));
     e->stats.cuda_bytes_in += p->out_at, e->stats.cuda_bytes_out += p->end - p->fault_at;
-    u32 fault;
-    memcpy(&fault, c->staging + p->fault_at, 4);
-    e->fault |= fault;
+    u32 found;
+    memcpy(&found, c->staging + p->fault_at, 4);
+    e->fault |= found;
     return MMSB_OK;
+}
+
+mmsb_status node_launch(engine *e, const node_state *n, const parts *p, u64 cells, u64 shadow,
+                        u64 last, message *m) {
+    u64 a_block = cuda_maps(role_of_node(e, n)) ? 1 : CUDA_LEAVES_A_BLOCK;
+    ASSERT(p->units > 0);
+    return kernel_launch(e, e->cuda->functions[n->row - e->image->nodes],
+                         (p->units + a_block - 1) / a_block, p, cells, shadow, last, m);
 }
 
 /* Lanes of one tile of a page that got other bits. */
@@ -177,10 +182,7 @@ static void tile_changed(engine *e, u32 page, u64 tile, const u64 changed[8]) {
     copy_changed(e, page, tile);
 }
 
-/* One store of a node: its changed lanes into the page's dirty set; the page comes back where the
- * host may be asked for it. */
-static mmsb_status store_note(engine *e, u32 page, u32 store, u32 stores, const parts *p,
-                              message *m) {
+mmsb_status store_note(engine *e, u32 page, u32 store, u32 stores, const parts *p, message *m) {
     const u8 *words = e->cuda->staging + p->out_at + (u64)store * CUDA_CHANGED_BYTES;
     const u32 *list = (const u32 *)(e->cuda->staging + p->list_at);
     ASSERT(stores > store);
@@ -243,5 +245,6 @@ mmsb_status cuda_node_run(engine *e, node_state *n, message *m) {
     e->stats.cuda_nodes++;
     u8 role = role_of_node(e, n);
     ASSERT(role != CUDA_ON_CPU && (role == CUDA_MAP) == (n->row->kind == NODE_MAP));
-    return role == CUDA_MAP || role == CUDA_PRODUCT ? map_run(e, n, m) : leaves_run(e, n, m);
+    if (role == CUDA_SCAN) return scan_run(e, n, m);
+    return cuda_maps(role) ? map_run(e, n, m) : leaves_run(e, n, m);
 }

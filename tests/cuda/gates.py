@@ -43,7 +43,8 @@ def ptx(path, *options):
 
 def kernels(text):
     """Name and body of every kernel that was written from bytecode."""
-    return re.findall(r"^\.visible \.entry ((?:map|leaves|keyed|dot|product)_\d+)\((.*?)^}", text, re.M | re.S)
+    roles = "map|leaves|keyed|dot|product|blocks|scan"
+    return re.findall(rf"^\.visible \.entry ((?:{roles})_\d+)\((.*?)^}}", text, re.M | re.S)
 
 
 def check_text(name, text):

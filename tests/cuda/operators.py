@@ -126,6 +126,10 @@ def places(kind):
                   "page pb = matmul(left, fat)", "page pc = matmul(fat, left)", "page oa = dot(a, b)",
                   "page ob = dot(d, d)", f"page long[i: 2, j: {LANES // 2}] = d[i * {LANES // 2} + j]",
                   "page pd = matmul(long, transpose(long))"]
+        for k, how in enumerate(["cummin", "cummax", "cumsum", "cumprod"]):
+            if kind in (*FLOATS, "i64", "u64") or k < 2:
+                lines += [f"page sa{k} = {how}(a)", f"page sb{k} = {how}(d)", f"page sc{k} = {how}(left)",
+                          f"page sd{k} = {how}(fat)", f"page se{k} = {how}(long)"]
     if kind in FLOATS:  # more than eight chunks
         lines += [f"page deep[i: 2, j: 4700] = d[mod(i * 7 + j, {LANES})]", "page pe = matmul(deep, transpose(deep))"]
     return lines, [x.split()[1].split("[")[0].rstrip(":") for x in lines]

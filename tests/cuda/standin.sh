@@ -71,7 +71,10 @@ page r[i: 40] = argmax(y[i * 100 + j] for j: 100)
 page p = matmul(a, b)
 page q = matmul(p * 0.01, transpose(p))
 page d = dot(y, x)
-export s, l, m, n, w, r, p, q, d' >g.mmsbg
+page c = cumsum(y * 0.5)
+page h = cummax(a)
+page o = cumprod(cummin(q) * 0.1 + 1.0)
+export s, l, m, n, w, r, p, q, d, c, h, o' >g.mmsbg
 "$bin/mmsbc" g.mmsbg
 awk 'BEGIN {
     for (k = 0; k < 4000; k += 3) print "k[" k "] =", k % 40
