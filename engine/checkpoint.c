@@ -68,9 +68,10 @@ bool checkpoint_room_take(checkpoint_room *room, arena *a, const image *i) {
     return room->parts != NULL && room->rows != NULL;
 }
 
-mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid[16],
+mmsb_status checkpoint_begin(file_calls *f, int folder, engine *e, const u8 uuid[16],
                              const checkpoint_room *room, const tlog_place *place,
-                             const checkpoint_request *requests, u32 request_count, message *m) {
+                             const checkpoint_request *requests, u32 request_count, file_fresh *out,
+                             message *m) {
     ASSERT(room->parts != NULL);
     ASSERT(place->segment > 0);
     ASSERT(place->epoch == engine_epoch(e));
@@ -97,7 +98,16 @@ mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid
     char name[48];
     h.digest = parts_digest(room->parts, count, tlog_seed(uuid));
     snprintf(name, sizeof name, "checkpoint-%llu", (llu)h.epoch);
-    return file_replace_parts(f, folder, name, room->parts, (u32)count, m);
+    return file_fresh_begin(f, folder, name, room->parts, (u32)count, out, m);
+}
+
+mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid[16],
+                             const checkpoint_room *room, const tlog_place *place,
+                             const checkpoint_request *requests, u32 request_count, message *m) {
+    file_fresh w;
+    ASSERT(folder >= 0);
+    TRY(checkpoint_begin(f, folder, e, uuid, room, place, requests, request_count, &w, m));
+    return file_fresh_end(f, &w, true, m);
 }
 
 static mmsb_status damaged(u64 epoch, const char *why, message *m) {

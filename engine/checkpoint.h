@@ -64,8 +64,13 @@ typedef struct {
     checkpoint_page *rows;
 } checkpoint_room;
 bool checkpoint_room_take(checkpoint_room *room, arena *a, const image *i);
-/* Writes `checkpoint-EPOCH` of the engine's last accepted epoch. `place` is where the log goes on.
- */
+/* Writes `checkpoint-EPOCH` of the engine's last accepted epoch beside. `place` is where the log
+ * goes on; the log must be synced up to there before file_fresh_end. */
+mmsb_status checkpoint_begin(file_calls *f, int folder, engine *e, const u8 uuid[16],
+                             const checkpoint_room *room, const tlog_place *place,
+                             const checkpoint_request *requests, u32 request_count, file_fresh *out,
+                             message *m);
+/* The same to its end. */
 mmsb_status checkpoint_write(file_calls *f, int folder, engine *e, const u8 uuid[16],
                              const checkpoint_room *room, const tlog_place *place,
                              const checkpoint_request *requests, u32 request_count, message *m);

@@ -191,6 +191,7 @@ static mmsb_status run_live(run *r, session_options *o, message *m) {
     o->inputs = inputs, o->input_count = r->in.count;
     o->state = r->state, o->durability = r->mode;
     o->checkpoint_epochs = r->checkpoint.value, o->audit_epochs = r->audit.value;
+    o->background = r->serve != NULL;
     if (r->migrate) TRY(session_migrate(&r->i, o, m));
     TRY(session_open(&r->i, o, &r->s, m));
     r->e = session_engine(r->s);

@@ -251,7 +251,8 @@ static bool checkpoint_is_due(const session *s, u64 epoch) {
 static mmsb_status checkpoint_try(session *s, message *m) {
     message why = {.used = 0};
     ASSERT(s->log != NULL);
-    mmsb_status status = session_checkpoint(s, &why);
+    mmsb_status status =
+        s->behind != NULL ? background_checkpoint(s, &why) : session_checkpoint(s, &why);
     if (status == MMSB_OK) return MMSB_OK;
     if (s->failed) {
         if (m != NULL) *m = why;
@@ -370,6 +371,7 @@ mmsb_status session_sync(session *s, message *m) {
 }
 
 mmsb_status session_checkpoint(session *s, message *m) {
+    background_wait(s);
     TRY(session_sync(s, m));
     if (s->log == NULL) return MMSB_OK;
     tlog_place place = tlog_at(s->log);
@@ -399,6 +401,7 @@ static mmsb_status close_log(session *s, message *m) {
 }
 
 mmsb_status session_end(session *s, message *m) {
+    background_close(s);
     mmsb_status status = close_log(s, m);
     if (s->log != NULL) s->durable = tlog_durable_epoch(s->log);
     tlog_close(s->log);
@@ -431,6 +434,7 @@ static mmsb_status directory_make(session *s, message *m) {
     tlog_options o = {.files = s->files,
                       .folder = s->folder,
                       .mode = s->o.durability,
+                      .background = s->o.background,
                       .segment_bytes = s->o.segment_bytes,
                       .image_digest = s->i->head->digest};
     memcpy(o.uuid, s->uuid, 16);
@@ -451,6 +455,7 @@ static mmsb_status directory_recover(session *s, const folder_list *l, message *
     tlog_options o = {.files = s->files,
                       .folder = s->folder,
                       .mode = s->o.durability,
+                      .background = s->o.background,
                       .segment_bytes = s->o.segment_bytes,
                       .image_digest = s->i->head->digest};
     memcpy(o.uuid, s->uuid, 16);
@@ -533,6 +538,7 @@ mmsb_status session_open(const image *i, const session_options *options, session
     if (status == MMSB_OK) status = kernels_open(s, false, m);
     if (status == MMSB_OK)
         status = options->state == NULL ? first_contents(s, m) : directory_open(s, m);
+    if (status == MMSB_OK) status = background_open(s, m);
     if (status != MMSB_OK) {
         s->failed = true;
         session_close(s, NULL);

@@ -28,6 +28,8 @@ typedef struct {
     u32 input_count;
     durability_mode durability;
     u64 checkpoint_epochs;    /* 0: only at 0 and at close */
+    bool background;          /* commits do not wait for the syncs of checkpoints that are due; one
+                               * that is due while another is on its way is left out */
     u64 audit_epochs;         /* 0: 64 */
     const engine *carry_from; /* first contents of sources that it has, too; NULL: none */
     bool allow_kernels;       /* libraries of a user's own kernels may be loaded */

@@ -5,6 +5,7 @@
 #include "checkpoint.h"
 #include "session.h"
 
+typedef struct background background;
 struct session {
     session_options o;
     const image *i;
@@ -24,6 +25,7 @@ struct session {
     checkpoint_request *requests;
     u32 request_count, request_capacity;
     checkpoint_room room;
+    background *behind;   /* NULL: checkpoints are written to their end at once */
     void *native_library; /* of compiled calls; NULL: none */
     int native_fd;
     void **libraries;   /* of kernels, by row of KERNELS; NULL: none */
@@ -32,6 +34,13 @@ struct session {
 };
 
 session *session_new(const image *i, const session_options *options);
+/* session_background.c: checkpoints that a thread of their own syncs and names. Opens where the
+ * options want it. */
+mmsb_status background_open(session *s, message *m);
+/* Writes one beside, unless another is on its way. */
+mmsb_status background_checkpoint(session *s, message *m);
+void background_wait(session *s); /* for the one on its way; notes that it failed */
+void background_close(session *s);
 /* session_first.c: fills the sources and evaluates epoch 0: inputs, then `from` files, then
  * expressions. */
 mmsb_status first_contents(session *s, message *m);

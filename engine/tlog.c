@@ -30,7 +30,8 @@ struct tlog {
     u64 limit;     /* of the segment */
     u64 appended;  /* epoch of the last record */
     u64 durable;
-    int failed; /* errno of a failure that is final */
+    u64 records, synced; /* appended, and how many of them are durable */
+    int failed;          /* errno of a failure that is final */
     bool threaded, stop, hurry, dirty, busy;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -120,7 +121,8 @@ static void *sync_thread(void *context) {
     tlog *t = context;
     pthread_mutex_lock(&t->lock);
     for (;;) {
-        while (!t->stop && !t->dirty) pthread_cond_wait(&t->wake, &t->lock);
+        while (!t->stop && !(t->dirty && (t->hurry || t->o.mode == DURABILITY_BATCH)))
+            pthread_cond_wait(&t->wake, &t->lock);
         if (t->stop) break;
         if (!t->hurry) { /* gathers what comes in the next millisecond */
             struct timespec until;
@@ -132,7 +134,7 @@ static void *sync_thread(void *context) {
             }
         }
         if (t->stop) break;
-        u64 epoch = t->appended;
+        u64 epoch = t->appended, records = t->records;
         ASSERT(epoch >= t->durable);
         t->dirty = false, t->busy = true, t->hurry = false;
         pthread_mutex_unlock(&t->lock);
@@ -142,7 +144,7 @@ static void *sync_thread(void *context) {
         if (synced < 0)
             t->failed = -synced;
         else
-            t->durable = epoch;
+            t->durable = epoch, t->synced = records;
         pthread_cond_broadcast(&t->done);
         if (synced < 0) break;
     }
@@ -202,7 +204,8 @@ mmsb_status tlog_open(const tlog_options *o, const tlog_place *place, tlog **out
         int synced = s == MMSB_OK ? o->files->sync(o->files, t->fd) : 0;
         if (synced < 0) s = file_failed(m, "sync", t->name, synced);
     }
-    if (s == MMSB_OK && o->mode == DURABILITY_BATCH && !thread_start(t))
+    bool threaded = o->mode == DURABILITY_BATCH || (o->mode == DURABILITY_NONE && o->background);
+    if (s == MMSB_OK && threaded && !thread_start(t))
         s = message_set(m, MMSB_OUT_OF_SPACE, "no thread for syncing the log");
     if (s != MMSB_OK) {
         tlog_close(t);
@@ -251,8 +254,9 @@ mmsb_status tlog_append(tlog *t, tlog_head *record, message *m) {
     if (s != MMSB_OK) t->failed = EIO;
     if (s == MMSB_OK) {
         t->place.digest_prev = record->digest, t->place.offset += bytes;
-        t->place.epoch = t->appended = record->epoch;
-        if (!t->dirty && t->threaded) pthread_cond_signal(&t->wake);
+        t->place.epoch = t->appended = record->epoch, t->records++;
+        if (!t->dirty && t->threaded && t->o.mode == DURABILITY_BATCH)
+            pthread_cond_signal(&t->wake);
         t->dirty = true;
     }
     if (t->threaded) pthread_mutex_unlock(&t->lock);
@@ -279,8 +283,26 @@ mmsb_status tlog_sync(tlog *t, message *m) {
         return failed_words(t, t->failed, m);
     }
     t->dirty = false;
-    t->durable = t->appended;
+    t->durable = t->appended, t->synced = t->records;
     return MMSB_OK;
+}
+
+u64 tlog_mark(const tlog *t) {
+    ASSERT(t->records >= t->synced);
+    return t->records;
+}
+
+mmsb_status tlog_wait(tlog *t, u64 mark, message *m) {
+    ASSERT(t->threaded);
+    pthread_mutex_lock(&t->lock);
+    while (t->synced < mark && t->failed == 0) {
+        t->hurry = true;
+        pthread_cond_signal(&t->wake);
+        pthread_cond_wait(&t->done, &t->lock);
+    }
+    int failed = t->synced < mark ? t->failed : 0;
+    pthread_mutex_unlock(&t->lock);
+    return failed != 0 ? failed_words(t, failed, m) : MMSB_OK;
 }
 
 tlog_place tlog_at(const tlog *t) {

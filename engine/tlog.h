@@ -68,7 +68,7 @@ static_assert(sizeof(tlog_segment) == 80, "tlog_segment is a file format: change
 
 typedef enum {
     DURABILITY_BATCH, /* appended at once; a thread syncs what has come since its last sync */
-    DURABILITY_NONE,  /* synced at close */
+    DURABILITY_NONE,  /* synced at checkpoints and close */
     DURABILITY_EPOCH, /* synced before the epoch is published */
     DURABILITY_SEALED /* the same, then a synced seal record */
 } durability_mode;
@@ -77,6 +77,7 @@ typedef struct {
     file_calls *files;
     int folder;
     durability_mode mode;
+    bool background;   /* tlog_wait will be called: NONE, too, has a thread that syncs */
     u64 segment_bytes; /* 0: 64 MiB */
     u64 image_digest;
     u8 uuid[16];
@@ -99,6 +100,10 @@ mmsb_status tlog_reserve(tlog *t, u64 bytes, message *m);
 mmsb_status tlog_append(tlog *t, tlog_head *record, message *m);
 /* Returns when everything appended is durable. A failure is final. */
 mmsb_status tlog_sync(tlog *t, message *m);
+/* From another thread, where the log has one that syncs (BATCH; NONE in the background): returns
+ * when all that was appended when tlog_mark gave `mark` is durable. */
+u64 tlog_mark(const tlog *t);
+mmsb_status tlog_wait(tlog *t, u64 mark, message *m);
 tlog_place tlog_at(const tlog *t);
 bool tlog_failed(tlog *t); /* something final has happened: it takes nothing more */
 u64 tlog_durable_epoch(tlog *t);

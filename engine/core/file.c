@@ -356,8 +356,8 @@ mmsb_status file_open_folder_of(file_calls *f, int folder, const char *path, int
     return MMSB_OK;
 }
 
-static mmsb_status replace_write(file_calls *f, int fd, const file_part *parts, u32 count,
-                                 const char *name, message *m) {
+static mmsb_status fresh_write(file_calls *f, int fd, const file_part *parts, u32 count,
+                               const char *name, message *m) {
     ASSERT(fd >= 0);
     ASSERT(count > 0);
     u64 at = 0;
@@ -365,37 +365,65 @@ static mmsb_status replace_write(file_calls *f, int fd, const file_part *parts, 
         TRY(file_write_all(f, fd, parts[k].from, parts[k].bytes, at, name, m));
         at += parts[k].bytes;
     }
-    int synced = f->sync(f, fd);
-    return synced < 0 ? file_failed(m, "sync", name, synced) : MMSB_OK;
+    return MMSB_OK;
 }
 
-static mmsb_status replace_in(file_calls *f, int folder, const char *name, const file_part *parts,
-                              u32 count, message *m) {
+static mmsb_status fresh_create(file_calls *f, const char *name, file_fresh *w, message *m) {
     ASSERT(name[0] != 0);
     ASSERT(strchr(name, '/') == NULL);
-    char beside[PATH_BYTES_MAX];
     u64 chance = 0;
     int random = f->random(f, &chance, sizeof(chance));
     if (random < 0) return file_failed(m, "name a file beside", name, random);
     int length =
-        snprintf(beside, sizeof(beside), "%s.new-%016llx", name, (unsigned long long)chance);
-    if (length < 0 || (size_t)length >= sizeof(beside))
+        snprintf(w->beside, sizeof w->beside, "%s.new-%016llx", name, (unsigned long long)chance);
+    if (length < 0 || (size_t)length >= sizeof w->beside)
         return file_failed(m, "write", name, ENAMETOOLONG);
-    int fd = f->open_at(f, folder, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
-    if (fd < 0) return file_failed(m, "create", name, fd);
-    mmsb_status status = replace_write(f, fd, parts, count, name, m);
-    int closed = f->close(f, fd);
-    if (status == MMSB_OK && closed < 0) status = file_failed(m, "close", name, closed);
-    if (status == MMSB_OK) {
-        int renamed = f->rename_at(f, folder, beside, name);
-        if (renamed < 0) status = file_failed(m, "rename a new file to", name, renamed);
-    }
+    snprintf(w->name, sizeof w->name, "%s", name);
+    w->fd = f->open_at(f, w->folder, w->beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
+    return w->fd < 0 ? file_failed(m, "create", name, w->fd) : MMSB_OK;
+}
+
+mmsb_status file_fresh_begin(file_calls *f, int folder, const char *path, const file_part *parts,
+                             u32 count, file_fresh *out, message *m) {
+    ASSERT(path != NULL && parts != NULL);
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    if (name[0] == 0) return message_set(m, MMSB_IO, "cannot write %s: it names a folder", path);
+    *out = (file_fresh){.folder = -1, .fd = -1};
+    TRY(file_open_folder_of(f, folder, path, &out->folder, m));
+    mmsb_status status = fresh_create(f, name, out, m);
     if (status != MMSB_OK) {
-        f->unlink_at(f, folder, beside);
+        f->close(f, out->folder);
         return status;
     }
-    int synced = f->sync(f, folder);
-    return synced < 0 ? file_failed(m, "sync the folder of", name, synced) : MMSB_OK;
+    status = fresh_write(f, out->fd, parts, count, name, m);
+    if (status != MMSB_OK) (void)file_fresh_end(f, out, false, NULL);
+    return status;
+}
+
+static mmsb_status fresh_keep(file_calls *f, const file_fresh *w, message *m) {
+    ASSERT(w->name[0] != 0);
+    int renamed = f->rename_at(f, w->folder, w->beside, w->name);
+    return renamed < 0 ? file_failed(m, "rename a new file to", w->name, renamed) : MMSB_OK;
+}
+
+mmsb_status file_fresh_end(file_calls *f, file_fresh *w, bool keep, message *m) {
+    ASSERT(w->fd >= 0 && w->folder >= 0);
+    mmsb_status status = MMSB_OK;
+    int synced = keep ? f->sync(f, w->fd) : 0;
+    if (synced < 0) status = file_failed(m, "sync", w->name, synced);
+    int closed = f->close(f, w->fd);
+    if (status == MMSB_OK && closed < 0) status = file_failed(m, "close", w->name, closed);
+    if (status == MMSB_OK && keep) status = fresh_keep(f, w, m);
+    if (status != MMSB_OK || !keep) {
+        f->unlink_at(f, w->folder, w->beside);
+    } else {
+        synced = f->sync(f, w->folder);
+        if (synced < 0) status = file_failed(m, "sync the folder of", w->name, synced);
+    }
+    f->close(f, w->folder);
+    w->fd = w->folder = -1;
+    return status;
 }
 
 mmsb_status file_replace(file_calls *f, int folder, const char *path, const void *from, u64 bytes,
@@ -407,13 +435,7 @@ mmsb_status file_replace(file_calls *f, int folder, const char *path, const void
 
 mmsb_status file_replace_parts(file_calls *f, int folder, const char *path, const file_part *parts,
                                u32 count, message *m) {
-    ASSERT(path != NULL && parts != NULL);
-    const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
-    if (name[0] == 0) return message_set(m, MMSB_IO, "cannot write %s: it names a folder", path);
-    int inside = -1;
-    TRY(file_open_folder_of(f, folder, path, &inside, m));
-    mmsb_status status = replace_in(f, inside, name, parts, count, m);
-    f->close(f, inside);
-    return status;
+    file_fresh w;
+    TRY(file_fresh_begin(f, folder, path, parts, count, &w, m));
+    return file_fresh_end(f, &w, true, m);
 }

@@ -68,6 +68,17 @@ typedef struct {
 } file_part;
 mmsb_status file_replace_parts(file_calls *f, int folder, const char *path, const file_part *parts,
                                u32 count, message *m);
+/* The same in two halves: written beside, which goes at the speed of memory; then, perhaps by
+ * another thread, synced and renamed, which takes a disk's time. What was begun must be ended. */
+#define FILE_NAME_BYTES 256u
+typedef struct {
+    int folder, fd;
+    char name[FILE_NAME_BYTES], beside[FILE_NAME_BYTES];
+} file_fresh;
+mmsb_status file_fresh_begin(file_calls *f, int folder, const char *path, const file_part *parts,
+                             u32 count, file_fresh *out, message *m);
+/* keep: false where it is not wanted any more. */
+mmsb_status file_fresh_end(file_calls *f, file_fresh *w, bool keep, message *m);
 /* Opens the folder of `path` ("." where it has none) for use as `folder`. */
 mmsb_status file_open_folder_of(file_calls *f, int folder, const char *path, int *fd, message *m);
 /* MMSB_IO with "cannot WHAT NAME: reason"; error is positive or negative errno. */
