@@ -13,6 +13,9 @@
 #define GREET_TRIES 16u
 #define VIEW_NS ((u64)1000000000)
 #define SPIN_NS ((u64)20000)
+/* An engine that sleeps is awake and has answered within this; a client that went to sleep
+ * meanwhile would have to be woken, too. */
+#define ANSWER_SPIN_NS ((u64)100000)
 #define TRIES_BETWEEN_LOOKS 1024u
 
 static mmsb_status welcome_receive(bus *b, const char *name, int *fds, u32 *count, bool *again,
@@ -154,6 +157,15 @@ static mmsb_status attach(bus *b, const char *name, const bus_options *o, messag
     return s == MMSB_OK ? rings_open(b, m) : s;
 }
 
+/* That this thread may run on. */
+static int processors(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    ASSERT(count > 0);
+    return count;
+}
+
 mmsb_status bus_attach(const char *name, const bus_options *options, bus **out, message *m) {
     static const bus_options none = {0};
     bus *b = region_take(sizeof *b);
@@ -163,6 +175,7 @@ mmsb_status bus_attach(const char *name, const bus_options *options, bus **out, 
     b->socket = b->bell = b->nudge = -1, b->lease_home = LEASE_NONE;
     if (options == NULL) options = &none;
     b->spin_ns = options->spin_ns == 0 ? SPIN_NS : options->spin_ns;
+    b->answer_spin_ns = options->spin_ns == 0 && processors() > 1 ? ANSWER_SPIN_NS : b->spin_ns;
     mmsb_status s = attach(b, name, options, m);
     if (s == MMSB_OK && (b->nudge = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         s = message_set(m, MMSB_IO, "no eventfd: %s", strerror(errno));

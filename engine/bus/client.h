@@ -18,7 +18,7 @@ typedef struct {
     u64 ring_bytes; /* for requests, a power of two, 4 KiB to 16 MiB; 0: 1 MiB. No commit is larger
                      */
     u64 stream;     /* not 0: numbers of commits are logged under it, and sent again count once */
-    u64 spin_ns;    /* how long a wait looks before it sleeps; 0: 20 µs */
+    u64 spin_ns;    /* how long a wait looks before it sleeps; 0: 20 µs, for answers 100 µs */
 } bus_options;
 /* Attaches to the engine that serves `name` (same user). options may be NULL. MMSB_ABSENT: nobody
  * serves it, or in another version. MMSB_BUSY: no room for another client. */

@@ -21,7 +21,9 @@ struct bus {
     bus_ring *shared;
     const bus_page *table; /* in the board, checked at attach */
     ring requests, replies;
-    u64 spin_ns;
+    u64 spin_ns, answer_spin_ns; /* answer_spin_ns: while an answer is awaited */
+    u64 sleeps;
+    u32 late; /* answers in a row that did not come while it looked */
     u8 *body; /* of the commit being made, ring_bytes of address space */
     u64 used, next_id, sent, answered;
     u64 lease_home, lease_epoch; /* LEASE_NONE: none */
@@ -43,7 +45,7 @@ mmsb_status client_request(bus *b, bus_request_kind kind, u64 id, message *m);
 typedef struct {
     bool (*ready)(bus *b, u64 argument);
     u64 argument, wake; /* BUS_WAKE_ bits */
-    u64 timeout_ns;
+    u64 timeout_ns, spin_ns;
     const char *what; /* for the message of a timeout */
 } client_waiting;
 mmsb_status client_wait(bus *b, const client_waiting *w, message *m);

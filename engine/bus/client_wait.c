@@ -8,6 +8,8 @@
 #include "client_state.h"
 
 #define SPINS_BETWEEN_LOOKS 64u
+#define LATE_MOST 4u
+#define LATE_AGAIN 16u
 #define NS_PER_MS ((u64)1000000)
 
 /* Wakes the engine where it sleeps, after request_head or reply_tail was stored. */
@@ -59,6 +61,7 @@ static void client_sleep(bus *b, const client_waiting *w, u64 timeout_ns) {
     if (w->ready(b, w->argument)) return;
     u64 ms = timeout_ns / NS_PER_MS + 1;
     int timeout = timeout_ns == UINT64_MAX ? -1 : ms > INT32_MAX ? INT32_MAX : (int)ms;
+    b->sleeps++;
     if (poll(p, 2, timeout) <= 0) return;
     if (p[0].revents != 0) socket_drain(b);
     u64 nudges;
@@ -93,7 +96,7 @@ mmsb_status client_wait(bus *b, const client_waiting *w, message *m) {
             return message_set(m, MMSB_BUSY, "%s: the wait was interrupted", w->what);
         if (now - start >= w->timeout_ns)
             return message_set(m, MMSB_BUSY, "%s within the time given", w->what);
-        if (now - start < b->spin_ns) continue;
+        if (now - start < w->spin_ns) continue;
         mmsb_status s = bus_alive(b, m);
         if (s != MMSB_OK) return w->ready(b, w->argument) ? MMSB_OK : s;
         u64 left = w->timeout_ns == UINT64_MAX ? UINT64_MAX : w->timeout_ns - (now - start);
@@ -204,15 +207,24 @@ static bool answer_is_there(bus *b, u64 none) {
     return reply_peek(b, ahead, &r);
 }
 
+/* Where answers keep taking longer, it looks as long only now and then. */
+static u64 answer_spin(const bus *b) {
+    ASSERT(b->answer_spin_ns >= b->spin_ns);
+    return b->late < LATE_MOST || b->late % LATE_AGAIN == 0 ? b->answer_spin_ns : b->spin_ns;
+}
+
 mmsb_status bus_answer_wait(bus *b, bus_answer *a, u64 timeout_ns, message *m) {
     bool got;
     client_waiting w = {.ready = answer_is_there,
                         .wake = BUS_WAKE_REPLY,
                         .timeout_ns = timeout_ns,
+                        .spin_ns = answer_spin(b),
                         .what = "no answer came"};
     if (b->answered == b->sent)
         return message_set(m, MMSB_USAGE, "no commit was sent that has no answer yet");
+    u64 sleeps = b->sleeps;
     TRY(client_wait(b, &w, m));
+    b->late = b->sleeps == sleeps ? 0 : b->late + 1;
     TRY(bus_answer_next(b, a, &got, m));
     ASSERT(got);
     return MMSB_OK;
@@ -233,6 +245,7 @@ mmsb_status bus_room_wait(bus *b, u64 bytes, u64 timeout_ns, message *m) {
                         .argument = needed,
                         .wake = BUS_WAKE_REPLY,
                         .timeout_ns = timeout_ns,
+                        .spin_ns = b->spin_ns,
                         .what = "the ring did not empty"};
     if (needed > b->welcome.ring_bytes)
         return message_set(m, MMSB_OUT_OF_SPACE, "a ring of %llu bytes never has that room",
@@ -250,6 +263,7 @@ mmsb_status bus_durable_wait(bus *b, u64 epoch, u64 timeout_ns, message *m) {
                         .argument = epoch,
                         .wake = BUS_WAKE_DURABLE,
                         .timeout_ns = timeout_ns,
+                        .spin_ns = b->spin_ns,
                         .what = "the epoch did not become durable"};
     ASSERT(b->board != NULL);
     if (!bus_keeps_log(b))
@@ -266,6 +280,7 @@ mmsb_status bus_wait_epoch(bus *b, u64 epoch, u64 timeout_ns, message *m) {
                         .argument = epoch,
                         .wake = BUS_WAKE_EPOCH,
                         .timeout_ns = timeout_ns,
+                        .spin_ns = b->spin_ns,
                         .what = "no epoch came"};
     ASSERT(b->board != NULL);
     return client_wait(b, &w, m);
@@ -325,6 +340,7 @@ mmsb_status bus_lease(bus *b, u64 timeout_ns, u64 *epoch, message *m) {
                         .argument = id,
                         .wake = BUS_WAKE_REPLY,
                         .timeout_ns = timeout_ns,
+                        .spin_ns = b->spin_ns,
                         .what = "no lease came"};
     mmsb_status s = client_wait(b, &w, m);
     if (s == MMSB_BUSY) { /* given back as soon as it comes: requests are taken in order */

@@ -40,7 +40,8 @@ typedef struct mmsb_bus_options {
                           * is larger */
     uint64_t stream;     /* not 0: commits are logged under it with their numbers; one that is sent
                           * again counts once */
-    uint64_t spin_ns;    /* how long a wait looks before it sleeps; 0: 20,000 */
+    uint64_t spin_ns;    /* how long a wait looks before it sleeps; 0: 20,000, for an answer 100,000
+                          * unless answers keep taking longer or there is one processor */
 } mmsb_bus_options;
 
 enum {

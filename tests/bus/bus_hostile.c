@@ -19,6 +19,8 @@
 
 typedef unsigned long long llu;
 
+#define LIMIT_MS 60000 /* a busy machine may take it */
+
 static u64 seed;
 static message words;
 typedef struct {
@@ -40,7 +42,8 @@ static bool door_open(const char *name, door *d, u64 ring_bytes) {
     *d = (door){.socket = -1};
     if (port_connect(name, &d->socket, &words) != MMSB_OK) return false;
     if (!port_send(d->socket, &h, sizeof h, NULL, 0)) return false;
-    i64 got = port_receive(d->socket, 5000, &d->w, sizeof d->w, d->fds, BUS_FD_COUNT, &d->count);
+    i64 got =
+        port_receive(d->socket, LIMIT_MS, &d->w, sizeof d->w, d->fds, BUS_FD_COUNT, &d->count);
     if (got != sizeof d->w || d->w.status != 0) return false;
     u64 bytes = BUS_RING_AT + d->w.ring_bytes + d->w.reply_bytes;
     void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, d->fds[BUS_RING], 0);
@@ -186,7 +189,7 @@ static void garbage_once(const char *name, u64 *refused) {
     if (what == 4) { /* a client that talks on */
         if (!door_open(name, &d, 4096)) return;
         port_send(d.socket, bytes, 1 + draw(sizeof bytes - 1), fds, (u32)draw(4));
-        *refused += port_receive(d.socket, 2000, &w, sizeof w, NULL, 0, &none) == 0;
+        *refused += port_receive(d.socket, LIMIT_MS, &w, sizeof w, NULL, 0, &none) == 0;
         door_close(&d);
         return;
     }
@@ -195,7 +198,7 @@ static void garbage_once(const char *name, u64 *refused) {
     if (what == 1) h.ring_bytes = draw(UINT64_MAX);
     if (what == 2) h.version = (u32)draw(UINT32_MAX), h.zeros[draw(4)] = draw(3);
     if (what == 1 || what == 2) port_send(fd, &h, sizeof h, fds, (u32)draw(4));
-    if (what < 3 && port_receive(fd, 2000, &w, sizeof w, NULL, 0, &none) == sizeof w)
+    if (what < 3 && port_receive(fd, LIMIT_MS, &w, sizeof w, NULL, 0, &none) == sizeof w)
         *refused += w.status != 0;
     close(fd);
 }
