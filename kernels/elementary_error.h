@@ -1,53 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * elementary_error: erf, erfc and the normal distribution's function. Rules and purpose as
- * elementary.h. Coefficients: tests/math/fit.c. */
+ * elementary.h. Coefficients: tests/math/fit.c, fit_ratio.py. */
 #ifndef MMSB_ELEMENTARY_ERROR_H
 #define MMSB_ELEMENTARY_ERROR_H
 #include "elementary.h"
 
-/* (1 + 2a) e^(a^2) erfc(a) for a in [0.5, 27.5], as a pair: it stays in [1, 1.3], and of the
- * polynomial only its constant weighs. w = (a - 2.5) / (a + 2) spreads the range evenly, and where
- * w is least exact the function is flat. */
-ELEMENTARY mm_pair mm_erfc_shape(f64 a) {
-    f64 w = (a - 2.5) / (a + 2.0), v = w * w;
-    f64 even = -0x1.ecebcb7dbbab8p-28;
-    even = MM_FMA(even, v, 0x1.640b22f19ac81p-25);
-    even = MM_FMA(even, v, -0x1.449c17845f989p-24);
-    even = MM_FMA(even, v, -0x1.0c92055470405p-22);
-    even = MM_FMA(even, v, 0x1.4596a565095b5p-19);
-    even = MM_FMA(even, v, -0x1.5db4acee7d0b9p-17);
-    even = MM_FMA(even, v, 0x1.f1d2eb63e2ee2p-16);
-    even = MM_FMA(even, v, -0x1.7203183cc4138p-15);
-    even = MM_FMA(even, v, -0x1.529902e503807p-14);
-    even = MM_FMA(even, v, -0x1.243dda4db4053p-10);
-    even = MM_FMA(even, v, 0x1.907640b9a2909p-4);
-    even = MM_FMA(even, v, -0x1.c30e5424b85e7p-4);
-    f64 odd = -0x1.75386e4007a19p-28;
-    odd = MM_FMA(odd, v, 0x1.16d0fe1f88095p-24);
-    odd = MM_FMA(odd, v, -0x1.616e7f6c64c34p-22);
-    odd = MM_FMA(odd, v, 0x1.c5c4fb6d7ab53p-21);
-    odd = MM_FMA(odd, v, 0x1.0fcf40c6cb363p-22);
-    odd = MM_FMA(odd, v, -0x1.0aecc845b4614p-16);
-    odd = MM_FMA(odd, v, 0x1.e2a1e8046be62p-14);
-    odd = MM_FMA(odd, v, -0x1.684f2b37c275fp-11);
-    odd = MM_FMA(odd, v, 0x1.2838bcdd03d61p-8);
-    odd = MM_FMA(odd, v, -0x1.23a16f975c9f4p-5);
-    odd = MM_FMA(odd, v, -0x1.75a52f565303dp-4);
-    mm_pair r = mm_fast_sum(0x1.43cc6f6c9672cp+0, w * MM_FMA(odd, w, even));
-    r.low += 0x1.a17003c9fb902p-56;
-    return r;
-}
-/* erfc(a + low) as a pair times 2^*k, for a in [0.5, 27.5], and some number for other a; |low| at
- * most an ulp of a. The square is taken to twice the precision, and the quotient by 1 + 2a too. */
-ELEMENTARY mm_pair mm_erfc_tail(f64 a, f64 low, i64 *k) {
-    mm_pair square = mm_product(a, a);
-    mm_pair e = mm_exp_pair(-square.high, -MM_FMA(2.0 * a, low, square.low), k);
-    mm_pair s = mm_erfc_shape(a), d = mm_sum(1.0, 2.0 * a), n = mm_product(e.high, s.high);
-    n.low += MM_FMA(e.high, s.low, e.low * s.high);
-    d.low += 2.0 * low;
-    f64 inverse = 1.0 / d.high, q = n.high * inverse;
-    return mm_fast_sum(q, (MM_FMA(-q, d.high, n.high) + MM_FMA(-q, d.low, n.low)) * inverse);
-}
 /* erf(x) / x - 1 for z = x^2 in [0, 49/64]. */
 ELEMENTARY f64 mm_erf_centre(f64 z) {
     f64 w = z * z;
@@ -65,31 +22,71 @@ ELEMENTARY f64 mm_erf_centre(f64 z) {
     odd = MM_FMA(odd, w, -0x1.812746b0379e5p-2);
     return MM_FMA(odd, z, even);
 }
-/* erfc(x + low) / 2^down, rounded once; |low| is at most an ulp of x. */
-ELEMENTARY f64 mm_erfc_sum(f64 x, f64 low, i64 down) {
-    f64 unit = mm_power_of_two(-down);
-    f64 a = mm_abs(x), z = x * x;
-    i64 k;
-    mm_pair tail = mm_erfc_tail(a, mm_sign_of(1.0, x) * low, &k);
-    /* 1 - erf(x), and erf's slope for low: 2/sqrt(pi) (1 - z + z^2/2) */
-    f64 slope =
-        MM_FMA(z, MM_FMA(z, 0x1.20dd750429b6dp-1, -0x1.20dd750429b6dp+0), 0x1.20dd750429b6dp+0);
-    mm_pair h = mm_fast_sum(1.0, -x);
-    f64 centre = h.high + MM_FMA(-x, mm_erf_centre(z), MM_FMA(-slope, low, h.low));
-    f64 small = mm_scale(tail.high, (i64)((u64)k - (u64)down));
-    small = a > 27.3 ? 0.0 : small;
-    f64 scale = mm_power_of_two(k);
-    mm_pair two = mm_fast_sum(2.0, -tail.high * scale);
-    f64 large = MM_FMA(-tail.low, scale, two.low) + two.high;
-    large = a > 6.0 ? 2.0 : large;
-    f64 far = x < 0.0 ? large * unit : small;
-    return a < 0.5 ? centre * unit : far;
+/* e^(a^2/2) F(-a), F the normal distribution's function, is 7/16 / (a + 27/32) and a rest of at
+ * most a tenth of it: here p / q for a in [0, 38.6], z = a^2. */
+ELEMENTARY f64 mm_normal_rest(f64 a, f64 z) {
+    f64 pe = -0x1.73e4c583911b4p-21;
+    pe = MM_FMA(pe, z, -0x1.6e256a6858e5ap-16);
+    pe = MM_FMA(pe, z, 0x1.02b964094dcbcp-9);
+    pe = MM_FMA(pe, z, 0x1.a095ea0a0f38cp-5);
+    pe = MM_FMA(pe, z, 0x1.a349186f2432dp-3);
+    pe = MM_FMA(pe, z, -0x1.2f684bda12f68p-6);
+    f64 po = -0x1.1c0509003eff6p-25;
+    po = MM_FMA(po, z, -0x1.a494170d8d2cfp-18);
+    po = MM_FMA(po, z, 0x1.ed49526aa9f44p-14);
+    po = MM_FMA(po, z, 0x1.a31db9f3f5054p-7);
+    po = MM_FMA(po, z, 0x1.0c17eb6df57dp-3);
+    po = MM_FMA(po, z, 0x1.2e60efc337d68p-3);
+    f64 qe = 0x1.cc617472678f3p-21;
+    qe = MM_FMA(qe, z, 0x1.a0a20bc3201b4p-12);
+    qe = MM_FMA(qe, z, 0x1.bc16117b244b9p-6);
+    qe = MM_FMA(qe, z, 0x1.1723cba76ce1ep-1);
+    qe = MM_FMA(qe, z, 0x1.c0beb9e35e60ep+1);
+    qe = MM_FMA(qe, z, 0x1.756a4205eaaffp+2);
+    qe = MM_FMA(qe, z, 0x1p+0);
+    f64 qo = 0x1.b725591a5026ep-16;
+    qo = MM_FMA(qo, z, 0x1.fe55659b39505p-9);
+    qo = MM_FMA(qo, z, 0x1.1e9825eed602p-3);
+    qo = MM_FMA(qo, z, 0x1.9a7465612e88dp+0);
+    qo = MM_FMA(qo, z, 0x1.6093eb8bda8d1p+2);
+    qo = MM_FMA(qo, z, 0x1.d5afcadca61d2p+1);
+    return MM_FMA(po, a, pe) / MM_FMA(qo, a, qe);
 }
-ELEMENTARY f64 mm_erfc(f64 x) { return mm_erfc_sum(x, 0.0, 0); }
-/* The normal distribution's: erfc(-x / sqrt 2) / 2, the quotient taken to twice the precision. */
+/* F(-b) up for b = a + low in [0, 38.6], and some number for larger b: |low| at most an ulp of a;
+ * square factor = b^2 / 2, factor a power of two. Rounded once, into the subnormals too. */
+ELEMENTARY f64 mm_normal_tail(f64 a, f64 low, mm_pair square, f64 factor, f64 up) {
+    /* a + 27/32 = d exactly, and what a has below 2^-44. */
+    f64 cut = (a + 0x1.8p8) - 0x1.8p8, below = (a - cut) + low, d = cut + 0.84375;
+    f64 part = 1.0 / d, g = 0.4375 * part;
+    f64 miss = MM_FMA(-g, below, MM_FMA(-g, d, 0.4375));
+    f64 g_low = MM_FMA(miss, part, mm_normal_rest(a, a * a));
+    /* e^(-b^2/2) as in mm_exp_pair. The low bits of t are the exponent that n stands for, and 1723
+     * more: 1023 for a float's, and 700 that are taken back at the end. */
+    f64 t = MM_FMA(square.high, -0x1.71547652b82fep+0 * factor, MM_MAGIC + 1723.0);
+    f64 n = t - (MM_MAGIC + 1723.0);
+    f64 r = MM_FMA(-n, MM_LN2_SHORT, -factor * square.high), rl = n * MM_LN2_REST; /* r is exact */
+    f64 rr = r - rl, e = MM_FMA(square.low, -factor, (r - rr) - rl);
+    mm_pair one = mm_fast_sum(1.0, rr);
+    f64 tail = mm_exp_tail(rr);
+    f64 rest = MM_FMA(e, one.high + tail, tail) + one.low;
+    mm_pair y = mm_product(one.high, g);
+    f64 sum = y.high + MM_FMA(one.high, g_low, MM_FMA(rest, g + g_low, y.low));
+    return (sum * from_f64(bits_f64(t) << 52)) * (0x1p-700 * up);
+}
+/* The normal distribution's function. */
 ELEMENTARY f64 mm_cdf(f64 x) {
-    mm_pair t = mm_product(-x, 0x1.6a09e667f3bcdp-1);
-    return mm_erfc_sum(t.high, MM_FMA(x, 0x1.bdd3413b26456p-55, t.low), 1);
+    f64 a = mm_abs(x), t = mm_normal_tail(a, 0.0, mm_product(x, x), 0.5, 1.0);
+    t = a > 38.6 ? 0.0 : t;
+    return x < 0.0 ? t : 1.0 - t;
+}
+/* 2 F(-x sqrt 2), the product taken to twice the precision. */
+ELEMENTARY f64 mm_erfc(f64 x) {
+    f64 a = mm_abs(x);
+    mm_pair b = mm_product(a, 0x1.6a09e667f3bcdp+0);
+    f64 low = MM_FMA(a, -0x1.bdd3413b26456p-54, b.low);
+    f64 t = mm_normal_tail(b.high, low, mm_product(x, x), 1.0, 2.0);
+    t = a > 27.3 ? 0.0 : t;
+    return x < 0.0 ? 2.0 - t : t;
 }
 /* log(erfc(7/8 + u)) but for its constant, for u in [0, 5.125], so exact that erfc misses by 2^-55
  * at most: fewer and fewer bits as erfc falls. */

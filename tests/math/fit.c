@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fit: prints the polynomial coefficients of kernels/elementary_inverse.h that no book gives:
+ * fit: prints the polynomial coefficients of kernels/elementary*.h that no book gives:
  * interpolation at Chebyshev points in 400 bits, then the largest error over a dense grid with the
  * coefficients rounded to f64.
- * usage: math_fit erfc|erf|tail|exp|log [DEGREE]
- *   erfc  (1 + 2x) e^(x^2) erfc(x), x in [0.5, 27.5], in w = (x - 2.5) / (x + 2)
+ * usage: math_fit erf|tail|exp|log [DEGREE]
  *   erf   erf(x) / x - 1, x in [0, 7/8], in z = x^2; remez.c
  *   tail  log(erfc(7/8 + u)), u in [0, 5.125], a miss counted by what it does to erfc; remez.c
  *   exp   (e^r - 1 - r - r^2 / 2) / r^3, |r| <= ln(2) / 2
@@ -20,23 +19,6 @@
 #define BITS REMEZ_BITS
 #define DEGREE_MOST 40
 #define NEAR MPFR_RNDN
-
-static void erfc_scaled(mpfr_t to, const mpfr_t w) {
-    mpfr_t x, t;
-    mpfr_inits2(BITS, x, t, NULL);
-    mpfr_mul_ui(x, w, 2, NEAR); /* x = (2.5 + 2w) / (1 - w) */
-    mpfr_add_d(x, x, 2.5, NEAR);
-    mpfr_ui_sub(t, 1, w, NEAR);
-    mpfr_div(x, x, t, NEAR);
-    mpfr_sqr(t, x, NEAR);
-    mpfr_exp(t, t, NEAR);
-    mpfr_erfc(to, x, NEAR);
-    mpfr_mul(to, to, t, NEAR);
-    mpfr_mul_ui(t, x, 2, NEAR);
-    mpfr_add_ui(t, t, 1, NEAR);
-    mpfr_mul(to, to, t, NEAR);
-    mpfr_clears(x, t, NULL);
-}
 
 static void erf_ratio(mpfr_t to, const mpfr_t z) {
     mpfr_t x;
@@ -125,7 +107,6 @@ static const struct {
     double low, high;
     double (*weight)(double); /* NULL: interpolation */
 } rows[] = {
-    {"erfc", erfc_scaled, 23, -2.0 / 2.5, 25.0 / 29.5, NULL},
     {"erf", erf_ratio, 11, 0, 0.765626, one},
     {"tail", erfc_log, 18, 0, 5.125, erfc_weight},
     {"exp", exp_rest, 9, -0.34658, 0.34659, NULL},
