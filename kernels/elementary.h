@@ -89,6 +89,13 @@ ELEMENTARY f64 mm_exp_ends(f64 x, f64 r) {
     r = x > 710.0 ? MM_INFINITY : r;
     return x < -746.0 ? 0.0 : r;
 }
+/* The highest bit of it is set unless |x| <= 708, where e^x is normal. */
+ELEMENTARY u64 mm_exp_far(f64 x) { return bits_f64(708.0) - bits_f64(mm_abs(x)); }
+ELEMENTARY f64 mm_exp_near(f64 x) {
+    i64 k;
+    mm_pair y = mm_exp_pair(x, 0.0, &k);
+    return y.high * mm_power_of_two(k);
+}
 ELEMENTARY f64 mm_exp(f64 x) {
     i64 k;
     mm_pair y = mm_exp_pair(x, 0.0, &k);
@@ -131,13 +138,24 @@ ELEMENTARY f64 mm_expm1(f64 x) {
     return x == 0.0 ? x : r;
 }
 
-/* x = 2^k m, m in [sqrt(1/2), sqrt(2)), for positive x; k as an exact float. */
+/* The highest bit of it is set unless x is positive, normal and finite; of |x|, unless x is finite:
+ * tiles without such lanes need no selects for them. */
+ELEMENTARY u64 mm_odd(f64 x) {
+    return (bits_f64(x) - 0x10000000000000u) | (0x7fefffffffffffffu - bits_f64(x));
+}
+ELEMENTARY u64 mm_endless(f64 x) { return 0x7fefffffffffffffu - bits_f64(mm_abs(x)); }
+/* x = 2^k m, m in [sqrt(1/2), sqrt(2)), for positive normal x; k as an exact float. */
+ELEMENTARY f64 mm_split_normal(f64 x, f64 *k) {
+    u64 t = bits_f64(x) + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
+    *k = from_f64(0x4330000000000000u | t >> 52) - 0x1.00000000003ffp52;
+    return from_f64((t & 0xfffffffffffffu) + 0x3fe6a09e667f3bcdu);
+}
+/* The same for any positive x. */
 ELEMENTARY f64 mm_split(f64 x, f64 *k) {
     f64 up = x < 0x1p-1022 ? 0x1p54 : 1.0, adjust = x < 0x1p-1022 ? 54.0 : 0.0;
-    u64 ix = bits_f64(x * up), t = ix - 0x3fe6a09e667f3bcdu;
-    u64 ku = (t + 0x8000000000000000u) >> 52;
-    *k = (from_f64(0x4330000000000000u | ku) - 0x1.00000000008p52) - adjust;
-    return from_f64(ix - ((ku - 2048) << 52));
+    f64 m = mm_split_normal(x * up, k);
+    *k -= adjust;
+    return m;
 }
 /* fdlibm's remainder of log: log(1 + f) = f - hf + s (hf + R), s = f / (2 + f), hf = f^2 / 2. */
 ELEMENTARY f64 mm_log_rest(f64 hf, f64 s) {
@@ -155,17 +173,15 @@ ELEMENTARY f64 mm_log_special(f64 x, f64 r) {
     return x >= 0.0 ? r : MM_NAN;
 }
 
-/* log(x) for x = 2^k m of mm_split. */
-ELEMENTARY f64 mm_log_of(f64 k, f64 m, f64 x) {
+/* log(2^k m). */
+ELEMENTARY f64 mm_log_of(f64 k, f64 m) {
     f64 f = m - 1.0, s = f / (2.0 + f), hf = 0.5 * f * f;
     f64 r = mm_log_rest(hf, s);
-    f64 y = MM_FMA(k, MM_LN2_SHORT, f - (hf - MM_FMA(k, MM_LN2_REST, r)));
-    return mm_log_special(x, y);
+    return MM_FMA(k, MM_LN2_SHORT, f - (hf - MM_FMA(k, MM_LN2_REST, r)));
 }
-
 ELEMENTARY f64 mm_log(f64 x) {
     f64 k, m = mm_split(x, &k);
-    return mm_log_of(k, m, x);
+    return mm_log_special(x, mm_log_of(k, m));
 }
 
 ELEMENTARY f64 mm_log1p(f64 x) {
@@ -205,9 +221,9 @@ ELEMENTARY f64 mm_log10(f64 x) {
     return mm_log_special(x, w.high + (w.low + low));
 }
 
-/* log of a positive finite x to about 2^-65: 2 atanh(s), s = (m - 1) / (m + 1) as a pair. */
-ELEMENTARY mm_pair mm_log_pair(f64 x) {
-    f64 k, m = mm_split(x, &k), f = m - 1.0;
+/* log(2^k m) to about 2^-65: 2 atanh(s), s = (m - 1) / (m + 1) as a pair. */
+ELEMENTARY mm_pair mm_log_pair(f64 k, f64 m) {
+    f64 f = m - 1.0;
     mm_pair d = mm_sum(m, 1.0);
     f64 inverse = 1.0 / d.high, sh = f * inverse;
     f64 sl = MM_FMA(-sh, d.low, MM_FMA(-sh, d.high, f)) * inverse;
@@ -236,18 +252,22 @@ ELEMENTARY mm_pair mm_log_pair(f64 x) {
 
 /* log|x| as mm_pow_of wants it: infinite at 0 and infinity. */
 ELEMENTARY mm_pair mm_pow_log(f64 x) {
-    f64 a = mm_abs(x);
-    mm_pair l = mm_log_pair(a);
+    f64 a = mm_abs(x), k, m = mm_split(a, &k);
+    mm_pair l = mm_log_pair(k, m);
     l.high = a == 0.0 ? -MM_INFINITY : l.high;
     l.high = a == MM_INFINITY ? a : l.high;
     return l;
 }
-/* Special values as C99's pow. */
-ELEMENTARY f64 mm_pow_of(mm_pair l, f64 x, f64 y) {
-    f64 a = mm_abs(x), high = y * l.high, low = MM_FMA(y, l.low, MM_FMA(y, l.high, -high));
+/* x^y for positive normal x, l its logarithm, and finite y. */
+ELEMENTARY f64 mm_pow_near(mm_pair l, f64 y) {
+    f64 high = y * l.high, low = MM_FMA(y, l.low, MM_FMA(y, l.high, -high));
     i64 k;
     mm_pair e = mm_exp_pair(high, low, &k);
-    f64 r = mm_exp_ends(high, mm_scale(e.high, k));
+    return mm_exp_ends(high, mm_scale(e.high, k));
+}
+/* Special values as C99's pow. */
+ELEMENTARY f64 mm_pow_of(mm_pair l, f64 x, f64 y) {
+    f64 a = mm_abs(x), r = mm_pow_near(l, y);
     r = a == 1.0 ? 1.0 : r;
     bool whole = __builtin_rint(y) == y, odd = whole && __builtin_rint(y * 0.5) != y * 0.5;
     r = odd ? mm_sign_of(r, x) : r;

@@ -34,14 +34,39 @@ ANGLE(SIN, sin)
 ANGLE(COS, cos)
 ANGLE(TAN, tan)
 
-/* log in two loops: the long chains of many vectors run beside each other so. */
+/* The selects of overflow, and a scale in two steps, are for tiles that need them. */
+static u32 EXP_f64(void *to, const void *from, const void *b, const void *c, u32 n) {
+    f64 *d = __builtin_assume_aligned(to, 64);
+    const f64 *a = from;
+    u64 far = 0;
+    (void)b, (void)c;
+    LANES far |= mm_exp_far(a[k]);
+    if (far >> 63 == 0) {
+        LANES d[k] = mm_exp_near(a[k]);
+    } else {
+        LANES d[k] = mm_exp(a[k]);
+    }
+    return 0;
+}
+NARROW(EXP)
+
+/* log in two loops: the long chains of many vectors run beside each other so. The selects of
+ * special values are for tiles that have any. */
 static u32 LOG_f64(void *to, const void *from, const void *b, const void *c, u32 n) {
     f64 *d = __builtin_assume_aligned(to, 64);
     const f64 *a = from;
     _Alignas(64) f64 power[TILE_MOST], part[TILE_MOST];
+    u64 odd = 0;
     (void)b, (void)c;
-    LANES part[k] = mm_split(a[k], &power[k]);
-    LANES d[k] = mm_log_of(power[k], part[k], a[k]);
+    LANES {
+        odd |= mm_odd(a[k]);
+        part[k] = mm_split_normal(a[k], &power[k]);
+    }
+    if (odd >> 63 == 0) {
+        LANES d[k] = mm_log_of(power[k], part[k]);
+    } else {
+        LANES d[k] = mm_log(a[k]);
+    }
     return 0;
 }
 NARROW(LOG)
@@ -50,8 +75,8 @@ NARROW(LOG)
 #define OWN_SIN _, 1
 #define OWN_COS _, 1
 #define OWN_TAN _, 1
+#define OWN_EXP _, 1
 #define OWN_LOG _, 1
-#define OWN_EXP _, 2
 #define OWN_EXP2 _, 2
 #define OWN_EXPM1 _, 2
 #define OWN_LOG2 _, 2

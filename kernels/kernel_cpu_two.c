@@ -33,7 +33,8 @@
         return op##_##t##_vu(d, b, a, c, n);                                                \
     }
 
-/* pow in two loops: the long chains of many vectors run beside each other so. */
+/* pow in two loops: the long chains of many vectors run beside each other so. The selects of
+ * special values are for tiles that have any. */
 #define POW_FORM(form, A, B)                                                                \
     static u32 POW_f64_##form(void *to, const void *left, const void *right, const void *c, \
                               u32 n) {                                                      \
@@ -41,12 +42,19 @@
         const f64 *a = left, *b = right;                                                    \
         const f64 a0 = *a, b0 = *b;                                                         \
         _Alignas(64) f64 high[TILE_MOST], low[TILE_MOST];                                   \
+        u64 odd = 0;                                                                        \
         (void)c, (void)a0, (void)b0;                                                        \
         LANES {                                                                             \
-            mm_pair l = mm_pow_log(A);                                                      \
+            f64 power, part = mm_split_normal(A, &power);                                   \
+            mm_pair l = mm_log_pair(power, part);                                           \
+            odd |= mm_odd(A) | mm_endless(B);                                               \
             high[k] = l.high, low[k] = l.low;                                               \
         }                                                                                   \
-        LANES d[k] = mm_pow_of((mm_pair){high[k], low[k]}, A, B);                           \
+        if (odd >> 63 == 0) {                                                               \
+            LANES d[k] = mm_pow_near((mm_pair){high[k], low[k]}, B);                        \
+        } else {                                                                            \
+            LANES d[k] = mm_pow(A, B);                                                      \
+        }                                                                                   \
         return 0;                                                                           \
     }
 POW_FORM(vv, a[k], b[k])

@@ -18,12 +18,14 @@ static u64 random_bits(void) {
     return z ^ z >> 31;
 }
 
-/* Every other tile holds bit patterns, the rest numbers within 16 or within 1. */
+/* Every other tile holds bit patterns, the rest numbers within 16 or within 1, half of these tiles
+ * without a negative one. */
 static void fill(u64 tile, f64 *to) {
     for (u32 k = 0; k < TILE; k++) {
         u64 bits = random_bits();
         memcpy(&to[k], &bits, 8);
         if (tile % 2 != 0) to[k] = (f64)(i64)bits * (tile % 4 == 1 ? 0x1p-59 : 0x1p-63);
+        if (tile % 8 >= 5 && tile % 2 != 0) to[k] = fabs(to[k]);
     }
 }
 

@@ -417,3 +417,29 @@ Test(special, a_tile_may_be_its_own_operand_where_angles_are_large) {
         cr_expect(memcmp(d, x, sizeof d) == 0, "level %s", kernels_level_text((kernels_level)l));
     }
 }
+
+/* Tiles of ordinary lanes go without selects; the same lanes beside an odd one do not. */
+Test(special, a_special_lane_changes_no_other_lane_of_its_tile) {
+    static const two_row odd[] = {
+        {OP_EXP, 800, 0, INF},         {OP_EXP, ANY_NAN, 0, ANY_NAN}, {OP_LOG, -1, 0, ANY_NAN},
+        {OP_LOG, INF, 0, INF},         {OP_LOG, 0, 0, -INF},          {OP_POW, -2, 3, -8},
+        {OP_POW, 2, ANY_NAN, ANY_NAN}, {OP_POW, 1, INF, 1},           {OP_POW, 0, -1, INF},
+    };
+    for (u32 l = 0; l < KERNELS_LEVELS; l++) {
+        for (u32 r = 0; r < ARRAY_COUNT(odd); r++) {
+            _Alignas(64) f64 x[512], y[512], plain[512], mixed[512];
+            kernel_fn f = kernel_at((kernels_level)l, odd[r].op, TYPE_F64);
+            if (f == NULL) continue;
+            for (u32 k = 0; k < 512; k++) x[k] = 0.003 + 0.37 * k, y[k] = 20 - 0.13 * k;
+            f(plain, x, y, NULL, 512);
+            x[100] = odd[r].x, y[100] = odd[r].y;
+            f(mixed, x, y, NULL, 512);
+            f(x, x, y, NULL, 512);
+            cr_expect(memcmp(mixed, x, sizeof x) == 0, "%s, own operand", op_info(odd[r].op)->text);
+            for (u32 k = 0; k < 512; k++)
+                cr_expect(same(mixed[k], k == 100 ? odd[r].want : plain[k]),
+                          "%s, row %u, lane %u: %a beside %a", op_info(odd[r].op)->text, r, k,
+                          mixed[k], plain[k]);
+        }
+    }
+}
