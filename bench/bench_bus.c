@@ -10,6 +10,7 @@
 #include "bench.h"
 #include "bus/client.h"
 #include "bus/server.h"
+#include "peers/redis.h"
 
 #define ROUNDS 20000u
 #define SAMPLES 200u
@@ -165,9 +166,13 @@ static void socket_trips(f64 *ns, u32 rounds) {
 }
 
 /* The other side has been asleep for a while: in turn over the socket, and over the bus by a client
- * that goes to sleep at once and one that looks for as long as it does by itself. */
+ * that goes to sleep at once and one that looks for as long as it does by itself, and over streams
+ * of Redis, where that is installed. */
 static void sleeping(void) {
-    static f64 socket[SLEEPS], sleeper[SLEEPS], usual[SLEEPS];
+    static f64 socket[SLEEPS], sleeper[SLEEPS], usual[SLEEPS], streams[SLEEPS];
+    redis_peer redis;
+    bool peer = redis_open(&redis, scratch, pin);
+    if (!peer) fputs("skipped: peer: Redis streams: redis-server is not installed\n", stderr);
     pid_t child, engine = engine_start(0);
     int to = echo_start(0, &child);
     bus *one = client_open(1), *two = client_open(0);
@@ -186,6 +191,11 @@ static void sleeping(void) {
         start = bench_ns();
         round_trip(two, row, k);
         usual[k] = (f64)(bench_ns() - start);
+        if (!peer) continue;
+        usleep(300);
+        start = bench_ns();
+        redis_trip(&redis);
+        streams[k] = (f64)(bench_ns() - start);
     }
     f64 floor =
         bench_row("bus", "64 B to and fro, Unix socket", socket, SLEEPS, 1e3, "us", 0, 0, "");
@@ -193,6 +203,11 @@ static void sleeping(void) {
               floor, 0, "");
     bench_row("bus", "the same, the client as it comes: it looks 100 us", usual, SLEEPS, 1e3, "us",
               floor, 0, "aim 60 us");
+    if (peer) {
+        bench_row("bus", "peer: 64 B to and fro, Redis streams", streams, SLEEPS, 1e3, "us", floor,
+                  0, "");
+        redis_close(&redis);
+    }
     close(to);
     waitpid(child, NULL, 0);
     bus_detach(two);

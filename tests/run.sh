@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # A line a purpose: building, sanitizers, checking, what the scripts call.
 packages="valgrind binutils gcc libc6-dev cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev
     clang libclang-rt-14-dev
-    clang-format clang-tidy spin strace mandoc zsh fish vim
+    clang-format clang-tidy spin strace abigail-tools mandoc zsh fish vim
     libmpfr-dev libjansson-dev
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
     python3 python3-numpy g++ pkg-config git ca-certificates"
@@ -84,6 +84,7 @@ check "every preset configures" presets
 check "public headers: every standard, every example" python3 tests/api/header.py build
 check "the same, sanitized" python3 tests/api/header.py build-asan
 check "the shared libraries show what was agreed" sh tests/api/symbols.sh build
+check "types of the headers are what was agreed" python3 tests/api/abi.py
 check "a project outside builds in every way" sh tests/api/consumers.sh build
 check "the same, sanitized" sh tests/api/consumers.sh build-asan
 check "sizes, offsets and numbers of the headers, in Python and Julia too" python3 tests/api/layout.py

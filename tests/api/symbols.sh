@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What the shared libraries show is what was agreed: the committed lists, nothing more, nothing less; every
-# function of the headers; the SONAME that the header names. With abidiff and a library of an earlier
-# version (MMSB_ABI_BEFORE=FOLDER, holding libmmsb.so and libmmsbc.so) also that types are compatible.
+# function of the headers; the SONAME that the header names. abi.py compares their types.
 # usage: symbols.sh BUILD
 set -eu
 build=$(cd "$1" && pwd)
@@ -36,11 +35,4 @@ for name in mmsb mmsbc; do
         exit 1
     fi
     echo "lib$name.so.$abi: $(wc -l <"$work/exported") functions, as declared and listed"
-    if ! command -v abidiff >/dev/null 2>&1; then
-        echo "skipped: no abidiff"
-    elif [ ! -f "${MMSB_ABI_BEFORE:-}/lib$name.so" ]; then
-        echo "skipped: abidiff has no earlier library (MMSB_ABI_BEFORE)"
-    else
-        abidiff "$MMSB_ABI_BEFORE/lib$name.so" "$so"
-    fi
 done
