@@ -12,8 +12,9 @@
 struct node_state;
 
 /* Opens the driver and a device, loads the image's kernels, takes all memory that will be needed.
- * After engine_open, before anything runs. `automatic`: nodes of too little work stay on the CPU.
- * MMSB_ABSENT or MMSB_OUT_OF_SPACE: why not; the engine then runs on the CPU. */
+ * After engine_open, before anything runs. `automatic`: a node is run on the side that is faster by
+ * what is measured here. MMSB_ABSENT or MMSB_OUT_OF_SPACE: why not; the engine then runs on the
+ * CPU. */
 mmsb_status cuda_open(engine *e, bool automatic, message *m);
 void cuda_close(engine *e);
 bool cuda_is_built(void); /* the build had nvcc */

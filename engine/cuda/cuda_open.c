@@ -151,6 +151,7 @@ mmsb_status cuda_open(engine *e, bool automatic, message *m) {
     if (s == MMSB_OK && c->plan.node_count != 0) s = memory_open(e, m);
     if (s == MMSB_OK && c->plan.node_count != 0) s = module_open(e, m);
     if (s == MMSB_OK && c->plan.node_count != 0) s = functions_find(e, m);
+    if (s == MMSB_OK && automatic && c->plan.node_count != 0) s = cuda_measure(e, m);
     if (s != MMSB_OK) cuda_close(e);
     for (u32 k = 0; s == MMSB_OK && k < e->image->node_count; k++)
         if (c->plan.roles[k] == CUDA_KEYED) e->nodes[k].packed = NULL;

@@ -31,8 +31,15 @@ typedef struct {
     bool busy; /* the last batch may still be read */
 } block_batch;
 
+/* Nanoseconds of a launch with what goes with it, of a byte between the sides, of a step of a lane
+ * here. */
+typedef struct {
+    f64 launch, byte, lane;
+} cuda_costs;
+
 struct cuda {
     cuda_driver d;
+    cuda_costs costs; /* automatic */
     cuda_plan plan;
     bool automatic, failed;
     u64 drawn;     /* gpu_percent */
@@ -66,6 +73,9 @@ u32 node_page(const engine *e, const node_state *n, u32 row, bool *stored);
 static inline u8 role_of_node(const engine *e, const node_state *n) {
     return e->cuda->plan.roles[n->row - e->image->nodes];
 }
+/* cuda_measure.c */
+mmsb_status cuda_measure(engine *e, message *m);
+bool cuda_is_faster(const engine *e, const node_state *n, u64 lanes);
 /* cuda_leaves_run.c: a node whose leaves are made there. */
 mmsb_status leaves_run(engine *e, node_state *n, message *m);
 /* cuda_run.c. Where the parts of a launch lie in its staging: cells, list, fault, then what comes

@@ -3,10 +3,6 @@
  * launch, what changed and whether a lane faulted come back. Every launch ends before the next. */
 #include "cuda_private.h"
 
-/* Lanes times steps from which on a launch is worth it, where that may be chosen: some 30 µs of the
- * CPU, what a launch and its two copies are said to take. Not measured. */
-#define AUTO_FROM ((u64)1 << 18)
-
 mmsb_status cuda_call(struct cuda *c, int code, const char *what, message *m) {
     message words;
     if (code == 0) return MMSB_OK;
@@ -59,7 +55,7 @@ bool cuda_takes(const engine *e, const node_state *n) {
         u64 x = e->cuda->drawn = e->cuda->drawn * 6364136223846793005u + 1442695040888963407u;
         return (x >> 33) % 100 < e->options.gpu_percent;
     }
-    return !e->cuda->automatic || lanes_of_work(e, n) >= AUTO_FROM / (n->row->tile_count + 1);
+    return !e->cuda->automatic || cuda_is_faster(e, n, lanes_of_work(e, n));
 }
 
 void parts_place(parts *p, u64 cells, u64 list_bytes, u64 out_bytes) {
