@@ -75,6 +75,15 @@ static cuda_role role_of(const image *i, u32 node) {
     return stored || cuda_leaves_each(i, node) == 1 ? CUDA_LEAVES : CUDA_ON_CPU;
 }
 
+/* Rows of text that a node is counted as: its program's, and what is written out of a product. */
+static u64 node_rows(const image *i, u32 node, cuda_role role) {
+    const image_node *n = &i->nodes[node];
+    const image_shape *s = &i->shapes[n->shape];
+    ASSERT(role != CUDA_ON_CPU);
+    if (role != CUDA_PRODUCT) return n->tile_count;
+    return 8 * ((s->dims[s->axis_count - 1] + SCAN_BLOCK - 1) / SCAN_BLOCK);
+}
+
 static void page_use(cuda_plan *p, u32 page) {
     ASSERT(page != 0);
     p->pages[page].at = 0;
@@ -145,9 +154,9 @@ mmsb_status cuda_plan_make(const image *i, arena *a, cuda_plan *out, message *m)
     for (u32 k = 0; k < i->node_count; k++) {
         const image_node *n = &i->nodes[k];
         cuda_role role = role_of(i, k);
-        if (role == CUDA_ON_CPU || rows + n->tile_count > CUDA_TEXT_ROWS_MOST) continue;
+        if (role == CUDA_ON_CPU || rows + node_rows(i, k, role) > CUDA_TEXT_ROWS_MOST) continue;
         out->roles[k] = (u8)role;
-        out->node_count++, rows += n->tile_count;
+        out->node_count++, rows += node_rows(i, k, role);
         pages_use(i, out, n);
     }
     pages_place(i, out, true);

@@ -128,7 +128,7 @@ def main():
         check_fma(folder)
         names = sorted(glob.glob(TOP + "/graphs/*.mmsbg") + glob.glob(TOP + "/examples/*/*.mmsbg")
                        + glob.glob(TOP + "/tests/golden/**/*.mmsbg", recursive=True)
-                       + glob.glob(TOP + "/tests/oracle/*.mmsbg"))
+                       + glob.glob(TOP + "/tests/oracle/*.mmsbg") + glob.glob(TOP + "/tests/cuda/*.mmsbg"))
         assembler = tool("ptxas") is not None
         if not assembler:
             print("skipped: no nvcc: nothing is assembled")

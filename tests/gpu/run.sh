@@ -70,10 +70,12 @@ fi
 check "graphs, an example, $count random graphs" sh "$top/tests/cuda/standin.sh" "$build" "$count"
 sanitizer=$(command -v compute-sanitizer || true)
 if [ -n "$sanitizer" ]; then
-    "$build/bin/mmsbc" -I "$top/graphs" -o "$build/risk.mmsbx" "$top/graphs/risk.mmsbg"
-    for tool in memcheck racecheck synccheck; do # in epoch 0 a store compares with what nobody wrote
-        check "compute-sanitizer $tool" "$sanitizer" --tool $tool --error-exitcode 9 "$build/bin/mmsb-run" \
-            "$build/risk.mmsbx" --executor cuda --ticks 1 --root
+    for g in graphs/risk tests/cuda/roles; do
+        "$build/bin/mmsbc" -I "$top/graphs" -o "$build/g.mmsbx" "$top/$g.mmsbg"
+        for tool in memcheck racecheck synccheck; do # in epoch 0 a store compares with what nobody wrote
+            check "compute-sanitizer $tool, $g" "$sanitizer" --tool $tool --error-exitcode 9 "$build/bin/mmsb-run" \
+                "$build/g.mmsbx" --executor cuda --ticks 1 --root
+        done
     done
 else
     echo "skipped: no compute-sanitizer"
