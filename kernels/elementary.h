@@ -420,9 +420,18 @@ MM_ANGLE_FUNCTION(sin)
 MM_ANGLE_FUNCTION(cos)
 MM_ANGLE_FUNCTION(tan)
 
-/* The exact remainder of the truncated quotient, with the dividend's sign; NaN for a divisor of 0,
- * an infinite dividend, or NaN. */
-ELEMENTARY f64 elementary_remainder(f64 a, f64 b) {
+/* The highest bit of it is set unless q = a / b, rounded, is below 2^53 and b finite. */
+ELEMENTARY u64 mm_remainder_far(f64 q, f64 b) {
+    return (bits_f64(0x1p53) - 1 - bits_f64(mm_abs(q))) | mm_endless(b);
+}
+/* There the whole quotient is that of q, or one less where q was rounded up to a whole number, and
+ * both remainders are exact. */
+ELEMENTARY f64 mm_remainder_near(f64 q, f64 a, f64 b) {
+    f64 r = MM_FMA(-FLOAT_TRUNC_f64(mm_abs(q)), mm_abs(b), mm_abs(a));
+    return mm_sign_of(r < 0.0 ? r + mm_abs(b) : r, a);
+}
+/* The same for any other numbers, bit by bit. */
+ELEMENTARY f64 mm_remainder_long(f64 a, f64 b) {
     u64 x = bits_f64(a) & 0x7fffffffffffffffu, y = bits_f64(b) & 0x7fffffffffffffffu;
     if (y == 0 || x >= 0x7ff0000000000000u || y > 0x7ff0000000000000u) return MM_NAN;
     if (x < y) return a;
@@ -444,6 +453,12 @@ ELEMENTARY f64 elementary_remainder(f64 a, f64 b) {
     ex = ex < 1 ? 1 : ex;
     u64 bits = mx >= (u64)1 << 52 ? (mx & 0xfffffffffffffu) | (u64)ex << 52 : mx;
     return mm_sign_of(from_f64(bits), a);
+}
+/* The exact remainder of the truncated quotient, with the dividend's sign; NaN for a divisor of 0,
+ * an infinite dividend, or NaN. */
+ELEMENTARY f64 elementary_remainder(f64 a, f64 b) {
+    f64 q = a / b;
+    return mm_remainder_far(q, b) >> 63 == 0 ? mm_remainder_near(q, a, b) : mm_remainder_long(a, b);
 }
 #include "elementary_error.h"
 #include "elementary_inverse.h"

@@ -63,9 +63,30 @@ POW_FORM(uv, a0, b[k])
 
 NARROW(POW)
 
+/* mod of a tile in which no quotient is of 2^53 or more, no divisor infinite, nothing NaN. f32 is
+ * the f64 one's too: a sum of two f32 rounds once so. */
+static u32 FMOD_f64_vv(void *to, const void *left, const void *right, const void *c, u32 n) {
+    f64 *d = __builtin_assume_aligned(to, 64);
+    const f64 *a = left, *b = right;
+    _Alignas(64) f64 q[TILE_MOST];
+    u64 far = 0;
+    (void)c;
+    LANES {
+        q[k] = a[k] / b[k];
+        far |= mm_remainder_far(q[k], b[k]);
+    }
+    if (far >> 63 == 0) {
+        LANES d[k] = modulo_of_f64(mm_remainder_near(q[k], a[k], b[k]), b[k]);
+    } else {
+        LANES d[k] = modulo_f64(a[k], b[k]);
+    }
+    return 0;
+}
+NARROW_FORM(FMOD, vv, n, n)
+
 /* The forms with one value: 0 each from the text; 1 the second from the first, the other way round;
  * 2 none, where the operator takes many times as long as spreading the value does, and f32
- * narrowed; 3 all is above. */
+ * narrowed; 3 all is above; 4 above, as 2. */
 #define FORMS_ADD _, 1
 #define FORMS_MUL _, 1
 #define FORMS_MIN _, 1
@@ -81,6 +102,7 @@ NARROW(POW)
 #define FORMS_IPOW _, 2
 #define FORMS_ATAN2 _, 2
 #define FORMS_POW _, 3
+#define FORMS_FMOD _, 4
 #define BINARY(op, t, class, result) \
     LEVEL_PASTE(BINARY, SECOND(FORMS_##op, 0, _))(op, t, class, result)
 #define BINARY_0(op, t, class, result)                \
@@ -97,6 +119,7 @@ NARROW(POW)
     BINARY_FORM(op, t, class, result, vv, a[k], b[k]) \
     NARROW_FORM(op, vv, n, n)
 #define BINARY_3(op, t, class, result)
+#define BINARY_4(op, t, class, result)
 #define BINARY_SAME_0(op, t, T, class) BINARY(op, t, class, t)
 #define BINARY_BOOL_0(op, t, T, class) BINARY(op, t, class, u8)
 
@@ -144,6 +167,7 @@ static void guard_copy(u8 *to, const void *guard, u32 n) {
 #define ROW_2(op, t) \
     { op##_##t##_vv }
 #define ROW_3 ROW_0
+#define ROW_4 ROW_2
 #define ROW_FOR(op, t, T, class) ROW_MADE(op, FOR_##t, T)
 #define ROW_MADE(op, t, T) ROW_OWN(op, t, T, )
 #define OP_2(name, operands, result, faults) ROWS_OF(ROW, name, operands)

@@ -129,12 +129,14 @@ UNSIGNED_MODULO(u64)
 #define MEANING_POPCOUNT_I(t, a, b, c) (t) POPCOUNT(t, a)
 #define MEANING_CLZ_I(t, a, b, c) (t) clz_##t(a)
 
-/* The divisor's sign, the exact remainder of magnitudes; -0 and infinities as Python's %. */
-#define FLOAT_MODULO(t)                                               \
-    ELEMENTARY t modulo_##t(t a, t b) {                               \
-        t r = (t)elementary_remainder((f64)a, (f64)b);                \
-        t signed_zero = from_##t(bits_##t(b) & bits_##t((t)-0.0));    \
-        return r == 0 ? signed_zero : (r < 0) != (b < 0) ? r + b : r; \
+/* The divisor's sign, the exact remainder of magnitudes r; -0 and infinities as Python's %. */
+#define FLOAT_MODULO(t)                                                   \
+    ELEMENTARY t modulo_of_##t(t r, t b) {                                \
+        t signed_zero = from_##t(bits_##t(b) & bits_##t((t)-0.0));        \
+        return r == 0 ? signed_zero : (r < 0) != (b < 0) ? r + b : r;     \
+    }                                                                     \
+    ELEMENTARY t modulo_##t(t a, t b) {                                   \
+        return modulo_of_##t((t)elementary_remainder((f64)a, (f64)b), b); \
     }
 FLOAT_MODULO(f32)
 FLOAT_MODULO(f64)

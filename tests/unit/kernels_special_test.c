@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
+#include "elementary.h"
 #include "level.h"
 
 #define INF HUGE_VAL
@@ -424,6 +425,7 @@ Test(special, a_special_lane_changes_no_other_lane_of_its_tile) {
         {OP_EXP, 800, 0, INF},         {OP_EXP, ANY_NAN, 0, ANY_NAN}, {OP_LOG, -1, 0, ANY_NAN},
         {OP_LOG, INF, 0, INF},         {OP_LOG, 0, 0, -INF},          {OP_POW, -2, 3, -8},
         {OP_POW, 2, ANY_NAN, ANY_NAN}, {OP_POW, 1, INF, 1},           {OP_POW, 0, -1, INF},
+        {OP_FMOD, 1e300, 7, 1},        {OP_FMOD, 5, 0, ANY_NAN},      {OP_FMOD, -5, INF, INF},
     };
     for (u32 l = 0; l < KERNELS_LEVELS; l++) {
         for (u32 r = 0; r < ARRAY_COUNT(odd); r++) {
@@ -442,4 +444,29 @@ Test(special, a_special_lane_changes_no_other_lane_of_its_tile) {
                           mixed[k], plain[k]);
         }
     }
+}
+
+/* Dividends at and beside multiples of the divisor, where a rounded quotient misleads. */
+Test(special, a_remainder_by_the_quotient_is_that_bit_by_bit) {
+    u64 seed = 1, near = 0;
+    for (u32 n = 0; n < 400000; n++) {
+        u64 bits[2];
+        for (u32 k = 0; k < 2; k++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            bits[k] = (seed ^ seed >> 29) * 0xbf58476d1ce4e5b9u;
+            bits[k] ^= bits[k] >> 32;
+        }
+        f64 b = (f64)(i64)bits[0] * (n % 3 == 0 ? 0x1p-1060 : n % 3 == 1 ? 0x1p-63 : 0x1p900);
+        f64 a = (f64)((bits[1] >> 11) >> (bits[1] & 63) % 53) * b;
+        for (i32 beside = -2; beside <= 2; beside++) {
+            u64 at = bits_of(a) + (u64)(i64)beside;
+            f64 x, q;
+            memcpy(&x, &at, 8);
+            q = x / b;
+            if (mm_remainder_far(q, b) >> 63 != 0) continue;
+            near++;
+            cr_assert(same(mm_remainder_near(q, x, b), mm_remainder_long(x, b)), "%a mod %a", x, b);
+        }
+    }
+    cr_expect(near > 1000000);
 }
