@@ -226,23 +226,40 @@ static bool roots_diff(const side *a, const side *b) {
     return false;
 }
 
+/* The row in b of source p of a; 0: there is none of that type and shape. */
+static u32 source_in(const graph *a, u32 p, const graph *b) {
+    const char *name = image_string(&a->i, a->i.pages[p].name);
+    u32 q = image_find_page(&b->i, name, strlen(name));
+    ASSERT(is_named(&a->i, p));
+    bool same = q != 0 && b->i.pages[q].kind == PAGE_SOURCE &&
+                a->i.pages[p].type == b->i.pages[q].type &&
+                memcmp(&a->i.shapes[a->i.pages[p].shape], &b->i.shapes[b->i.pages[q].shape],
+                       sizeof(image_shape)) == 0;
+    return same ? q : 0;
+}
+
+/* Names the sources of a that b has not; how many. */
+static u64 sources_alone(const graph *a, const graph *b) {
+    u64 count = 0;
+    for (u32 p = 1; p < a->i.page_count; p++) {
+        if (a->i.pages[p].kind != PAGE_SOURCE || source_in(a, p, b) != 0) continue;
+        printf("source %s of %s is not in %s with that type and shape\n",
+               image_string(&a->i, a->i.pages[p].name), a->state, b->state);
+        count++;
+    }
+    return count;
+}
+
 /* First contents of the sources that both graphs have. */
 static mmsb_status first_diff(const graph *a, const graph *b, u64 *lanes, message *m) {
     session *x = NULL, *y = NULL;
     mmsb_status s = graph_at(a, 0, &x, m);
     if (s == MMSB_OK) s = graph_at(b, 0, &y, m);
-    *lanes = 0;
+    ASSERT(s != MMSB_OK || (x != NULL && y != NULL));
+    *lanes = s == MMSB_OK ? sources_alone(a, b) + sources_alone(b, a) : 0;
     for (u32 p = 1; s == MMSB_OK && p < a->i.page_count; p++) {
-        if (a->i.pages[p].kind != PAGE_SOURCE) continue;
-        const char *name = image_string(&a->i, a->i.pages[p].name);
-        u32 q = image_find_page(&b->i, name, strlen(name));
-        ASSERT(is_named(&a->i, p));
-        bool same = q != 0 && b->i.pages[q].kind == PAGE_SOURCE &&
-                    a->i.pages[p].type == b->i.pages[q].type &&
-                    memcmp(&a->i.shapes[a->i.pages[p].shape], &b->i.shapes[b->i.pages[q].shape],
-                           sizeof(image_shape)) == 0;
-        if (!same) printf("source %s is not in both graphs with one type and shape\n", name);
-        *lanes += same ? lanes_diff(session_engine(x), p, session_engine(y), q) : 1;
+        u32 q = a->i.pages[p].kind == PAGE_SOURCE ? source_in(a, p, b) : 0;
+        if (q != 0) *lanes += lanes_diff(session_engine(x), p, session_engine(y), q);
     }
     session_close(x, NULL);
     session_close(y, NULL);

@@ -11,8 +11,8 @@ trap 'rm -rf "$work"' EXIT INT TERM
 cd "$work"
 make_build() { # NAME CC FLAGS
     cmake -S "$top" -B "$1" -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_C_COMPILER="$2" \
-        -DCMAKE_C_FLAGS="$3" -DMMSB_TESTS=OFF >/dev/null
-    cmake --build "$1" --target mmsbc mmsb-run -j 2 >/dev/null
+        -DCMAKE_C_FLAGS="$3" -DMMSB_TESTS=OFF >log 2>&1 &&
+        cmake --build "$1" --target mmsbc mmsb-run -j 2 >log 2>&1 || { tail -n 30 log; exit 1; }
 }
 make_build o0 gcc "-O0"
 make_build o3 gcc "-O3 -DNDEBUG"
