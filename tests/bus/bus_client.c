@@ -13,6 +13,10 @@
 
 typedef unsigned long long llu;
 
+#define LEAST 20
+#define LONGER 60 /* seconds; a busy machine may take them */
+#define LONGER_NS (LONGER * (u64)1000000000)
+
 static bus *b;
 static message words;
 
@@ -49,8 +53,6 @@ static void source_set(double value, u64 lanes) {
 /* write SECONDS BASE [COUNT [PAUSE]]: commits of values BASE, BASE + 1, ..., several on their way
  * at once; longer until there were LEAST. Values from 10^6 on break the graph's assert: every 17th
  * does, and must be refused to this client alone. */
-#define LEAST 20
-#define LONGER 60 /* seconds; a busy machine may take them */
 typedef struct {
     u64 sent, applied, refused, last_id, last_epoch;
     double value;
@@ -96,7 +98,7 @@ static int write_run(double seconds, double base, u64 count, u32 pause_us) {
         s = bus_commit(b, &id, &words);
         w.sent += s == MMSB_OK;
         if (s == MMSB_OK && id != w.sent) return broken("numbers of commits do not rise by one");
-        if (s == MMSB_BUSY) s = bus_room_wait(b, 64, 2000000000, &words);
+        if (s == MMSB_BUSY) s = bus_room_wait(b, 64, LONGER_NS, &words);
         if (s != MMSB_OK) return write_ended(&w, s);
         for (got = true; got;) {
             if (bus_answer_next(b, &a, &got, &words) != MMSB_OK) return broken(words.text);
@@ -104,7 +106,7 @@ static int write_run(double seconds, double base, u64 count, u32 pause_us) {
         }
     }
     while (w.last_id < w.sent) {
-        s = bus_answer_wait(b, &a, 5000000000, &words);
+        s = bus_answer_wait(b, &a, LONGER_NS, &words);
         if (s != MMSB_OK) return write_ended(&w, s);
         if (answer_judge(&w, &a) != 0) return 1;
     }
@@ -136,7 +138,8 @@ static int read_once(reader *r, read_way way, const double *first, const double 
     /* What a dead engine left can be read for ever, where it was not killed within an epoch. */
     if ((r->whole + r->again) % 256 == 255 && bus_alive(b, &words) != MMSB_OK) return 2;
     mmsb_status s = bus_view_begin(b, &v, &words);
-    if (s != MMSB_OK) return s == MMSB_IO ? 2 : told(s);
+    r->busy += s == MMSB_BUSY; /* the engine had no processor for a second */
+    if (s != MMSB_OK) return s == MMSB_BUSY ? 0 : s == MMSB_IO ? 2 : told(s);
     double k = first[0];
     for (int i = 0; way == READ_UNCHECKED && i < 1000 && bus_view_end(b, &v); i++) usleep(1000);
     bool whole = is_whole(k, first, second, lanes), stood = bus_view_end(b, &v);
@@ -219,11 +222,11 @@ static int stream_run(u64 count) {
         source_set((double)number, 0);
         mmsb_status s = bus_next_id(b, number, &words);
         if (s == MMSB_OK) s = bus_commit(b, NULL, &words);
-        if (s == MMSB_OK) s = bus_answer_wait(b, &a, 5000000000, &words);
+        if (s == MMSB_OK) s = bus_answer_wait(b, &a, LONGER_NS, &words);
         if (s != MMSB_OK) return told(s);
         if (a.status != MMSB_OK || a.again != (k == count)) return broken("again, or not again");
     }
-    mmsb_status s = bus_durable_wait(b, a.epoch, 5000000000, &words);
+    mmsb_status s = bus_durable_wait(b, a.epoch, LONGER_NS, &words);
     if (s != MMSB_OK && s != MMSB_ABSENT) return told(s);
     printf("stream from %llu to %llu epoch %llu\n", (llu)last, (llu)last + count, (llu)a.epoch);
     return 0;
@@ -250,7 +253,7 @@ static int poke_run(double seconds, u64 seed) {
             if (bus_delta(b, &d, &words) != MMSB_OK) return broken(words.text);
         }
         mmsb_status s = bus_commit(b, NULL, &words);
-        if (s == MMSB_OK) s = bus_answer_wait(b, &a, 5000000000, &words);
+        if (s == MMSB_OK) s = bus_answer_wait(b, &a, LONGER_NS, &words);
         if (s != MMSB_OK) return told(s);
         if (a.status != MMSB_OK) return broken(a.words);
         commits++;
@@ -268,13 +271,20 @@ typedef struct {
     double *copy;
 } follower;
 
+/* Lanes of its page, however long the engine has no processor. */
+static int changes_read(follower *f, u64 first, u64 count) {
+    double end = now() + LONGER;
+    mmsb_status s = MMSB_BUSY;
+    while (s == MMSB_BUSY && now() < end)
+        s = bus_read(b, f->page, first, count, f->copy + first, NULL, &words);
+    return s == MMSB_OK ? 0 : broken(words.text);
+}
+
 static int changes_apply(follower *f, const bus_changed *rows, u32 count) {
     for (u32 k = 0; k < count; k++) {
         if (rows[k].page != f->page) continue;
         f->listed += rows[k].count;
-        if (bus_read(b, f->page, rows[k].first, rows[k].count, f->copy + rows[k].first, NULL,
-                     &words) != MMSB_OK)
-            return broken(words.text);
+        if (changes_read(f, rows[k].first, rows[k].count) != 0) return 1;
     }
     return 0;
 }
@@ -290,13 +300,14 @@ static int changes_run(double seconds) {
     while (now() < end || ((f.compared == 0 || f.listed == 0) && now() < end + LONGER)) {
         bool begin = missed;
         u32 count = bus_changes(b, rows, 512, &missed);
-        if (begin && bus_read(b, f.page, 0, f.lanes, f.copy, NULL, &words) != MMSB_OK)
-            return broken(words.text);
+        if (begin && changes_read(&f, 0, f.lanes) != 0) return 1;
         f.whole += begin;
         if (changes_apply(&f, rows, count) != 0) return 1;
         if (begin || missed || count != 0) continue;
         bus_view v;
-        if (bus_view_begin(b, &v, &words) != MMSB_OK) return broken(words.text);
+        mmsb_status s = bus_view_begin(b, &v, &words);
+        if (s == MMSB_BUSY) continue;
+        if (s != MMSB_OK) return broken(words.text);
         bool equal = memcmp(f.copy, bus_page_at(b, f.page), f.lanes * 8) == 0;
         bool stood = bus_view_end(b, &v);
         count = bus_changes(b, rows, 512, &missed);
@@ -320,7 +331,7 @@ static int arm_run(const char *name) {
     b = other;
     source_set(5.0, 0);
     s = bus_commit(other, NULL, &words);
-    if (s == MMSB_OK) s = bus_answer_wait(other, &a, 5000000000, &words);
+    if (s == MMSB_OK) s = bus_answer_wait(other, &a, LONGER_NS, &words);
     b = mine;
     if (s != MMSB_OK) return told(s);
     usleep(1000);
@@ -344,7 +355,7 @@ static int flood_run(void) {
     }
     if (s != MMSB_BUSY || strstr(words.text, "answers") == NULL) return told(s);
     for (; taken < sent; taken++) {
-        s = bus_answer_wait(b, &a, 5000000000, &words);
+        s = bus_answer_wait(b, &a, LONGER_NS, &words);
         if (s != MMSB_OK) return told(s);
         if (a.status != MMSB_OK || a.id != taken + 1) return broken("an answer is not its own");
     }
@@ -385,7 +396,7 @@ static int signals_run(const char *name, u64 count) {
         if (s != MMSB_OK) break;
         source_set((double)k, 0);
         s = bus_commit(b, NULL, &words);
-        if (s == MMSB_OK) s = bus_answer_wait(b, &a, 5000000000, &words);
+        if (s == MMSB_OK) s = bus_answer_wait(b, &a, LONGER_NS, &words);
         if (s == MMSB_OK) s = bus_lease(b, UINT64_MAX, NULL, &words);
         bus_lease_end(b);
         bus_detach(b);
