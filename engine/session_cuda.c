@@ -12,12 +12,10 @@ mmsb_status gpu_open(session *s, message *m) {
     u64 work = 0;
     message why = {.used = 0};
     ASSERT(s->e != NULL);
-    /* Whoever maps the pages would find in them what the GPU has not yet given back. */
-    if (s->o.engine.shared && s->o.executor == EXECUTOR_CUDA)
-        return message_set(m, MMSB_ABSENT, "pages on a GPU cannot be served: use vm or native");
-    if (s->o.engine.shared) return MMSB_OK;
     if (s->o.executor == EXECUTOR_CUDA) return cuda_open(s->e, false, m);
-    if (s->o.executor != EXECUTOR_AUTO || !cuda_is_built()) return MMSB_OK;
+    /* Whoever maps the pages finds there what the server has fetched: every page that an epoch
+     * changed. That is for who asks for it. */
+    if (s->o.engine.shared || s->o.executor != EXECUTOR_AUTO || !cuda_is_built()) return MMSB_OK;
     TRY(cuda_work(s->i, &work, m));
     if (work < AUTO_WORK || cuda_open(s->e, true, &why) == MMSB_OK) return MMSB_OK;
     session_note(s, "no GPU: using the CPU: %s", why.text);

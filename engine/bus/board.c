@@ -86,6 +86,8 @@ mmsb_status board_open(bus_server *b, message *m) {
     pages_fill(b, names_at);
     atomic_store_explicit(&b->board->state, BUS_LIVE, memory_order_relaxed);
     board_begin(b);
+    for (u32 k = 1; k < b->i->page_count; k++)
+        if (b->row_of[k] != PAGE_ROW_NONE) TRY(engine_fetch(b->e, k, m));
     board_publish(b);
     board_durable(b);
     engine_watch(b->e, changes_note, b);
@@ -94,10 +96,10 @@ mmsb_status board_open(bus_server *b, message *m) {
 
 void board_end(bus_server *b) {
     if (b->board == NULL) return;
-    ASSERT((b->sequence & 1) == 0 || session_failed(b->s));
+    bool failed = session_failed(b->s) || b->fetched != MMSB_OK;
+    ASSERT((b->sequence & 1) == 0 || failed);
     /* Release: whoever reads "closed" reads the last epoch whole. */
-    atomic_store_explicit(&b->board->state, session_failed(b->s) ? BUS_FAILED : BUS_CLOSED,
-                          memory_order_release);
+    atomic_store_explicit(&b->board->state, failed ? BUS_FAILED : BUS_CLOSED, memory_order_release);
 }
 
 void board_close(bus_server *b) {
@@ -124,6 +126,12 @@ void board_publish(bus_server *b) {
     atomic_store_explicit(&b->board->changes_end, b->change_end, memory_order_release);
     /* Release, with the acquire load of the sequence before a copy: all of the epoch is there. */
     atomic_store_explicit(&b->board->sequence, ++b->sequence, memory_order_release);
+}
+
+mmsb_status board_fetched(const bus_server *b, message *m) {
+    ASSERT(b->fetched == MMSB_OK || (b->sequence & 1) == 1);
+    if (b->fetched != MMSB_OK) *m = b->fetch_words;
+    return b->fetched;
 }
 
 bool board_durable(bus_server *b) {
@@ -163,6 +171,12 @@ static void change_run(void *context, u64 first, u64 count) {
     last->count = first + count - last->first;
 }
 
+/* What a GPU changed, to where readers look. */
+static void page_fetch(bus_server *b, const engine *e, u32 page) {
+    ASSERT((b->sequence & 1) == 1);
+    if (b->fetched == MMSB_OK) b->fetched = engine_fetch(e, page, &b->fetch_words);
+}
+
 /* In engine_accept: what the epoch changed goes to the ring and to the homes' sets. */
 static void changes_note(void *context, const engine *e) {
     bus_server *b = context;
@@ -173,6 +187,7 @@ static void changes_note(void *context, const engine *e) {
     for (u32 k = 0; k < count; k++) {
         b->change_page = b->row_of[touched[k]];
         if (b->change_page == PAGE_ROW_NONE) continue;
+        page_fetch(b, e, touched[k]);
         u64 used = b->change_end - b->change_first;
         if (used == CHANGE_EPOCH_ROWS) change_put(b, BUS_CHANGE_ALL, 0, 0);
         b->change_left = used >= CHANGE_EPOCH_ROWS
@@ -180,5 +195,5 @@ static void changes_note(void *context, const engine *e) {
                              : (u32)u64_min(CHANGE_PAGE_ROWS, CHANGE_EPOCH_ROWS - used);
         engine_changed(e, touched[k], CHANGE_GAP, change_run, b);
     }
-    if (b->publishes) board_publish(b); /* not only after its checkpoint */
+    if (b->publishes && b->fetched == MMSB_OK) board_publish(b); /* not only after its checkpoint */
 }

@@ -170,6 +170,7 @@ static bool tick_visit(void *context, session *s) {
     bus_server *b = t->b;
     ASSERT(t->left > 0);
     t->left--;
+    if (b->fetched != MMSB_OK) return false;
     board_publish(b);
     count_add(&b->board->count.ticks, 1);
     clients_wake(b, BUS_WAKE_EPOCH, NULL);
@@ -196,6 +197,7 @@ static mmsb_status ticks_serve(bus_server *b, const bus_server_run_options *r, u
     mmsb_status s = session_ticks(b->s, n, NULL, tick_visit, &t, &done, m);
     *left -= done;
     if (s != MMSB_OK && session_failed(b->s)) return s;
+    TRY(board_fetched(b, m));
     if ((b->sequence & 1) != 0) board_publish(b);
     b->tick_after = 0;
     if (s == MMSB_OK) return MMSB_OK;

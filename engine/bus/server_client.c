@@ -311,6 +311,7 @@ static mmsb_status commit_run(bus_server *b, client *c, const bus_request *q, bu
     /* A session that failed between may hold half an epoch: readers are never told that it is
      * whole. */
     if (s != MMSB_OK && session_failed(b->s)) return s;
+    TRY(board_fetched(b, m));
     if ((b->sequence & 1) != 0) board_publish(b);
     if (s == MMSB_OK) c->last_id = c->stream == 0 ? 0 : q->id;
     r->status = (u16)s;

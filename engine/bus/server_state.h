@@ -59,6 +59,9 @@ struct bus_server {
     u32 *row_of; /* by image row: row of `pages`, or PAGE_ROW_NONE */
     bus_change *changes;
     u64 change_count, change_end;
+    mmsb_status
+        fetched; /* not OK: a GPU did not give its pages back; nothing is published any more */
+    message fetch_words;
     bool publishes;   /* an accepted epoch is in the log already: it is published at once */
     u64 change_first; /* of this epoch */
     u32 change_page;  /* being listed: its row, and how many rows it may still have */
@@ -88,6 +91,8 @@ void board_close(bus_server *b);
 /* Around everything that changes pages, epoch made or not. */
 void board_begin(bus_server *b);
 void board_publish(bus_server *b);
+/* Not OK: pages of the last epoch cannot be read; it must not be published. */
+mmsb_status board_fetched(const bus_server *b, message *m);
 /* Whether durable_epoch moved. */
 bool board_durable(bus_server *b);
 /* homes.c */
