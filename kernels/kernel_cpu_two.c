@@ -133,7 +133,7 @@ NARROW_FORM(FMOD, vv, n, n)
         u8 guard[TILE_MOST];                                                               \
         u32 any = 0;                                                                       \
         guard_copy(guard, c, n);                                                           \
-        for (u32 k = 0; k < n; k++) {                                                      \
+        LANES {                                                                            \
             t x = a[k], y = b[k];                                                          \
             bool fault = FAULT_##op(t, x, y);                                              \
             any |= (u32)fault & guard[k];                                                  \

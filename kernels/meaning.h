@@ -66,17 +66,44 @@ INTEGER_HELPERS(u16)
 INTEGER_HELPERS(u32)
 INTEGER_HELPERS(u64)
 
-/* Division by a divisor that is not 0; MIN / -1 wraps to MIN because -1 negates instead. */
+/* Division by a divisor that is not 0; MIN / -1 wraps to MIN. Up to 32 bits through a float: its
+ * rounded quotient reaches no whole number that the true one does not, and vectors can divide so.
+ * The low bits of the sum are the whole number. A GPU is quicker with integers. */
+#define DIVIDE_BY(t, f, one)                                       \
+    ELEMENTARY t quotient_##t(t a, t b) {                          \
+        return (t)bits_##f(FLOAT_TRUNC_##f((f)a / (f)b) + (f)one); \
+    }
 #define IS_MINUS_ONE(t, b) ((t)-1 < (t)0 && (b) == (t)-1)
-#define QUOTIENT(t, a, b) (IS_MINUS_ONE(t, b) ? (t)(0 - W(t, a)) : (t)((a) / (b)))
-#define REMAINDER(t, a, b) (IS_MINUS_ONE(t, b) ? (t)0 : (t)((a) % (b)))
+#define DIVIDE(t)                                                  \
+    ELEMENTARY t quotient_##t(t a, t b) {                          \
+        return IS_MINUS_ONE(t, b) ? (t)(0 - W(t, a)) : (t)(a / b); \
+    }
+#if defined(__CUDACC__)
+DIVIDE(i8)
+DIVIDE(i16)
+DIVIDE(i32)
+DIVIDE(u8)
+DIVIDE(u16)
+DIVIDE(u32)
+#else
+DIVIDE_BY(i8, f32, 0x1.8p23)
+DIVIDE_BY(i16, f32, 0x1.8p23)
+DIVIDE_BY(i32, f64, 0x1.8p52)
+DIVIDE_BY(u8, f32, 0x1.8p23)
+DIVIDE_BY(u16, f32, 0x1.8p23)
+DIVIDE_BY(u32, f64, 0x1.8p52)
+#endif
+DIVIDE(i64)
+DIVIDE(u64)
+#define QUOTIENT(t, a, b) quotient_##t(a, b)
+#define REMAINDER(t, a, b) (t)(W(t, a) - W(t, quotient_##t(a, b)) * W(t, b))
 #define INTEGER_MODULO(t)                                          \
     ELEMENTARY t modulo_##t(t a, t b) {                            \
         t r = REMAINDER(t, a, b);                                  \
         return r != 0 && (r ^ b) < 0 ? (t)(W(t, r) + W(t, b)) : r; \
     }
 #define UNSIGNED_MODULO(t) \
-    ELEMENTARY t modulo_##t(t a, t b) { return (t)(a % b); }
+    ELEMENTARY t modulo_##t(t a, t b) { return REMAINDER(t, a, b); }
 INTEGER_MODULO(i8)
 INTEGER_MODULO(i16)
 INTEGER_MODULO(i32)

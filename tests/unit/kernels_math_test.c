@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Math functions against long double references: the bound of docs/Determinism.md is kept, and
- * special values are C99's. */
+ * special values are C99's. Whole quotients and remainders are C's. */
 #include <criterion/criterion.h>
 #include <math.h>
 
@@ -86,4 +86,43 @@ Test(math, pow_and_atan2_keep_one_ulp_and_the_special_values_of_c99) {
         kernel_find(OP_POW, TYPE_F64, 0, VARIANT_VV)(d, x, y, NULL, 1);
         cr_assert(ulps(d[0], powl(x[0], y[0])) <= 1, "pow(%.17g, %.17g)", x[0], y[0]);
     }
+}
+
+/* Edges of the type, and dividends at and beside multiples of the divisor. */
+#define DIVISION(t, T)                                                                           \
+    static void divide_##t(void) {                                                               \
+        static const i64 edges[] = {1, 2, 3, 7, 10, 127, 128, 255, 0x7fff, 0x8000, 0x7fffffff};  \
+        const t least = (t)-1 < 0 ? (t)((u64)1 << (8 * sizeof(t) - 1)) : 0;                      \
+        for (u32 tile = 0; tile < 200; tile++) {                                                 \
+            _Alignas(64) t a[512], b[512], d[3][512];                                            \
+            for (u32 k = 0; k < 512; k++) {                                                      \
+                i64 x = (i64)between(-0x1p62, 0x1p62), y = edges[(u64)x % ARRAY_COUNT(edges)];   \
+                b[k] = (t)(k % 4 == 0 ? y : k % 4 == 1 ? -y : x >> (x & 63));                    \
+                b[k] = b[k] == 0 ? (t)-1 : b[k];                                                 \
+                a[k] = (t)(k % 3 == 0 ? x >> 8 : (x >> 20) / b[k] * b[k] + (i64)(k % 5) - 2);    \
+                a[k] = k % 64 == 5 ? least : a[k];                                               \
+            }                                                                                    \
+            static const u16 ops[] = {OP_IDIV, OP_REM, OP_IMOD};                                 \
+            for (u32 o = 0; o < 3; o++)                                                          \
+                cr_assert(kernel_find(ops[o], TYPE_##T, 0, VARIANT_VV)(d[o], a, b, NULL, 512) == \
+                          0);                                                                    \
+            for (u32 k = 0; k < 512; k++) {                                                      \
+                __extension__ __int128 x = a[k], y = b[k], r = x % y,                            \
+                                       m = r != 0 && (r < 0) != (y < 0) ? r + y : r;             \
+                cr_assert(d[0][k] == (t)(x / y) && d[1][k] == (t)r && d[2][k] == (t)m,           \
+                          #t ": %lld by %lld", (long long)x, (long long)y);                      \
+            }                                                                                    \
+        }                                                                                        \
+    }
+DIVISION(i8, I8)
+DIVISION(i16, I16)
+DIVISION(i32, I32)
+DIVISION(i64, I64)
+DIVISION(u8, U8)
+DIVISION(u16, U16)
+DIVISION(u32, U32)
+DIVISION(u64, U64)
+Test(math, integers_divide_as_in_c) {
+    divide_i8(), divide_i16(), divide_i32(), divide_i64();
+    divide_u8(), divide_u16(), divide_u32(), divide_u64();
 }
