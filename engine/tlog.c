@@ -287,9 +287,12 @@ mmsb_status tlog_sync(tlog *t, message *m) {
     return MMSB_OK;
 }
 
-u64 tlog_mark(const tlog *t) {
-    ASSERT(t->records >= t->synced);
-    return t->records;
+u64 tlog_mark(tlog *t) {
+    pthread_mutex_lock(&t->lock);
+    u64 records = t->records;
+    ASSERT(records >= t->synced);
+    pthread_mutex_unlock(&t->lock);
+    return records;
 }
 
 mmsb_status tlog_wait(tlog *t, u64 mark, message *m) {

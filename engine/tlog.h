@@ -102,7 +102,7 @@ mmsb_status tlog_append(tlog *t, tlog_head *record, message *m);
 mmsb_status tlog_sync(tlog *t, message *m);
 /* From another thread, where the log has one that syncs (BATCH; NONE in the background): returns
  * when all that was appended when tlog_mark gave `mark` is durable. */
-u64 tlog_mark(const tlog *t);
+u64 tlog_mark(tlog *t);
 mmsb_status tlog_wait(tlog *t, u64 mark, message *m);
 tlog_place tlog_at(const tlog *t);
 bool tlog_failed(tlog *t); /* something final has happened: it takes nothing more */

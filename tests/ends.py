@@ -257,6 +257,8 @@ def check_metrics():
 
 def main():
     random.seed(SEED)
+    for number in (signal.SIGHUP, signal.SIGINT):  # a background job of a shell, or of nohup, ignores them
+        signal.signal(number, signal.SIG_DFL)
     folder = tempfile.mkdtemp()
     os.chdir(folder)
     with open("ends.mmsbg", "w", encoding="utf-8") as f:

@@ -432,6 +432,8 @@ class Life(Served):
 
     def test_a_wait_hears_ctrl_c(self):
         bus = mmsb.attach("book")
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         with self.assertRaises(KeyboardInterrupt):
             bus.wait(timeout=20)
