@@ -237,9 +237,11 @@ static void stated_check(front *f, u32 page, u32 row) {
         class_join(f, p->class, f->terms[row].class, f->terms[row].expr);
 }
 
-/* Takes back the hidden pages from row `pages` on. */
-void pages_forget(front *f, u32 pages) {
-    ASSERT(pages <= f->ir->page_count);
+/* Takes back an attempt: the hidden pages and terms from these rows on. Its literals never met what
+ * would have decided their type, so nothing may look at them. */
+void attempt_forget(front *f, u32 pages, u32 terms) {
+    ASSERT(pages <= f->ir->page_count && terms <= f->term_count);
+    for (u32 k = terms; k < f->term_count; k++) f->terms[k].kind = TERM_ERROR;
     for (u32 k = pages; k < f->ir->page_count; k++) {
         u32 of = f->pages[k].prev_of;
         if (of != 0 && of < pages && f->pages[of].prev_page == k) f->pages[of].prev_page = 0;
@@ -258,7 +260,7 @@ static bool define(front *f, u32 page) {
     f->whole = !item->indexed, f->unknown = f->waits = false;
     f->term_first = f->term_count, f->limit_hit = false;
     f->source_start = item->kind == ITEM_SOURCE;
-    u32 errors = f->diags->error_count, pages = f->ir->page_count;
+    u32 errors = f->diags->error_count, pages = f->ir->page_count, terms = f->term_count;
     u32 expr = p->item != 0 ? item->expr : p->argument;
     bool stated = p->shape_known && p->item != 0 && item->type != TYPE_NONE;
     for (u32 k = 0; item->indexed && k < item->axis_count && k < PAGE_AXES_MAX; k++) {
@@ -271,8 +273,7 @@ static bool define(front *f, u32 page) {
     f->source_start = false;
     f->local_count = 0;
     if ((f->unknown || f->waits) && f->diags->error_count == errors) {
-        /* Hidden pages of the attempt are dropped; it is made again when more shapes are known. */
-        pages_forget(f, pages);
+        attempt_forget(f, pages, terms); /* made again when more shapes are known */
         return false;
     }
     f->pages[page].progress = DONE;
@@ -303,9 +304,8 @@ static bool shape_from_start(front *f, u32 page) {
     bool bad = f->diags->error_count != errors,
          known = !f->unknown && !f->waits && !term_bad(f, row);
     u32 shape = known ? f->terms[row].shape : 0;
-    pages_forget(f, pages);
+    attempt_forget(f, pages, terms);
     f->diags->count = told, f->diags->error_count = errors;
-    for (u32 k = terms; k < f->term_count; k++) f->terms[k].kind = TERM_ERROR;
     if (bad || known) f->pages[page].shape = shape, f->pages[page].shape_known = true;
     return f->pages[page].shape_known;
 }

@@ -273,8 +273,8 @@ u32 local_push(front *f, local l);
 
 /* front_pages.c: definitions in dependency order */
 bool pages_elaborate(front *f);
-/* Drops hidden pages from row `pages` on, which nothing reads. */
-void pages_forget(front *f, u32 pages);
+/* Drops hidden pages and terms from these rows on, which nothing reads. */
+void attempt_forget(front *f, u32 pages, u32 terms);
 /* front_unused.c: functions that no page calls. Needs: pages elaborated. */
 void functions_check(front *f);
 /* front_lower.c */

@@ -63,7 +63,7 @@ static void function_check(front *f, u32 row) {
     f->fn_depth = 0, f->local_count = 0;
     if (!f->out_of_memory) terms_check(f, terms, f->term_count);
     diags_sift(f->diags, count, errors);
-    pages_forget(f, pages);
+    attempt_forget(f, pages, terms);
     f->term_count = terms, f->class_count = classes, f->rule_count = rules;
 }
 
