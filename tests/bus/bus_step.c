@@ -79,9 +79,10 @@ static held held_now(void) {
     snprintf(path, sizeof path, "/proc/%d/maps", engine);
     FILE *f = fopen(path, "r");
     while (f != NULL && fgets(line, sizeof line, f) != NULL) {
-        llu from, to;
-        if (strstr(line, "memfd:mmsb") == NULL || sscanf(line, "%llx-%llx", &from, &to) != 2)
-            continue;
+        if (strstr(line, "memfd:mmsb") == NULL) continue;
+        char *dash = line; /* FROM-TO, in hex */
+        llu from = strtoull(line, &dash, 16), to = *dash == '-' ? strtoull(dash + 1, NULL, 16) : 0;
+        if (to < from) continue;
         h.maps++, h.bytes += to - from;
     }
     if (f != NULL) fclose(f);

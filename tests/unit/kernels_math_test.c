@@ -89,6 +89,8 @@ Test(math, pow_and_atan2_keep_one_ulp_and_the_special_values_of_c99) {
 }
 
 /* Edges of the type, and dividends at and beside multiples of the divisor. */
+/* By way of 64 bits of the same sign. */
+#define WIDE(t, x) ((t)-1 < (t)1 ? (__int128)(i64)(x) : (__int128)(u64)(x))
 #define DIVISION(t, T)                                                                           \
     static void divide_##t(void) {                                                               \
         static const i64 edges[] = {1, 2, 3, 7, 10, 127, 128, 255, 0x7fff, 0x8000, 0x7fffffff};  \
@@ -107,7 +109,7 @@ Test(math, pow_and_atan2_keep_one_ulp_and_the_special_values_of_c99) {
                 cr_assert(kernel_find(ops[o], TYPE_##T, 0, VARIANT_VV)(d[o], a, b, NULL, 512) == \
                           0);                                                                    \
             for (u32 k = 0; k < 512; k++) {                                                      \
-                __extension__ __int128 x = a[k], y = b[k], r = x % y,                            \
+                __extension__ __int128 x = WIDE(t, a[k]), y = WIDE(t, b[k]), r = x % y,          \
                                        m = r != 0 && (r < 0) != (y < 0) ? r + y : r;             \
                 cr_assert(d[0][k] == (t)(x / y) && d[1][k] == (t)r && d[2][k] == (t)m,           \
                           #t ": %lld by %lld", (long long)x, (long long)y);                      \
