@@ -181,8 +181,9 @@ static bool holds_a_use(const ast *t, const ast_item *node) {
     return found;
 }
 
-/* Whether a try failed over a size in the node, where it is used, or in nodes that it may use: what
- * has no shape may have no type, and errors of types that follow from it are none. */
+/* Whether a try failed over a size in the node, where it is used (there over a type, too, which
+ * leaves an argument without a shape), or in nodes that it may use: what has no shape may have no
+ * type, and errors of types that follow from it are none. */
 static bool sizes_failed(const mmsbc_result *r, const bool *used, const mmsbc_result *again,
                          const ast_item *node) {
     bool failed = false, uses = holds_a_use(r->tree, node);
@@ -190,10 +191,11 @@ static bool sizes_failed(const mmsbc_result *r, const bool *used, const mmsbc_re
     for (u32 k = 0; k < again->diags.count; k++) {
         const diag_row *d = &again->diags.rows[k];
         const ast_item *around = node_around(r->tree, used, d);
-        bool use = d->place.file == 0 && d->place.end > r->sources.files[0].bytes;
-        if (d->severity != DIAG_ERROR || (around != node && !uses && !use)) continue;
-        failed =
-            failed || use || (around != NULL && finding_of(r->tree, around, d->code) == DEPENDS);
+        bool use = d->place.file == 0 && d->place.end > r->sources.files[0].bytes,
+             user = around != NULL && around != node && holds_a_use(r->tree, around);
+        if (d->severity != DIAG_ERROR || (around != node && !uses && !use && !user)) continue;
+        finding f = around == NULL ? HOLDS : finding_of(r->tree, around, d->code);
+        failed = failed || use || f == DEPENDS || (user && f == DEPENDS_ON_TYPES);
     }
     return failed;
 }
