@@ -27,7 +27,8 @@ check() { # NAME COMMAND...
     fi
 }
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT INT TERM
+trap 'rm -f "$log"' EXIT
+trap 'echo "stopped: $passed passed, $failed failed so far"; exit 1' INT TERM
 build() { # FOLDER OPTION...
     folder=$1
     shift
