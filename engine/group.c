@@ -15,7 +15,6 @@
 static void index_build(engine *e, node_state *n) {
     ASSERT(n->row->kind == NODE_KEYED);
     const i32 *group = (const i32 *)e->pages[n->row->group].value;
-    cuda_order_moved(e, n);
     undo_save(e, n->order, (u64)((u8 *)(n->leaf_group + n->slots / LEAF_LANES) - (u8 *)n->order));
     memset(n->count, 0, n->groups * sizeof(u32));
     for (u64 k = 0; k < n->keys; k++)
@@ -112,7 +111,6 @@ static bool key_move(engine *e, node_state *n, u64 key) {
     i32 to = ((const i32 *)e->pages[n->row->group].value)[key];
     u32 slot = n->slot_of[key];
     if (to >= 0 && n->start[to] + n->count[to] == n->start[to + 1]) return false;
-    cuda_order_moved(e, n);
     undo_save_value(e, &n->slot_of[key]);
     n->slot_of[key] = SLOT_OF_NONE;
     if (slot != SLOT_OF_NONE) member_out(e, n, n->leaf_group[slot / LEAF_LANES], slot);
@@ -124,7 +122,9 @@ void group_rekey(engine *e, node_state *n) {
     const lane_set *d = &e->pages[n->row->group].dirty;
     ASSERT(n->row->kind == NODE_KEYED && d->lanes == n->keys);
     n->keys_anew = e->work.whole;
-    if (set_is_empty(d) || n->keys_anew) return;
+    if (set_is_empty(d) && !n->keys_anew) return;
+    cuda_order_moved(e, n);
+    if (n->keys_anew) return;
     n->keys_anew = d->whole || (d->count > 1 && d->count * 4 > n->groups);
     for (u64 k = n->keys_anew ? SET_NONE : set_next(d, 0); k != SET_NONE; k = set_next(d, k + 1)) {
         if (key_move(e, n, k)) continue;
