@@ -138,9 +138,9 @@ mmsb_status fault_word(engine *e, node_state *n, bool whole, message *m) {
 mmsb_status assert_word(engine *e, const image_assert *a, message *m) {
     ASSERT(a->position < e->image->position_count);
     const char *text = image_string(e->image, a->text);
-    message_set(m, MMSB_REJECTED, "epoch %llu rejected: the assert %s%s%s does not hold",
-                (unsigned long long)(e->first_run ? 0 : e->epoch + 1), *text != 0 ? "\"" : "", text,
-                *text != 0 ? "\"" : "");
+    message_set(m, MMSB_REJECTED, "epoch %llu rejected: the assert%s%s%s does not hold",
+                (unsigned long long)(e->first_run ? 0 : e->epoch + 1), *text != 0 ? " \"" : "",
+                text, *text != 0 ? "\"" : "");
     place_add(e, a->position, m);
     return MMSB_REJECTED;
 }

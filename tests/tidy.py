@@ -88,7 +88,7 @@ def check_file(name, report, counts):
         report.rule([f"{name}:{FILE_LINES + 1}: {len(lines)} lines; split the file by subject (limit {FILE_LINES})"]
                     if len(lines) > FILE_LINES else [])
         head = "\n".join(lines[:3])
-        report.rule([] if "SPDX-License-Identifier: Apache-2.0" in head or name.endswith(".def") else
+        report.rule([] if "SPDX-License-Identifier: Apache-2.0" in head else
                     [f"{name}:1: the first lines lack `SPDX-License-Identifier: Apache-2.0`"])
     if name.endswith(CODE + (".py", ".sh", ".jl", ".mmsbg")):
         if not WIDE.search(name):
