@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing (as root), builds, runs all tests; closes with `N passed, N failed`,
-# status 1 if any failed.
+# Installs what is missing (as root), builds, runs all tests, each with its seconds; closes with
+# `N passed, N failed`, status 1 if any failed.
 set -u
 cd "$(dirname "$0")/.."
 # A line a purpose: building, sanitizers, checking, what the scripts call.
@@ -17,12 +17,13 @@ failed=0
 check() { # NAME COMMAND...
     name=$1
     shift
+    began=$(date +%s)
     if "$@" >"$log" 2>&1; then
         passed=$((passed + 1))
-        echo "pass $name"
+        echo "pass $name ($(($(date +%s) - began)) s)"
     else
         failed=$((failed + 1))
-        echo "FAIL $name"
+        echo "FAIL $name ($(($(date +%s) - began)) s)"
         tail -n 40 "$log"
     fi
 }
