@@ -22,6 +22,7 @@ stands for is its info string:
 
 A block that is none of these fails, and so does one that is indented instead of fenced.
 """
+import functools
 import glob
 import os
 import re
@@ -52,6 +53,16 @@ def python_with_numpy():
         if subprocess.run([python, "-c", "import numpy"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
             return python
     raise Wrong("no python3 with NumPy")
+
+
+@functools.cache
+def no_julia():
+    """Why no block of Julia is run: none is there, or one that is too old for the package."""
+    if shutil.which("julia") is None:
+        return "skipped: no julia"
+    words = 'VERSION < v"1.10" && print("skipped: julia $VERSION is older than 1.10")'
+    return subprocess.run(["julia", "--startup-file=no", "-e", words], capture_output=True, text=True,
+                          check=True).stdout
 
 
 def pages():
@@ -132,9 +143,9 @@ class Page:
         bindings = os.path.join(self.top, "engine/bindings")
         self.env.update(MMSB_LIBRARY=os.path.join(os.path.dirname(self.bin), "lib"), PYTHONDONTWRITEBYTECODE="1",
                         PYTHONPATH=os.path.join(bindings, "python"))
-        if kind == "julia" and shutil.which("julia") is None:
+        if kind == "julia" and no_julia():
             self.printed = SKIPPED
-            raise Skipped("skipped: no julia")
+            raise Skipped(no_julia())
         path = os.path.join(self.scratch, "script." + kind)
         with open(path, "w", encoding="utf-8") as f:
             f.write(body)

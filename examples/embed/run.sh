@@ -27,10 +27,13 @@ python3 "$here/../risk/ticks.py" >ticks.txt
     echo "Python:"
     PYTHONPATH="$bindings/python" "$python" "$here/pnl.py" risk.mmsbx ticks.txt "${PICTURE:-pnl.svg}"
     echo "Julia:"
-    if command -v julia >/dev/null 2>&1; then
-        julia --project="$bindings/julia" "$here/embed.jl" risk.mmsbx ticks.txt
-    else
+    too_old='VERSION < v"1.10" && (println("skipped: julia $VERSION is older than 1.10"); exit(9))'
+    if ! command -v julia >/dev/null 2>&1; then
         echo "skipped: no julia"
+    elif julia --startup-file=no -e "$too_old"; then
+        julia --startup-file=no --project="$bindings/julia" "$here/embed.jl" risk.mmsbx ticks.txt
+    else
+        [ $? -eq 9 ]
     fi
 } | tee result.txt
 [ "${2:-}" = --check ] || exit 0

@@ -41,6 +41,7 @@ include("bus.jl")
 include("pages.jl")
 include("changes.jl")
 include("epochs.jl")
+include("load.jl")         # behind epochs.jl: @cfunction wants what it names to be there
 include("bus_epochs.jl")
 include("instrument.jl")
 

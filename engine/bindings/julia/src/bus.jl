@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # An engine of another process: attached, read, waited for. Changes are in changes.jl, as those of a graph.
 
-# A handle of mmsb_bus.h. It lives as long as what is attached or any array on its pages.
+# A handle of mmsb_bus.h. It lives as long as what is attached or any array on its pages; to ccall it is its address.
 mutable struct BusHandle
     at::Ptr{Cvoid}
     free::Ptr{Cvoid}   # mmsb_bus_free
     BusHandle() = finalizer(bus_handle_free, new(C_NULL, symbol(:mmsb_bus_free)))
 end
+Base.unsafe_convert(::Type{Ptr{Cvoid}}, h::BusHandle) = h.at
 bus_handle_free(h::BusHandle) = ccall(h.free, Cvoid, (Ptr{Cvoid},), h.at)
 
 """
@@ -35,7 +36,7 @@ mutable struct Attached
     Attached(name::String) = new(BusHandle(), name, Dict{Symbol,PageInfo}(), Symbol[], Answer[], 0, 0, false)
 end
 
-message(b::Attached) = unsafe_string(ccall(symbol(:mmsb_bus_message), Cstring, (Ptr{Cvoid},), b.handle.at))
+message(b::Attached) = unsafe_string(ccall(symbol(:mmsb_bus_message), Cstring, (Ptr{Cvoid},), b.handle))
 
 function check(b::Attached, status::Integer)
     status == MMSB_OK && return nothing
@@ -60,9 +61,9 @@ function attach(name::AbstractString; ring_bytes::Integer = 16 << 20, stream::In
     end
     b.handle.at = out[]
     check(b, status)
-    for number in 0:Int(ccall(symbol(:mmsb_bus_page_count), UInt32, (Ptr{Cvoid},), b.handle.at))-1
+    for number in 0:Int(ccall(symbol(:mmsb_bus_page_count), UInt32, (Ptr{Cvoid},), b.handle))-1
         i = Ref(zeroed(MmsbPageInfo; struct_size = sizeof(MmsbPageInfo)))
-        check(b, ccall(symbol(:mmsb_bus_page_describe), Cint, (Ptr{Cvoid}, UInt32, Ref{MmsbPageInfo}), b.handle.at,
+        check(b, ccall(symbol(:mmsb_bus_page_describe), Cint, (Ptr{Cvoid}, UInt32, Ref{MmsbPageInfo}), b.handle,
                        number, i))
         info = page_info(number, i[])
         b.pages[info.name] = info
@@ -76,18 +77,18 @@ end
 
 Leaves the engine: ends a lease, gives the place to others. Arrays stay readable.
 """
-Base.close(b::Attached) = check(b, ccall(symbol(:mmsb_bus_detach), Cint, (Ptr{Cvoid},), b.handle.at))
+Base.close(b::Attached) = check(b, ccall(symbol(:mmsb_bus_detach), Cint, (Ptr{Cvoid},), b.handle))
 
 function bus_state(b::Attached)
     out = Ref(zeroed(MmsbBusState; struct_size = sizeof(MmsbBusState)))
-    status = ccall(symbol(:mmsb_bus_state_read), Cint, (Ptr{Cvoid}, Ref{MmsbBusState}), b.handle.at, out)
+    status = ccall(symbol(:mmsb_bus_state_read), Cint, (Ptr{Cvoid}, Ref{MmsbBusState}), b.handle, out)
     return out[], status
 end
 
 "Whether the engine is there and this is attached to it."
 Base.isopen(b::Attached) = bus_state(b)[2] == MMSB_OK
 "The number of the last epoch that is published."
-epoch(b::Attached) = Int(ccall(symbol(:mmsb_bus_epoch), UInt64, (Ptr{Cvoid},), b.handle.at))
+epoch(b::Attached) = Int(ccall(symbol(:mmsb_bus_epoch), UInt64, (Ptr{Cvoid},), b.handle))
 "Every epoch up to it survives power loss; 0 where the engine keeps no log."
 durable_epoch(b::Attached) = Int(bus_state(b)[1].durable_epoch)
 "The last number of the stream that the log had when this attached."
@@ -103,7 +104,7 @@ Base.show(io::IO, b::Attached) =
 function page_of(b::Attached, name::Symbol)
     info = get(b.pages, name, nothing)
     info === nothing || return info
-    ccall(symbol(:mmsb_bus_page_find), Cint, (Ptr{Cvoid}, Cstring, Ref{UInt32}), b.handle.at, String(name),
+    ccall(symbol(:mmsb_bus_page_find), Cint, (Ptr{Cvoid}, Cstring, Ref{UInt32}), b.handle, String(name),
           Ref{UInt32}(0))
     throw(WrongError(message(b), nothing, nothing))
 end
@@ -136,7 +137,7 @@ function lanes_read!(to::Array{T}, p::LivePage{T}, first::Int) where {T}
     b = p.owner
     status = GC.@preserve to begin
         ccall(symbol(:mmsb_bus_read), Cint, (Ptr{Cvoid}, UInt32, Cint, UInt64, UInt64, Ptr{Cvoid}, Ptr{UInt64}),
-              b.handle.at, p.number, MMSB_ANY, first, length(to), pointer(to), C_NULL)
+              b.handle, p.number, MMSB_ANY, first, length(to), pointer(to), C_NULL)
     end
     if status == MMSB_BUSY && !b.leased && bus_state(b)[1].flags & MMSB_BUS_LEASES != 0
         lease(held -> copyto!(to, 1, held[p.name], first + 1, length(to)), b)
@@ -185,7 +186,7 @@ Returns when an epoch after `since` is published; gives the one that stands then
 within `timeout` seconds.
 """
 function wait_epoch(b::Attached, since::Integer = epoch(b); timeout::Real = Inf)
-    wait_for(ns -> ccall(symbol(:mmsb_bus_wait), Cint, (Ptr{Cvoid}, UInt64, UInt64), b.handle.at, since, ns), b,
+    wait_for(ns -> ccall(symbol(:mmsb_bus_wait), Cint, (Ptr{Cvoid}, UInt64, UInt64), b.handle, since, ns), b,
              timeout)
     return epoch(b)
 end
@@ -196,5 +197,5 @@ end
 Returns when the epoch survives power loss. Throws an `AbsentError` where the engine keeps no log.
 """
 wait_durable(b::Attached, until::Integer = epoch(b); timeout::Real = Inf) =
-    wait_for(ns -> ccall(symbol(:mmsb_bus_wait_durable), Cint, (Ptr{Cvoid}, UInt64, UInt64), b.handle.at, until, ns),
+    wait_for(ns -> ccall(symbol(:mmsb_bus_wait_durable), Cint, (Ptr{Cvoid}, UInt64, UInt64), b.handle, until, ns),
              b, timeout)

@@ -5,7 +5,7 @@ function Base.getindex(l::Leased, name::Symbol)
     b = l.owner
     info = page_of(b, name)
     l.at === :none && throw(UsageError("the lease has ended", nothing, nothing))
-    at = ccall(symbol(l.at), Ptr{Cvoid}, (Ptr{Cvoid}, UInt32, Cint), b.handle.at, info.number, MMSB_ANY)
+    at = ccall(symbol(l.at), Ptr{Cvoid}, (Ptr{Cvoid}, UInt32, Cint), b.handle, info.number, MMSB_ANY)
     at == C_NULL && throw(error_of(MMSB_USAGE, message(b)))
     return page_array(info.type, at, info, l)
 end
@@ -27,7 +27,7 @@ function lease(f, b::Attached; timeout::Real = 1)
             take_answer(b, Inf)
         end
         left = clamp(until - time(), 0.001, 0.02)   # other tasks go on in between
-        status = ccall(symbol(:mmsb_bus_lease), Cint, (Ptr{Cvoid}, UInt64, Ref{UInt64}), b.handle.at,
+        status = ccall(symbol(:mmsb_bus_lease), Cint, (Ptr{Cvoid}, UInt64, Ref{UInt64}), b.handle,
                        round(UInt64, left * 1e9), out)
         status == MMSB_BUSY && time() < until || (check(b, status); break)
         sleep(0.001)
@@ -39,7 +39,7 @@ function lease(f, b::Attached; timeout::Real = 1)
     finally
         held.at = :none
         b.leased = false
-        ccall(symbol(:mmsb_bus_lease_end), Cint, (Ptr{Cvoid},), b.handle.at)
+        ccall(symbol(:mmsb_bus_lease_end), Cint, (Ptr{Cvoid},), b.handle)
     end
 end
 
@@ -52,7 +52,7 @@ gave, which must hold no array of pages. Takes a lease where epochs follow too f
 function look(f, b::Attached)
     mark, until = Ref(zeroed(MmsbBusMark)), time() + 1.0
     while time() < until
-        status = ccall(symbol(:mmsb_bus_view_begin), Cint, (Ptr{Cvoid}, Ref{MmsbBusMark}), b.handle.at, mark)
+        status = ccall(symbol(:mmsb_bus_view_begin), Cint, (Ptr{Cvoid}, Ref{MmsbBusMark}), b.handle, mark)
         status == MMSB_BUSY && break
         status == MMSB_OK || check(b, bus_state(b)[2] == MMSB_OK ? status : bus_state(b)[2])
         found, failure = nothing, nothing
@@ -61,7 +61,7 @@ function look(f, b::Attached)
         catch e     # torn values may have been its cause
             failure = e
         end
-        ccall(symbol(:mmsb_bus_view_end), Cint, (Ptr{Cvoid}, Ref{MmsbBusMark}), b.handle.at, mark) == 1 || continue
+        ccall(symbol(:mmsb_bus_view_end), Cint, (Ptr{Cvoid}, Ref{MmsbBusMark}), b.handle, mark) == 1 || continue
         failure === nothing || throw(failure)
         return found
     end
@@ -94,7 +94,7 @@ function changes!(b::Attached)
     while true
         status = GC.@preserve rows begin
             ccall(symbol(:mmsb_bus_changes), Cint, (Ptr{Cvoid}, Ptr{MmsbBusChange}, UInt32, Ref{UInt32}, Ref{Cint}),
-                  b.handle.at, pointer(rows), length(rows), count, missed)
+                  b.handle, pointer(rows), length(rows), count, missed)
         end
         check(b, status)
         missed[] == 0 || return nothing
@@ -109,7 +109,7 @@ end
 
 function take_answer(b::Attached, timeout::Real)
     a = Ref(zeroed(MmsbBusAnswer; struct_size = sizeof(MmsbBusAnswer)))
-    wait_for(ns -> ccall(symbol(:mmsb_bus_answer_next), Cint, (Ptr{Cvoid}, UInt64, Ref{MmsbBusAnswer}), b.handle.at,
+    wait_for(ns -> ccall(symbol(:mmsb_bus_answer_next), Cint, (Ptr{Cvoid}, UInt64, Ref{MmsbBusAnswer}), b.handle,
                          ns, a), b, timeout)
     b.unanswered -= 1
     words = a[].words == C_NULL ? "" : unsafe_string(a[].words)
@@ -127,7 +127,7 @@ stream, this one instead of the next: what is sent again with its number counts 
 function send!(b::Attached; number::Integer = 0)
     sent = Ref{UInt64}(0)
     while true
-        status = ccall(symbol(:mmsb_bus_commit), Cint, (Ptr{Cvoid}, UInt64, Ref{UInt64}), b.handle.at, number, sent)
+        status = ccall(symbol(:mmsb_bus_commit), Cint, (Ptr{Cvoid}, UInt64, Ref{UInt64}), b.handle, number, sent)
         if status != MMSB_BUSY || b.unanswered == 0
             check(b, status)
             b.unanswered += 1

@@ -25,7 +25,7 @@ function queue(a::Page{T}, kind::Integer, first::Int, count::Int, values::DenseA
     g = graph_of(a)
     count == 0 && return nothing
     status = GC.@preserve values begin
-        ccall(set_function(g), Cint, (Ptr{Cvoid}, UInt32, Cint, UInt64, UInt64, Ptr{Cvoid}, UInt64), g.handle.at,
+        ccall(set_function(g), Cint, (Ptr{Cvoid}, UInt32, Cint, UInt64, UInt64, Ptr{Cvoid}, UInt64), g.handle,
               a.number, kind, first, count, pointer(values), length(values))
     end
     return check(g, status)
@@ -34,7 +34,7 @@ function queue_one(a::Page{T}, kind::Integer, first::Int, count::Int, value::T) 
     g = graph_of(a)
     count == 0 && return nothing
     return check(g, ccall(set_function(g), Cint, (Ptr{Cvoid}, UInt32, Cint, UInt64, UInt64, Ref{T}, UInt64),
-                          g.handle.at, a.number, kind, first, count, Ref(value), 1))
+                          g.handle, a.number, kind, first, count, Ref(value), 1))
 end
 
 function Base.setindex!(a::PageArray{T}, value, i::Int) where {T}
@@ -121,7 +121,7 @@ function update(a::Page, kind, values, mask::AbstractArray{Bool})
     status = GC.@preserve bits given begin
         ccall(mask_function(g), Cint,
               (Ptr{Cvoid}, UInt32, Cint, UInt64, UInt64, Ptr{UInt64}, Ptr{Cvoid}, UInt64),
-              g.handle.at, a.number, kind, 0, length(a), pointer(bits), pointer(given), length(given))
+              g.handle, a.number, kind, 0, length(a), pointer(bits), pointer(given), length(given))
     end
     return check(g, status)
 end
@@ -145,7 +145,7 @@ function scatter(a::Page{T}, kind::Integer, indices::Vector{Int}, values) where 
         throw(DimensionMismatch("$(length(given)) values for $(length(lanes)) elements"))
     status = GC.@preserve lanes given begin
         ccall(scatter_function(g), Cint, (Ptr{Cvoid}, UInt32, Cint, Ptr{UInt64}, UInt64, Ptr{Cvoid}, UInt64),
-              g.handle.at, a.number, kind, pointer(lanes), length(lanes), pointer(given), length(given))
+              g.handle, a.number, kind, pointer(lanes), length(lanes), pointer(given), length(given))
     end
     return check(g, status)
 end
@@ -179,11 +179,11 @@ end
 Queues a line as in a delta file, with its row-major indices from 0: `line!(g, "price[17] += 0.5")`.
 """
 line!(g::Graph, text::AbstractString) =
-    check(g, ccall(symbol(:mmsb_line), Cint, (Ptr{Cvoid}, Cstring), g.handle.at, String(text)))
+    check(g, ccall(symbol(:mmsb_line), Cint, (Ptr{Cvoid}, Cstring), g.handle, String(text)))
 
 "Forgets what is queued."
-drop!(g::Graph) = check(g, ccall(symbol(:mmsb_drop), Cint, (Ptr{Cvoid},), g.handle.at))
+drop!(g::Graph) = check(g, ccall(symbol(:mmsb_drop), Cint, (Ptr{Cvoid},), g.handle))
 
 line!(b::Attached, text::AbstractString) =
-    check(b, ccall(symbol(:mmsb_bus_line), Cint, (Ptr{Cvoid}, Cstring), b.handle.at, String(text)))
-drop!(b::Attached) = check(b, ccall(symbol(:mmsb_bus_drop), Cint, (Ptr{Cvoid},), b.handle.at))
+    check(b, ccall(symbol(:mmsb_bus_line), Cint, (Ptr{Cvoid}, Cstring), b.handle, String(text)))
+drop!(b::Attached) = check(b, ccall(symbol(:mmsb_bus_drop), Cint, (Ptr{Cvoid},), b.handle))

@@ -33,6 +33,7 @@ end
 
 function hear_note(context::Ptr{Cvoid}, text::Ptr{UInt8})::Cvoid
     g = unsafe_pointer_to_objref(context)::Graph
+    g.note === nothing && return nothing
     try
         g.note(unsafe_string(text))
     catch failure
@@ -47,7 +48,7 @@ function step!(call, g::Graph)
     empty!(g.fired)
     g.failure = nothing
     status = try
-        GC.@preserve g call(g.handle.at)
+        GC.@preserve g call(g.handle)   # handlers run inside
     finally
         g.stepping = false
     end
@@ -62,15 +63,27 @@ end
 Makes the next epoch of what is queued; of nothing, a tick. Gives the events that fired. Throws a `RejectedError`,
 with page, index, values and source line: then nothing has changed.
 """
-commit!(g::Graph) = step!(at -> ccall(symbol(:mmsb_commit), Cint, (Ptr{Cvoid},), at), g)
+commit!(g::Graph) = step!(h -> ccall(symbol(:mmsb_commit), Cint, (Ptr{Cvoid},), h), g)
 
 """
     tick!(g, n = 1)
 
-`n` epochs without deltas; ends before that where a handler throws. Gives their events.
+`n` epochs without deltas; ends before that where a handler throws. Gives their events. It is no one call of libmmsb
+where it takes long: Ctrl-C ends it between two epochs.
 """
-tick!(g::Graph, n::Integer = 1) =
-    step!(at -> ccall(symbol(:mmsb_tick), Cint, (Ptr{Cvoid}, UInt64, Ptr{UInt64}), at, n, C_NULL), g)
+tick!(g::Graph, n::Integer = 1) = step!(h -> ticks(h, UInt64(n)), g)
+
+function ticks(h::Handle, left::UInt64)
+    done, several = Ref{UInt64}(0), UInt64(1)
+    while true
+        before, now = time_ns(), min(left, several)
+        status = ccall(symbol(:mmsb_tick), Cint, (Ptr{Cvoid}, UInt64, Ref{UInt64}), h, now, done)
+        left -= now
+        (status == MMSB_OK && done[] == now && left > 0) || return status   # fewer: a handler has thrown
+        time_ns() - before < 10_000_000 && (several *= 2)
+        GC.safepoint()      # here Ctrl-C is thrown
+    end
+end
 
 """
     batch(f, g)
@@ -103,25 +116,25 @@ function on(f, g::Graph, name::Symbol)
 end
 
 "The number of the last epoch."
-epoch(g::Graph) = Int(ccall(symbol(:mmsb_epoch), UInt64, (Ptr{Cvoid},), g.handle.at))
+epoch(g::Graph) = Int(ccall(symbol(:mmsb_epoch), UInt64, (Ptr{Cvoid},), g.handle))
 
 "The digest of the whole state, as 0x and 16 digits: the same on every machine and executor."
 function root(g::Graph)
     out = Ref{UInt64}(0)
-    check(g, ccall(symbol(:mmsb_root), Cint, (Ptr{Cvoid}, Ref{UInt64}), g.handle.at, out))
+    check(g, ccall(symbol(:mmsb_root), Cint, (Ptr{Cvoid}, Ref{UInt64}), g.handle, out))
     return "0x" * string(out[]; base = 16, pad = 16)
 end
 
 "Returns when every epoch so far survives power loss."
-sync!(g::Graph) = check(g, ccall(symbol(:mmsb_sync), Cint, (Ptr{Cvoid},), g.handle.at))
+sync!(g::Graph) = check(g, ccall(symbol(:mmsb_sync), Cint, (Ptr{Cvoid},), g.handle))
 
 "Writes a checkpoint, from which the next opening starts."
-checkpoint!(g::Graph) = check(g, ccall(symbol(:mmsb_checkpoint), Cint, (Ptr{Cvoid},), g.handle.at))
+checkpoint!(g::Graph) = check(g, ccall(symbol(:mmsb_checkpoint), Cint, (Ptr{Cvoid},), g.handle))
 
 "Counters, as a named tuple: `epoch`, `durable_epoch`, `lanes_run`, `memory_bytes`, `executor`, ..."
 function metrics(g::Graph)
     out = Ref(zeroed(MmsbMetrics; struct_size = sizeof(MmsbMetrics)))
-    check(g, ccall(symbol(:mmsb_metrics_read), Cint, (Ptr{Cvoid}, Ref{MmsbMetrics}), g.handle.at, out))
+    check(g, ccall(symbol(:mmsb_metrics_read), Cint, (Ptr{Cvoid}, Ref{MmsbMetrics}), g.handle, out))
     names = filter(f -> f ∉ (:struct_size, :zero), fieldnames(MmsbMetrics))
     value(f) = f === :executor ? unsafe_string(out[].executor) : Int(getfield(out[], f))
     return NamedTuple{names}(map(value, names))

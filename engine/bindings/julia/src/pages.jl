@@ -13,6 +13,7 @@ mutable struct Snapshot
     Snapshot(at::Ptr{Cvoid}, epoch::Integer, pages::Dict{Symbol,PageInfo}) =
         finalizer(snapshot_free, new(at, symbol(:mmsb_snapshot_free), epoch, pages))
 end
+Base.unsafe_convert(::Type{Ptr{Cvoid}}, s::Snapshot) = s.at
 snapshot_free(s::Snapshot) = ccall(s.free, Cvoid, (Ptr{Cvoid},), s.at)
 
 """
@@ -43,14 +44,14 @@ end
 
 # The words of libmmsb, which propose another name.
 function no_page(g::Graph, name::Symbol)
-    ccall(symbol(:mmsb_page_find), Cint, (Ptr{Cvoid}, Cstring, Ref{UInt32}), g.handle.at, String(name), Ref{UInt32}(0))
+    ccall(symbol(:mmsb_page_find), Cint, (Ptr{Cvoid}, Cstring, Ref{UInt32}), g.handle, String(name), Ref{UInt32}(0))
     return WrongError(message(g), nothing, nothing)
 end
 
 function Base.getindex(g::Graph, name::Symbol)
     info = get(g.pages, name, nothing)
     info === nothing && throw(no_page(g, name))
-    at = ccall(symbol(:mmsb_view), Ptr{Cvoid}, (Ptr{Cvoid}, UInt32, Cint), g.handle.at, info.number, MMSB_ANY)
+    at = ccall(symbol(:mmsb_view), Ptr{Cvoid}, (Ptr{Cvoid}, UInt32, Cint), g.handle, info.number, MMSB_ANY)
     at == C_NULL && throw(error_of(MMSB_USAGE, message(g)))
     return page_array(info.type, at, info, g)
 end
@@ -70,7 +71,7 @@ function snapshot(g::Graph, names::Symbol...)
     chosen = isempty(names) ? g.order : collect(names)
     numbers = UInt32[g.pages[name].number for name in chosen]
     out = Ref{Ptr{Cvoid}}(C_NULL)
-    check(g, ccall(symbol(:mmsb_snapshot_take), Cint, (Ptr{Cvoid}, Ptr{UInt32}, UInt32, Ref{Ptr{Cvoid}}), g.handle.at,
+    check(g, ccall(symbol(:mmsb_snapshot_take), Cint, (Ptr{Cvoid}, Ptr{UInt32}, UInt32, Ref{Ptr{Cvoid}}), g.handle,
                    numbers, length(numbers), out))
     at_epoch = ccall(symbol(:mmsb_snapshot_epoch), UInt64, (Ptr{Cvoid},), out[])
     return Snapshot(out[], at_epoch, Dict(name => g.pages[name] for name in chosen))
@@ -79,7 +80,7 @@ end
 function Base.getindex(s::Snapshot, name::Symbol)
     info = get(s.pages, name, nothing)
     info === nothing && throw(WrongError("the snapshot has no page `$name`", nothing, nothing))
-    at = ccall(symbol(:mmsb_snapshot_view), Ptr{Cvoid}, (Ptr{Cvoid}, UInt32, Cint), s.at, info.number, MMSB_ANY)
+    at = ccall(symbol(:mmsb_snapshot_view), Ptr{Cvoid}, (Ptr{Cvoid}, UInt32, Cint), s, info.number, MMSB_ANY)
     return page_array(info.type, at, info, s)
 end
 Base.keys(s::Snapshot) = collect(keys(s.pages))

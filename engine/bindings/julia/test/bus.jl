@@ -104,6 +104,7 @@ end
         @test durable_epoch(b) >= before + 1
         @test send!(b; number = 201) == 201
         @test answer!(b).again
+        close(b)    # a stream has one user
         @test last_number(attach("book"; stream = 5)) == 201
     end
 end
