@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The risk graph embedded in C, Python and Julia: one root. usage: run.sh [BIN] [--check]
+# The risk graph embedded in C, Python and Julia: one root; a hot plate in Julia. usage: run.sh [BIN] [--check]
 # PICTURE=FILE.svg keeps what pnl.py draws.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,12 +32,16 @@ python3 "$here/../risk/ticks.py" >ticks.txt
         echo "skipped: no julia"
     elif julia --startup-file=no -e "$too_old"; then
         julia --startup-file=no --project="$bindings/julia" "$here/embed.jl" risk.mmsbx ticks.txt
+        julia --startup-file=no --project="$bindings/julia" "$here/heat.jl" "$here/../../graphs/heat.mmsbg" >heat.txt
     else
         [ $? -eq 9 ]
     fi
 } | tee result.txt
+[ ! -e heat.txt ] || cat heat.txt
 [ "${2:-}" = --check ] || exit 0
 # What depends on what is installed is not compared; Julia's lines are those of C.
 sed '/^Julia:$/,$d; /^matplotlib is not/d; /^drawn: /d' result.txt | cmp - "$here/expected.txt"
-sed '1,/^Julia:$/d; /^skipped: /d' result.txt >julia.txt
-[ ! -s julia.txt ] || sed -n '/^C:$/,/^Python:$/{ /:$/!p; }' result.txt | cmp - julia.txt
+! grep -q '^skipped: .*julia' result.txt || exit 0
+sed '1,/^Julia:$/d' result.txt >julia.txt
+sed -n '/^C:$/,/^Python:$/{ /:$/!p; }' result.txt | cmp - julia.txt
+cmp heat.txt "$here/expected-heat.txt"

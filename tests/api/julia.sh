@@ -9,8 +9,9 @@ set -eu
 build=$(cd "$1" && pwd)
 top=$(cd "$(dirname "$0")/../.." && pwd)
 package=$top/engine/bindings/julia
-too_old='VERSION < v"1.10" && (println("skipped: julia $VERSION is older than 1.10: the tests of package MMSB are not run");
-                               exit(9))'
+too_old='VERSION < v"1.10" || exit(0)
+         println("skipped: julia $VERSION is older than 1.10: the tests of package MMSB are not run")
+         exit(9)'
 if ! command -v julia >/dev/null 2>&1; then
     echo "skipped: no julia: the tests of package MMSB are not run"
 elif julia --startup-file=no -e "$too_old"; then
@@ -33,7 +34,8 @@ if ! node -e 'require("tree-sitter"), require("tree-sitter-julia")' 2>/dev/null;
     echo "skipped: no tree-sitter-julia (NODE_PATH): the files are not parsed"
     exit 0
 fi
-node - "$package"/src/*.jl "$package"/ext/*.jl "$package"/test/*.jl "$package"/examples/*.jl "$top"/examples/*/*.jl <<'JS'
+node - "$package"/src/*.jl "$package"/ext/*.jl "$package"/test/*.jl "$package"/test/standin/*.jl \
+    "$top"/examples/*/*.jl <<'JS'
 const Parser = require("tree-sitter"), fs = require("fs"), parser = new Parser();
 parser.setLanguage(require("tree-sitter-julia"));
 let wrong = 0;

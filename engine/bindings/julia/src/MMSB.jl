@@ -26,6 +26,7 @@ module MMSB
 using Libdl
 
 export load, compile, replay, pages, snapshot, metrics, epoch, root
+export table, assign!
 export line!, update!, batch_route_deltas!, drop!, batch, commit!, tick!, on, sync!, checkpoint!
 export attach, lease, look, send!, answer!, changes!, wait_epoch, wait_durable, durable_epoch, last_number
 export Attached, LivePage, Answer
@@ -40,6 +41,7 @@ include("graph.jl")
 include("bus.jl")
 include("pages.jl")
 include("changes.jl")
+include("table.jl")
 include("epochs.jl")
 include("load.jl")         # behind epochs.jl: @cfunction wants what it names to be there
 include("bus_epochs.jl")

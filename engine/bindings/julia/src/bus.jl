@@ -29,11 +29,13 @@ mutable struct Attached
     name::String
     pages::Dict{Symbol,PageInfo}
     order::Vector{Symbol}
+    live::Dict{Symbol,Any}    # the LivePages that were asked for
     answers::Vector{Answer}   # taken, and not yet asked for
     unanswered::Int
     batches::Int
     leased::Bool
-    Attached(name::String) = new(BusHandle(), name, Dict{Symbol,PageInfo}(), Symbol[], Answer[], 0, 0, false)
+    Attached(name::String) = new(BusHandle(), name, Dict{Symbol,PageInfo}(), Symbol[],
+                                 Dict{Symbol,Any}(), Answer[], 0, 0, false)
 end
 
 message(b::Attached) = unsafe_string(ccall(symbol(:mmsb_bus_message), Cstring, (Ptr{Cvoid},), b.handle))
@@ -100,6 +102,8 @@ Base.haskey(b::Attached, name::Symbol) = haskey(b.pages, name)
 Base.length(b::Attached) = length(b.order)
 Base.show(io::IO, b::Attached) =
     print(io, "MMSB.Attached(", b.name, ", ", length(b), " pages, epoch ", epoch(b), ")")
+Base.show(io::IO, ::MIME"text/plain", b::Attached) =
+    page_table(io, "MMSB.Attached to $(b.name), epoch $(epoch(b)):", pages(b))
 
 function page_of(b::Attached, name::Symbol)
     info = get(b.pages, name, nothing)
@@ -123,13 +127,18 @@ Base.size(p::LivePage) = p.size
 Base.length(p::LivePage) = prod(p.size)
 Base.eltype(::Type{<:LivePage{T}}) where {T} = T
 Base.axes(p::LivePage) = map(Base.OneTo, p.size)
+Base.firstindex(p::LivePage) = 1
+Base.lastindex(p::LivePage) = length(p)
+Base.lastindex(p::LivePage, axis::Integer) = p.size[axis]
 Base.show(io::IO, p::LivePage{T}) where {T} = print(io, "MMSB.LivePage(", p.name, ", ", T, " ", p.size, ")")
 
 live_page(::Type{T}, info::PageInfo, b::Attached) where {T} =
     LivePage{T,length(info.size)}(b, info.number, info.name, info.size)
 function Base.getindex(b::Attached, name::Symbol)
+    known = get(b.live, name, nothing)
+    known === nothing || return known
     info = page_of(b, name)
-    return live_page(info.type, info, b)
+    return b.live[name] = live_page(info.type, info, b)
 end
 
 # Lanes [first, first + length(to)), of one epoch; in a lease where epochs follow too fast.

@@ -13,8 +13,10 @@ owner_graph(g::Graph, ::Symbol) = g
 owner_graph(::Snapshot, name::Symbol) =
     throw(UsageError("a snapshot does not change: assign to g[:$name] and commit!(g)", nothing, nothing))
 
-set_function(::Graph) = symbol(:mmsb_set)
-set_function(::Attached) = symbol(:mmsb_bus_set)
+# Of the one that is called for every element, the address is kept.
+const SET, BUS_SET = Ref(C_NULL), Ref(C_NULL)
+set_function(::Graph) = SET[] == C_NULL ? (SET[] = symbol(:mmsb_set)) : SET[]
+set_function(::Attached) = BUS_SET[] == C_NULL ? (BUS_SET[] = symbol(:mmsb_bus_set)) : BUS_SET[]
 scatter_function(::Graph) = symbol(:mmsb_scatter)
 scatter_function(::Attached) = symbol(:mmsb_bus_scatter)
 mask_function(::Graph) = symbol(:mmsb_mask)
@@ -37,7 +39,7 @@ function queue_one(a::Page{T}, kind::Integer, first::Int, count::Int, value::T) 
                           g.handle, a.number, kind, first, count, Ref(value), 1))
 end
 
-function Base.setindex!(a::PageArray{T}, value, i::Int) where {T}
+@inline function Base.setindex!(a::PageArray{T}, value, i::Int) where {T}
     @boundscheck checkbounds(a, i)
     queue_one(a, MMSB_SET, i - 1, 1, convert(T, value))
     return a
@@ -76,7 +78,7 @@ function Broadcast.materialize!(p::LivePage{T,N}, given::Broadcast.Broadcasted) 
     return p
 end
 
-collect_as(::Type{T}, values::Array{T}) where {T} = values
+collect_as(::Type{T}, values::Union{Array{T},PageArray{T}}) where {T} = values    # libmmsb copies them
 collect_as(::Type{T}, values) where {T} = T[convert(T, v) for v in values]
 
 """

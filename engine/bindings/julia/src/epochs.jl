@@ -71,15 +71,15 @@ commit!(g::Graph) = step!(h -> ccall(symbol(:mmsb_commit), Cint, (Ptr{Cvoid},), 
 `n` epochs without deltas; ends before that where a handler throws. Gives their events. It is no one call of libmmsb
 where it takes long: Ctrl-C ends it between two epochs.
 """
-tick!(g::Graph, n::Integer = 1) = step!(h -> ticks(h, UInt64(n)), g)
+tick!(g::Graph, n::Integer = 1) = step!(h -> ticks(g, h, UInt64(n)), g)
 
-function ticks(h::Handle, left::UInt64)
+function ticks(g::Graph, h::Handle, left::UInt64)
     done, several = Ref{UInt64}(0), UInt64(1)
     while true
         before, now = time_ns(), min(left, several)
         status = ccall(symbol(:mmsb_tick), Cint, (Ptr{Cvoid}, UInt64, Ref{UInt64}), h, now, done)
         left -= now
-        (status == MMSB_OK && done[] == now && left > 0) || return status   # fewer: a handler has thrown
+        (status == MMSB_OK && g.failure === nothing && left > 0) || return status
         time_ns() - before < 10_000_000 && (several *= 2)
         GC.safepoint()      # here Ctrl-C is thrown
     end

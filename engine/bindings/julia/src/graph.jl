@@ -48,6 +48,7 @@ mutable struct Graph
     handle::Handle
     pages::Dict{Symbol,PageInfo}
     order::Vector{Symbol}
+    arrays::Dict{Symbol,Any}    # those that were asked for: pages stay where they are
     fired::Vector{Event}
     handlers::Dict{Symbol,Vector{Any}}
     note::Any
@@ -56,8 +57,8 @@ mutable struct Graph
     stepping::Bool   # inside commit! or tick!
     batches::Int
     function Graph()
-        g = new(Handle(), Dict{Symbol,PageInfo}(), Symbol[], Event[], Dict{Symbol,Vector{Any}}(), nothing, nothing,
-                nothing, false, 0)
+        g = new(Handle(), Dict{Symbol,PageInfo}(), Symbol[], Dict{Symbol,Any}(), Event[], Dict{Symbol,Vector{Any}}(),
+                nothing, nothing, nothing, false, 0)
         g.handle.graph = g
         return g
     end
@@ -97,16 +98,27 @@ pairs_of(inputs::Union{AbstractDict,NamedTuple}) = pairs(inputs)
 pairs_of(inputs::Pair) = (inputs,)
 pairs_of(inputs) = inputs
 
-"""
-    compile(text; name = "graph.mmsbg", defines = (), folders = ())
+# One line that ends with .mmsbg, which no text of a graph does.
+is_path(text::AbstractString) = endswith(text, ".mmsbg") && !occursin('\n', text)
 
-Compiles the text of a graph. `defines` overrides params (`(n = 1000,)` or pairs), `folders` are where imports are
-looked up (the installed graphs come last). Throws a `WrongError` with the first place that is wrong.
 """
-function compile(text::AbstractString; name::AbstractString = "graph.mmsbg", defines = (), folders = ())
-    source, file = String(text), String(name)
-    texts = String["$k=$v" for (k, v) in pairs_of(defines)]
-    places = String[String(f) for f in Iterators.flatten((folders, graph_folders()))]
+    compile(path; params...)
+    compile(text; name = "graph.mmsbg", params...)
+
+Compiles a graph: `compile("risk.mmsbg"; n = 1000)`, or its text. Keywords override params; `defines = (name = 5,)` (or
+pairs, or a dictionary) does so where the name is a keyword here. `folders` are where imports are looked up, after the
+file's own and before the installed graphs. Throws a `WrongError` with the first place that is wrong.
+"""
+function compile(text::AbstractString; name::Union{Nothing,AbstractString} = nothing, defines = (), folders = (),
+                 params...)
+    source, file, own = String(text), something(name, "graph.mmsbg"), String[]
+    if is_path(text)
+        isfile(text) || throw(IOFailure("$text: there is no such file", nothing, nothing))
+        source, file, own = read(source, String), something(name, source), [dirname(abspath(source))]
+    end
+    file = String(file)
+    texts = vcat(String["$k=$v" for (k, v) in pairs_of(defines)], String["$k=$v" for (k, v) in params])
+    places = vcat(own, String[String(f) for f in folders], graph_folders())
     out = Ref{Ptr{Cvoid}}(C_NULL)
     bytes = Ref{Csize_t}(0)
     GC.@preserve source file texts places begin
@@ -156,12 +168,22 @@ pages(g::Graph) = [g.pages[name] for name in g.order]
 Base.keys(g::Graph) = copy(g.order)
 Base.haskey(g::Graph, name::Symbol) = haskey(g.pages, name)
 Base.length(g::Graph) = length(g.order)
+
+function Base.show(io::IO, p::PageInfo)
+    print(io, p.type, isempty(p.size) ? "" : " " * join(p.size, " × "))
+    print(io, p.source ? ", source" : p.state ? ", state" : p.event ? ", event" : "")
+end
+Base.show(io::IO, e::Event) = print(io, e.name, e.values, " in epoch ", e.epoch)
 Base.show(io::IO, g::Graph) = print(io, "MMSB.Graph(", length(g), " pages, epoch ", epoch(g), ")")
-function Base.show(io::IO, ::MIME"text/plain", g::Graph)
-    println(io, "MMSB.Graph, epoch ", epoch(g), ":")
-    for info in pages(g)
-        size = join((" $n" for n in info.size), " ×")
-        println(io, "  ", rpad(String(info.name), 16), " ", info.type, size,
-                info.source ? ", source" : info.state ? ", state" : info.event ? ", event" : "")
+Base.show(io::IO, ::MIME"text/plain", g::Graph) = page_table(io, "MMSB.Graph, epoch $(epoch(g)):", pages(g))
+
+# A line for each page; as many as the terminal has room for.
+function page_table(io::IO, title::AbstractString, list)
+    print(io, title)
+    room = get(io, :limit, false) ? max(4, displaysize(io)[1] - 5) : typemax(Int)
+    width = mapreduce(p -> textwidth(String(p.name)), max, list; init = 16)
+    for p in Iterators.take(list, length(list) <= room ? room : room - 1)
+        print(io, "\n  ", rpad(String(p.name), width), " ", p)
     end
+    length(list) <= room || print(io, "\n  … and ", length(list) - room + 1, " more")
 end

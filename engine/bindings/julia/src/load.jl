@@ -43,10 +43,7 @@ function replay(hear, state::AbstractString; to::Union{Nothing,Integer} = nothin
 end
 replay(state::AbstractString; given...) = replay(nothing, state; given...)
 
-function image_of(path::AbstractString)
-    endswith(path, ".mmsbg") || return nothing
-    return compile(read(path, String); name = path, folders = (dirname(abspath(path)),)).image
-end
+image_of(path::AbstractString) = is_path(path) ? compile(path).image : nothing
 image_of(c::Compiled) = c.image
 image_of(::Nothing) = nothing
 
@@ -92,7 +89,10 @@ function opened(g::Graph, graph, to::Union{Nothing,UInt64}, inputs, flags::Integ
         end
     end
     g.handle.at = out[]
-    g.failure === nothing || throw(g.failure)
+    if g.failure !== nothing    # of a handler: the state directory is given free
+        ccall(symbol(:mmsb_close), Cint, (Ptr{Cvoid},), g.handle)
+        throw(g.failure)
+    end
     status == MMSB_OK || throw(error_of(status, message(g)))
     g.hear = nothing
     pages_read(g)

@@ -34,10 +34,10 @@ end
 Base.size(a::PageArray) = a.size
 Base.IndexStyle(::Type{<:PageArray}) = IndexLinear()
 Base.elsize(::Type{<:PageArray{T}}) where {T} = sizeof(T)
-Base.strides(a::PageArray) = Base.size_to_strides(1, a.size...)
+Base.strides(a::PageArray) = Base.front(cumprod((1, a.size...)))
 Base.unsafe_convert(::Type{Ptr{T}}, a::PageArray{T}) where {T} = a.at
 
-function Base.getindex(a::PageArray, i::Int)
+@inline function Base.getindex(a::PageArray, i::Int)
     @boundscheck checkbounds(a, i)
     return GC.@preserve a unsafe_load(a.at, i)
 end
@@ -49,11 +49,13 @@ function no_page(g::Graph, name::Symbol)
 end
 
 function Base.getindex(g::Graph, name::Symbol)
+    known = get(g.arrays, name, nothing)
+    known === nothing || return known
     info = get(g.pages, name, nothing)
     info === nothing && throw(no_page(g, name))
     at = ccall(symbol(:mmsb_view), Ptr{Cvoid}, (Ptr{Cvoid}, UInt32, Cint), g.handle, info.number, MMSB_ANY)
     at == C_NULL && throw(error_of(MMSB_USAGE, message(g)))
-    return page_array(info.type, at, info, g)
+    return g.arrays[name] = page_array(info.type, at, info, g)
 end
 
 page_array(::Type{T}, at, info, owner) where {T} =
@@ -85,4 +87,6 @@ function Base.getindex(s::Snapshot, name::Symbol)
 end
 Base.keys(s::Snapshot) = collect(keys(s.pages))
 Base.haskey(s::Snapshot, name::Symbol) = haskey(s.pages, name)
+Base.show(io::IO, ::MIME"text/plain", s::Snapshot) =
+    page_table(io, "MMSB.Snapshot, epoch $(s.epoch):", sort!(collect(values(s.pages)); by = p -> p.number))
 Base.show(io::IO, s::Snapshot) = print(io, "MMSB.Snapshot(", length(s.pages), " pages, epoch ", s.epoch, ")")

@@ -337,7 +337,10 @@ end
     roots = Set{String}()
     for executor in keys(MMSB.EXECUTORS), threads in (1, 2)
         g = try load(GRAPH; executor = executor, threads = threads, oracle_epochs = 1) catch e; e end
-        g isa Union{AbsentError,OutOfSpaceError} && continue
+        if g isa Union{AbsentError,OutOfSpaceError}
+            threads == 1 && println("skipped: executor $executor: ", g.message)
+            continue
+        end
         g[:price][2] = 3.25
         commit!(g)
         tick!(g, 2)
@@ -362,15 +365,6 @@ end
     @test MMSB.version() isa String
 end
 
-@testset "setting one element allocates nothing" begin
-    g = load(GRAPH)
-    price = g[:price]
-    set(p, n) = foreach(k -> (p[3] = 100.0 + k), 1:n)
-    set(price, 10)
-    drop!(g)
-    @test (@allocated set(price, 1000)) <= 1024   # the calls themselves; not a byte an element
-end
-
 @testset "compiler artefacts on pages" begin
     I = MMSB.Instrument
     g = load(compile("source ir: u8[20000]\npage size = count(ir != 0)\nsource short: u8[10]"))
@@ -385,16 +379,17 @@ end
     @test occursin("CodeInfo", found.text)
     @test g[:size][] == count(!=(0), g[:ir])
     first_size = g[:size][]
-    I.page_ir!(g[:ir], triple, Tuple{Int}; optimize = false)
+    I.page_ir!(g[:ir], triple, Tuple{Int}; stage = :typed)
     commit!(g)
     @test I.page_ir(g[:ir]).provenance["types"] == "Tuple{Int64}"
-    @test I.page_ir(g[:ir]).provenance["optimized"] == "false"
+    @test I.page_ir(g[:ir]).provenance["stage"] == "typed"
     @test g[:size][] != first_size
     @test_throws UsageError I.page_ir!(g[:short], triple, Tuple{Int})
     @test_throws UsageError I.page_ir!(g[:ir], triple, Tuple{Int,Int})
     @test isempty(I.page_ir(g[:short]).text)
 end
 
+include("harder.jl")
 include("bus.jl")
 
 end
