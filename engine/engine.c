@@ -409,6 +409,7 @@ void engine_accept(engine *e) {
     e->recovered = false;
     e->undo_on = false;
     undo_forget(e);
+    groups_accept(e);
     inverses_accept(e);
     if (e->watch != NULL) e->watch(e->watch_context, e);
     touched_clear(e);
@@ -421,6 +422,7 @@ void engine_reject(engine *e) {
     e->fired_count = 0;
     cuda_reject(e);
     undo_restore(e);
+    groups_reject(e);
     inverses_reject(e);
     set_clear(&e->work);
     touched_clear(e);

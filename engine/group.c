@@ -11,14 +11,69 @@
 #define LEAVES_CHUNK 512u
 #define GROUP_STEPS 8u /* what an element of a group costs, in steps of a program */
 
-/* Segments of whole leaves with a free slot each; members by index. */
-static void index_build(engine *e, node_state *n) {
+/* Index, packed elements and trees follow from the pages that undo brings back: where they are
+ * built whole, saving them would cost as much as building them, so a rejection builds them again.
+ * With a GPU they are saved: the elements may lie there. */
+static bool remade(engine *e, node_state *n) {
     ASSERT(n->row->kind == NODE_KEYED);
+    if (e->cuda != NULL) return false;
+    if (e->undo_on && !n->remade) {
+        n->remade = true, n->remade_next = e->remade;
+        e->remade = n;
+    }
+    return true;
+}
+
+#define COUNTS 4u /* of one group in a row: an addition does not wait for that before it */
+#define COUNTS_GROUPS_MAX 512u
+static void members_count(const i32 *group, u64 keys, u64 groups, u32 *restrict count) {
+    u32 part[COUNTS][COUNTS_GROUPS_MAX + 1];
+    u64 k = 0;
+    memset(count, 0, groups * sizeof(u32));
+    if (groups <= COUNTS_GROUPS_MAX) {
+        for (u32 c = 0; c < COUNTS; c++) memset(part[c], 0, (groups + 1) * sizeof(u32));
+        for (; k + COUNTS <= keys; k += COUNTS)
+            for (u32 c = 0; c < COUNTS; c++) part[c][group[k + c] + 1]++; /* [0]: in no group */
+        for (u64 g = 0; g < groups; g++)
+            for (u32 c = 0; c < COUNTS; c++) count[g] += part[c][g + 1];
+    }
+    for (; k < keys; k++)
+        if (group[k] >= 0) count[group[k]]++;
+}
+
+/* Gives every key its slot; the others put its element there too. */
+typedef void place_fn(const node_state *n, const i32 *group, const void *elements);
+#define PLACE(name, move)                                                                \
+    static void name(const node_state *n, const i32 *restrict group, const void *from) { \
+        const u32 *restrict start = n->start;                                            \
+        u32 *restrict used = n->count, *restrict order = n->order;                       \
+        u32 *restrict slot_of = n->slot_of;                                              \
+        void *restrict to = n->packed;                                                   \
+        for (u64 k = 0; k < n->keys; k++) {                                              \
+            u32 slot = SLOT_OF_NONE;                                                     \
+            if (group[k] >= 0) {                                                         \
+                slot = start[group[k]] + used[group[k]]++;                               \
+                order[slot] = (u32)k;                                                    \
+                move;                                                                    \
+            }                                                                            \
+            slot_of[k] = slot;                                                           \
+        }                                                                                \
+    }
+PLACE(place_all, (void)from; (void)to)
+PLACE(place_u32, ((u32 *)to)[slot] = ((const u32 *)from)[k])
+PLACE(place_u64, ((u64 *)to)[slot] = ((const u64 *)from)[k])
+
+/* Segments of whole leaves with a free slot each; members by index. True: the packed elements are
+ * there as well. */
+static bool index_build(engine *e, node_state *n) {
+    ASSERT(n->row->kind == NODE_KEYED);
+    u32 width = e->pages[n->row->element].width;
     const i32 *group = (const i32 *)e->pages[n->row->group].value;
-    undo_save(e, n->order, (u64)((u8 *)(n->leaf_group + n->slots / LEAF_LANES) - (u8 *)n->order));
-    memset(n->count, 0, n->groups * sizeof(u32));
-    for (u64 k = 0; k < n->keys; k++)
-        if (group[k] >= 0) n->count[group[k]]++;
+    bool again = remade(e, n);
+    if (!again)
+        undo_save(e, n->order,
+                  (u64)((u8 *)(n->leaf_group + n->slots / LEAF_LANES) - (u8 *)n->order));
+    members_count(group, n->keys, n->groups, n->count);
     u64 leaf = 0;
     for (u64 g = 0; g < n->groups; g++) {
         u64 own = n->count[g] / LEAF_LANES + 1;
@@ -29,16 +84,11 @@ static void index_build(engine *e, node_state *n) {
     }
     ASSERT(leaf * LEAF_LANES <= n->slots);
     n->start[n->groups] = (u32)(leaf * LEAF_LANES);
-    const u32 *restrict start = n->start;
-    u32 *restrict used = n->count, *restrict order = n->order, *restrict slot_of = n->slot_of;
-    for (u64 k = 0; k < n->keys; k++) {
-        u32 slot = SLOT_OF_NONE;
-        if (group[k] >= 0) {
-            slot = start[group[k]] + used[group[k]]++;
-            order[slot] = (u32)k;
-        }
-        slot_of[k] = slot;
-    }
+    place_fn *place = place_all;
+    if (again && n->packed != NULL && n->rest == 1 && width == 8) place = place_u64;
+    if (again && n->packed != NULL && n->rest == 1 && width == 4) place = place_u32;
+    place(n, group, e->pages[n->row->element].value);
+    return place != place_all;
 }
 
 static u8 *packed_at(const node_state *n, u64 slot, u64 r) {
@@ -202,7 +252,7 @@ PACK(u64)
 static void packed_fill(engine *e, node_state *n) {
     const page_state *p = &e->pages[n->row->element];
     ASSERT(n->packed != NULL);
-    undo_save(e, n->packed, n->slots * n->rest * p->width);
+    if (!remade(e, n)) undo_save(e, n->packed, n->slots * n->rest * p->width);
     if (n->rest == 1 && p->width == 8) {
         pack_u64((u64 *)n->packed, (const u64 *)p->value, n->slot_of, n->keys);
     } else if (n->rest == 1 && p->width == 4) {
@@ -246,16 +296,18 @@ static void groups_share(worker *w, void *context, u64 from, u64 to) {
     }
 }
 
-static void trees_save(engine *e, const node_state *n) {
+static void trees_save(engine *e, node_state *n) {
     u64 count = 2 * (n->slots / LEAF_LANES) * n->rest;
     ASSERT(e->work.whole);
+    if (remade(e, n)) return;
     undo_save(e, n->partials, count * type_bytes(n->row->type));
     if (n->partial_index != NULL) undo_save(e, n->partial_index, count * 8);
 }
 
 static void group_whole(engine *e, node_state *n) {
     trees_save(e, n);
-    if (n->packed != NULL) packed_fill(e, n);
+    bool packed = n->keys_anew && index_build(e, n);
+    if (n->packed != NULL && !packed) packed_fill(e, n);
     if (!e->verify && split_is_worth(e, n->shape->lanes, GROUP_STEPS)) {
         split s = {.e = e, .units = n->groups, .share = groups_share, .context = n};
         split_run(&s);
@@ -264,6 +316,27 @@ static void group_whole(engine *e, node_state *n) {
     }
     for (u64 g = 0; g < n->groups; g++)
         for (u64 r = 0; r < n->rest; r++) group_result(e, n, g, r);
+}
+
+/* Forgets what was built whole; `again`: builds it from the pages that stand now. */
+static void remade_end(engine *e, bool again) {
+    ASSERT(!e->undo_on);
+    for (node_state *n = e->remade; n != NULL; n = n->remade_next) {
+        n->remade = false;
+        if (!again) continue;
+        if (!index_build(e, n) && n->packed != NULL) packed_fill(e, n);
+        groups_share(e->workers, n, 0, n->groups);
+    }
+    e->remade = NULL;
+}
+
+void groups_accept(engine *e) { remade_end(e, false); }
+
+void groups_reject(engine *e) {
+    u64 before = kernels_fp_enter();
+    ASSERT(e->cuda == NULL || e->remade == NULL);
+    remade_end(e, true);
+    kernels_fp_leave(before);
 }
 
 static void leaf_fetch(const node_state *n, u64 unit) {
@@ -331,7 +404,6 @@ static void work_go_over(engine *e, node_state *n, leaf_cells *made) {
 
 void group_run(engine *e, node_state *n) {
     if (e->work.whole) {
-        if (n->keys_anew) index_build(e, n);
         group_whole(e, n);
         return;
     }

@@ -63,6 +63,9 @@ typedef struct node_state {
     u8 *packed;                                        /* NULL: elements are gathered by order */
     u64 keys, rest, groups, slots;
     bool keys_anew; /* KEYED: order and slots are built from the group page in this run */
+    /* KEYED: built whole in this epoch without undo; a rejection builds it again. */
+    bool remade;
+    struct node_state *remade_next;
 } node_state;
 typedef struct {
     const image_page *row;
@@ -150,6 +153,7 @@ struct engine {
     u64 journal_count, journal_most;
     bool journal_closed; /* threads have saved lines since: order is known of lines only */
     bool undo_on;        /* writes save their lines */
+    node_state *remade;  /* what undo does not cover (groups_reject); NULL: none */
     bool streams;        /* the node that runs stores around the caches (store_streams) */
     u64 pass;            /* over the commands: epoch 0, an epoch, a check; from 1 on */
     bool first_run;      /* epoch 0: nothing is compared for inverses, they are built after */
@@ -342,6 +346,9 @@ void group_given(engine *e, node_state *n, leaf_cells *made);
 void kernel_run(engine *e, node_state *n);
 mmsb_status kernel_word(engine *e, const node_state *n, message *m);
 void group_run(engine *e, node_state *n);
+/* After undo was forgotten or restored: what was built whole without it is kept, or built again. */
+void groups_accept(engine *e);
+void groups_reject(engine *e);
 /* Before the footprints of a KEYED node: brings order and packed elements up to the changed keys,
  * and notes the leaves that must be redone. Makes the work whole where all of it is built anew. */
 void group_rekey(engine *e, node_state *n);

@@ -127,3 +127,20 @@ Test(engine_rekey, groups_grow_and_shrink_by_leaves) {
     many_epochs(HEAD "page by_inst: f64[10] = sum(value by inst)\n"
                      "page by_book: f64[3] = sum(value by book)\n");
 }
+
+/* The fault comes behind the keyed node: what that built whole without undo is built again. */
+Test(engine_rekey, an_epoch_rejected_behind_new_groups_leaves_the_old_ones) {
+    many_epochs(
+        "source price: f64[9] = 1.0\nsource inst: u32[700]\nsource qty: f64[700] = 2.0\n"
+        "source book: u32[700]\npage fine[i: 700] = book[i] * 13 + inst[i] % 13\n"
+        "page value[i: 700] = qty[i] * price[inst[i] % 9]\n"
+        "page by_book: f64[3] = sum(value by book)\n"
+        "page by_fine: f64[100] = sum(value by fine)\n"
+        "page at: i64[3] = argmax(f32(value) by book)\n"
+        "page wide[i: 700, j: 5] = value[i] + f64(j)\n"
+        "page by_wide: f64[3, 5] = sum(wide by book)\n"
+        "page single[i: 700] = f32(value[i])\n"
+        "page by_single: f32[3] = sum(single by book)\n"
+        "page seen = by_book[0] + by_fine[1] + f64(at[2]) + by_wide[1, 1] + f64(by_single[0])\n"
+        "page late[i: 700] = 7 / (min(i64(seen), 0) + 77 - i64(inst[i]))\n");
+}
