@@ -130,7 +130,7 @@ if command -v clang-tidy >/dev/null 2>&1; then
 else
     echo "skipped: no clang-tidy"
 fi
-check "gcc -O0, gcc -O3, clang: one image, one root" sh tests/compilers.sh build
+check "gcc -O0, gcc -O3, clang: one image, one root" sh tests/compilers.sh build build-clang
 if command -v aarch64-linux-gnu-gcc >/dev/null 2>&1 && command -v qemu-aarch64-static >/dev/null 2>&1; then
     check "aarch64 under qemu: the same bits" sh tests/aarch64.sh build
 else
