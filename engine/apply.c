@@ -42,19 +42,30 @@ static u64 set_lanes(u32 width, u8 *at, const u8 *from, u64 stride, u32 count) {
     }
 }
 
-/* The most frequent delta: values for a run of lanes, a word of the dirty set at a time. */
+/* The most frequent delta: a value for one lane. */
+static void apply_one(engine *e, u32 page, const delta *d) {
+    page_state *p = &e->pages[page];
+    u8 *at = p->value + d->first * p->width;
+    ASSERT(d->count == 1 && d->first < p->lanes);
+    u64 bits = type_canonical(p->row->type, lane_bits(d->payload, p->width));
+    if (bits == lane_bits(at, p->width)) return;
+    undo_save_value(e, at);
+    lane_put(at, bits, p->width);
+    set_add_mask(&p->dirty, d->first / 64, (u64)1 << (d->first & 63));
+    e->stats.lanes_changed++;
+    page_touch(e, page);
+}
+
+/* Values for a run of lanes, a word of the dirty set at a time. */
 static void apply_set(engine *e, u32 page, const delta *d) {
-    ASSERT(d->count > 0);
+    ASSERT(d->count > 1);
     ASSERT(d->count <= e->pages[page].lanes - d->first);
     page_state *p = &e->pages[page];
     const u8 *from = d->payload;
     u64 stride = d->broadcast ? 0 : p->width, end = d->first + d->count;
     _Alignas(64) u8 canonical[64 * 8];
     bool is_float = type_is_float(p->row->type);
-    if (d->count == 1)
-        undo_save_value(e, p->value + d->first * p->width);
-    else
-        undo_save(e, p->value + d->first * p->width, d->count * p->width);
+    undo_save(e, p->value + d->first * p->width, d->count * p->width);
     for (u64 lane = d->first; lane < end;) {
         u32 count = (u32)(u64_min(end, (lane | 63) + 1) - lane);
         const u8 *source = from;
@@ -167,7 +178,7 @@ void engine_apply(engine *e, const delta *d) {
     ASSERT(d->type == e->pages[page].row->type && d->kind < DELTA_KIND_COUNT);
     e->undo_on = e->layout.undo_at != 0;
     if (d->kind == DELTA_SET && d->form == DELTA_RANGE) {
-        apply_set(e, page, d);
+        (d->count == 1 ? apply_one : apply_set)(e, page, d);
         return;
     }
     u64 before = kernels_fp_enter();

@@ -91,6 +91,11 @@ bool type_is_integer(u8 type);  /* signed or unsigned, not bool */
 /* The type of that name (`count` bytes at `text`), or TYPE_NONE. */
 u8 type_find(const char *text, size_t count);
 /* The canonical quiet NaN replaces any NaN; other bits pass. bits are zero-extended. */
-u64 type_canonical(u8 type, u64 bits);
+static inline u64 type_canonical(u8 type, u64 bits) {
+    if (type == TYPE_F64 && (bits & 0x7fffffffffffffffu) > 0x7ff0000000000000u)
+        return 0x7ff8000000000000u;
+    if (type == TYPE_F32 && (bits & 0x7fffffffu) > 0x7f800000u) return 0x7fc00000u;
+    return bits;
+}
 
 #endif
