@@ -113,6 +113,10 @@ function take_answer(b::Attached, timeout::Real)
                          ns, a), b, timeout)
     b.unanswered -= 1
     words = a[].words == C_NULL ? "" : unsafe_string(a[].words)
+    if a[].number in b.unheard
+        delete!(b.unheard, Int(a[].number))
+        return nothing
+    end
     push!(b.answers, Answer(a[].number, a[].epoch, a[].again != 0,
                             a[].status == MMSB_OK ? nothing : error_of(a[].status, words)))
     return nothing
@@ -143,7 +147,9 @@ end
 The next [`Answer`](@ref) to a `send!`, in their order.
 """
 function answer!(b::Attached; timeout::Real = Inf)
-    isempty(b.answers) && take_answer(b, timeout)
+    while isempty(b.answers)
+        take_answer(b, timeout)
+    end
     return popfirst!(b.answers)
 end
 
@@ -155,8 +161,13 @@ power loss. Throws a `RejectedError`: nothing has changed.
 """
 function commit!(b::Attached; durable::Bool = false)
     number = send!(b)
-    while isempty(b.answers) || last(b.answers).number != number
-        take_answer(b, Inf)
+    try
+        while isempty(b.answers) || last(b.answers).number != number
+            take_answer(b, Inf)
+        end
+    catch e
+        e isa InterruptException && push!(b.unheard, number)
+        rethrow()
     end
     a = pop!(b.answers)
     a.error === nothing || throw(a.error)

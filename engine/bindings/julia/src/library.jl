@@ -53,7 +53,7 @@ function zeroed(::Type{T}; given...) where {T}
 end
 zero_of(::Type{P}) where {P<:Ptr} = P(0)
 zero_of(::Type{N}) where {N<:Number} = zero(N)
-zero_of(::Type{NTuple{K,E}}) where {K,E} = ntuple(_ -> zero(E), K)
+zero_of(::Type{T}) where {T<:Tuple} = map(zero_of, fieldtypes(T))
 
 # A C string's address; the string must be preserved. NUL bytes inside are an error.
 text_at(s::String) = Ptr{UInt8}(Base.unsafe_convert(Cstring, s))

@@ -12,6 +12,15 @@ bytes_of_range(a, values) = @allocated set_range(a, values)
 read_all(a) = (s = zero(eltype(a)); for k in eachindex(a) s += a[k] end; s)
 bytes_of_reads(a) = @allocated read_all(a)
 
+@testset "nothing is ambiguous, and all that is exported is explained" begin
+    @test isempty(detect_ambiguities(MMSB, MMSB.Instrument))
+    @test isempty(detect_unbound_args(MMSB, MMSB.Instrument))
+    for m in (MMSB, MMSB.Instrument), name in names(m)
+        words = string(Base.Docs.doc(Base.Docs.Binding(m, name)))
+        @test !occursin("No documentation found", words)
+    end
+end
+
 @testset "a delta allocates nothing" begin
     g, values = load(GRAPH), [1.0, 2.0]
     price, grid = g[:price], g[:grid]
