@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/.."
 # A line a purpose: building, sanitizers, checking, what the scripts call.
 packages="valgrind binutils gcc libc6-dev cmake ninja-build re2c lemon libxxhash-dev libcriterion-dev
-    clang libclang-rt-14-dev
+    clang libclang-rt-dev
     clang-format clang-tidy spin strace abigail-tools mandoc zsh fish vim
     libmpfr-dev libjansson-dev
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
