@@ -32,11 +32,12 @@ mutable struct Attached
     live::Dict{Symbol,Any}    # the LivePages that were asked for
     answers::Vector{Answer}   # taken, and not yet asked for
     unheard::Set{Int}         # numbers of a commit! that was interrupted: nobody asks for their answers
+    lanes::Vector{UInt64}     # room for the indices of a delta
     unanswered::Int
     batches::Int
     leased::Bool
     Attached(name::String) = new(BusHandle(), name, Dict{Symbol,PageInfo}(), Symbol[],
-                                 Dict{Symbol,Any}(), Answer[], Set{Int}(), 0, 0, false)
+                                 Dict{Symbol,Any}(), Answer[], Set{Int}(), UInt64[], 0, 0, false)
 end
 
 message(b::Attached) = unsafe_string(ccall(symbol(:mmsb_bus_message), Cstring, (Ptr{Cvoid},), b.handle))

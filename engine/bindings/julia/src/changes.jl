@@ -127,7 +127,8 @@ function update(a::Page, kind, values, mask::AbstractArray{Bool})
     end
     return check(g, status)
 end
-update(a::Page, kind, values, indices) = scatter(a, kind, Int[linear(a, i) for i in indices], values)
+update(a::Page, kind, values, indices) = scatter(a, kind, collect(indices), values)
+update(a::Page, kind, values, indices::AbstractArray) = scatter(a, kind, indices, values)
 
 function linear(a::PageArray, i::Integer)
     checkbounds(a, i)
@@ -139,9 +140,12 @@ function linear(a::PageArray, i::CartesianIndex)
 end
 linear(p::LivePage, i) = LinearIndices(p.size)[i]
 
-function scatter(a::Page{T}, kind::Integer, indices::Vector{Int}, values) where {T}
+function scatter(a::Page{T}, kind::Integer, indices::AbstractArray, values) where {T}
     g = graph_of(a)
-    lanes = UInt64[i - 1 for i in indices]
+    lanes = resize!(g.lanes, length(indices))
+    for (k, i) in enumerate(indices)
+        lanes[k] = linear(a, i) - 1
+    end
     given = values isa AbstractArray ? collect_as(T, values) : T[convert(T, values)]
     length(given) == 1 || length(given) == length(lanes) ||
         throw(DimensionMismatch("$(length(given)) values for $(length(lanes)) elements"))
@@ -156,23 +160,30 @@ end
     batch_route_deltas!(g, :price, indices, values; kind = :set)
     batch_route_deltas!(g, deltas)
 
-Queues many deltas in one call: `values[k]` at `indices[k]`, in order, also where indices repeat. The second form
-takes pairs `(:price, 17) => 101.25`; neighbours of one page go in one call. `commit!` makes an epoch of them.
+Queues many deltas: `values[k]` at `indices[k]`, in order, also where indices repeat. The second form takes pairs
+`(:price, 17) => 101.25`; it is quickest where those of a page are neighbours. `commit!` makes an epoch of them.
 """
 batch_route_deltas!(g::Union{Graph,Attached}, name::Symbol, indices, values; kind::Symbol = :set) =
     update!(g, name, kind, values, indices)
 function batch_route_deltas!(g::Union{Graph,Attached}, deltas; kind::Symbol = :set)
-    name, indices, values = :none, Any[], Any[]
-    for ((page, index), value) in deltas
-        if page != name
-            isempty(indices) || update!(g, name, kind, values, indices)
-            name, indices, values = page, Any[], Any[]
-        end
-        push!(indices, index)
-        push!(values, value)
+    number, state = choice(KINDS, "kind", kind), iterate(deltas)
+    while state !== nothing
+        page = state[1][1][1]
+        state = route(g[page], page, number, deltas, state[1], state[2])
     end
-    isempty(indices) || update!(g, name, kind, values, indices)
     return nothing
+end
+
+# Those that follow for one page, whose type is known here; gives where the next page's begin.
+function route(a::Page, page::Symbol, kind::Integer, deltas, item, at)
+    while true
+        (name, index), value = item
+        name === page || return item, at
+        update(a, kind, value, index)
+        next = iterate(deltas, at)
+        next === nothing && return nothing
+        item, at = next
+    end
 end
 
 """

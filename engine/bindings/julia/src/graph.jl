@@ -54,11 +54,12 @@ mutable struct Graph
     note::Any
     hear::Any        # of a replay: called with every event; nothing: handlers are
     failure::Any     # what a handler threw
+    lanes::Vector{UInt64}    # room for the indices of a delta
     stepping::Bool   # inside commit! or tick!
     batches::Int
     function Graph()
         g = new(Handle(), Dict{Symbol,PageInfo}(), Symbol[], Dict{Symbol,Any}(), Event[], Dict{Symbol,Vector{Any}}(),
-                nothing, nothing, nothing, false, 0)
+                nothing, nothing, nothing, UInt64[], false, 0)
         g.handle.graph = g
         return g
     end

@@ -15,7 +15,8 @@ end
     load(graph; state = nothing, inputs = (), durability = :batch, executor = :vm, threads = 1, checkpoint_epochs = 0,
          audit_epochs = 0, oracle_epochs = 0, allow_kernels = false, migrate = false, note = nothing)
 
-Opens a graph: what [`compile`](@ref) gave, or the path of a `.mmsbx` or `.mmsbg`. `state`: a directory for log and
+Opens a graph: what [`compile`](@ref) gave, or the path of a `.mmsbx` or `.mmsbg` (files that it names by `from` lie
+beside a `.mmsbx`, else in the current directory). `state`: a directory for log and
 checkpoints, recovered where it is there. `inputs`: pairs of a source's name and its first contents, an array or the
 path of a `.npy` or `.csv`. `durability`: `:batch`, `:none`, `:epoch`, `:sealed`; `executor`: `:vm`, `:native`, `:auto`,
 `:cuda`. `note`: a function that is called with lines for a person.

@@ -12,6 +12,32 @@ bytes_of_range(a, values) = @allocated set_range(a, values)
 read_all(a) = (s = zero(eltype(a)); for k in eachindex(a) s += a[k] end; s)
 bytes_of_reads(a) = @allocated read_all(a)
 
+bytes_of_pairs(g, deltas) = @allocated batch_route_deltas!(g, deltas)
+bytes_of_batch(g, indices, values) = @allocated batch_route_deltas!(g, :price, indices, values; kind = :add)
+
+@testset "a batch allocates as much, however long" begin
+    g = load(GRAPH)
+    pairs(n) = [(k <= n ÷ 2 ? :price : :qty, mod1(k, 4)) => 1 for k in 1:n]
+    few, many = pairs(10), pairs(2000)
+    foreach(_ -> (bytes_of_pairs(g, few), bytes_of_pairs(g, many)), 1:2)
+    @test bytes_of_pairs(g, many) <= bytes_of_pairs(g, few) + 64
+    few, many = repeat([1, 2, 4], 3), repeat([1, 2, 4], 700)
+    foreach(n -> bytes_of_batch(g, n, ones(length(n))), (few, many))
+    foreach(n -> bytes_of_batch(g, n, ones(length(n))), (few, many))
+    @test bytes_of_batch(g, many, ones(2100)) == bytes_of_batch(g, few, ones(9))
+    commit!(g)
+    @test g[:price] == [1 + 3 * 703, 1 + 3 * 703, 1, 1 + 3 * 703]
+    @test g[:qty] == fill(1, 4)
+    batch_route_deltas!(g, ((:price, k) => k for k in 1:4 if k > 1); kind = :max)
+    batch_route_deltas!(g, [(:price, 1:2) => [0.5, 0.25], (:grid, CartesianIndex(3, 1)) => 2])
+    batch_route_deltas!(g, :price, (k for k in 3:4), 9.0)
+    commit!(g)
+    @test (g[:price], g[:grid][3, 1]) == ([0.5, 0.25, 9.0, 9.0], 2)
+    batch_route_deltas!(g, [])
+    @test metrics(g).pending_bytes == 0
+    @test_throws UsageError batch_route_deltas!(g, [(:price, 1) => 1]; kind = :no)
+end
+
 @testset "nothing is ambiguous, and all that is exported is explained" begin
     @test isempty(detect_ambiguities(MMSB, MMSB.Instrument))
     @test isempty(detect_unbound_args(MMSB, MMSB.Instrument))
