@@ -368,8 +368,8 @@ mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, bac
     if (!waves_assign(b, NODE_IN_EPOCH0) || !waves_assign(b, NODE_IN_LATER))
         return MMSB_OUT_OF_SPACE;
     b->passes_done = BACK_WAVES;
-    if (!commands_list(b) || !nodes_fuse(b) || !waves_pack(b) || !commands_list(b) ||
-        !waves_assign(b, NODE_IN_FIRST))
+    if (!rings_choose(b) || !commands_list(b) || !nodes_fuse(b) || !waves_pack(b) ||
+        !commands_list(b) || !waves_assign(b, NODE_IN_FIRST))
         return MMSB_OUT_OF_SPACE;
     b->passes_done = BACK_FUSED;
     readers_group(b);

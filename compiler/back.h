@@ -161,6 +161,9 @@ u32 element_page(back *b, u32 expr, u32 guard, const u64 *dims, u32 axes, const 
 void whole_equation(back *b, u32 ir_page_row, ir_equation q, u8 flags);
 /* back_kernel.c */
 void kernel_equation(back *b, u32 ir_page_row, ir_equation q);
+/* back_ring.c: marks histories that the engine can turn; before nodes are fused */
+bool rings_choose(back *b);
 /* back_image.c */
+void back_view(const back *b, image *i); /* the tables so far */
 mmsb_status back_write(back *b, void **image_bytes, u64 *bytes, message *m);
 #endif

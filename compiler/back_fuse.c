@@ -66,7 +66,8 @@ static bool node_fuses(const back *b, const image_node *n) {
         if (r->op < INSTRUCTION_FIRST && op_info(r->op)->faults) return false;
         if (r->op == IN_AXIS || r->op == IN_GROUP) return false;
         if (r->op == IN_AFFINE && b->affines[r->imm].checked != 0) return false;
-        if (r->op == IN_STORE && (b->pages[r->imm].flags & PAGE_OFFSETS) != 0) return false;
+        if (r->op == IN_STORE && (b->pages[r->imm].flags & (PAGE_OFFSETS | PAGE_RING)) != 0)
+            return false;
     }
     return n->uniform_count + n->tile_count <= GROUP_INSTRUCTIONS;
 }

@@ -12,7 +12,7 @@ typedef struct {
     u64 count, size;
 } section;
 
-static void view_fill(const back *b, image *i) {
+void back_view(const back *b, image *i) {
     ASSERT(b->pages_count != 0 && b->shapes_count != 0 && b->string_bytes != 0);
     *i = (image){.strings = b->strings,
                  .shapes = b->shapes,
@@ -67,7 +67,7 @@ mmsb_status back_write(back *b, void **image_bytes, u64 *bytes, message *m) {
     image view;
     layout l;
     u32 name = back_string(b, b->g->name, strlen(b->g->name));
-    view_fill(b, &view);
+    back_view(b, &view);
     view.can_reject = layout_can_reject(&view);
     TRY(layout_compute(&view, b->memory, &l, m));
     const section s[SECTION_COUNT] = {

@@ -29,14 +29,15 @@ static void names_print(const image *i, u32 row, const char *quote, FILE *to) {
     }
 }
 
-static const char *kind_text(const image_node *n) {
+static const char *kind_text(const image *i, u32 row) {
+    const image_node *n = &i->nodes[row];
     ASSERT(n->kind != NODE_WHOLE || n->reduce < WHOLE_COUNT);
     static const char *const wholes[WHOLE_COUNT] = {"cumsum", "cumprod", "cummin", "cummax",
                                                     "sort",   "argsort", "topk",   "quantile",
                                                     "matmul", "dot"};
     static const char *const reduces[REDUCE_COUNT] = {"sum", "prod",   "min",
                                                       "max", "argmin", "argmax"};
-    if (n->kind == NODE_MAP) return "map";
+    if (n->kind == NODE_MAP) return plan_is_ring(i, row) ? "ring" : "map";
     if (n->kind == NODE_KERNEL) return "kernel";
     return n->kind == NODE_WHOLE ? wholes[n->reduce] : reduces[n->reduce];
 }
@@ -83,12 +84,41 @@ static void text_nodes(const image *i, const node_work *w, FILE *to) {
     for (u32 k = 0; k < i->later_count; k++) {
         const image_node *n = &i->nodes[i->later[k]];
         fprintf(to, "%4u %-8s %12llu %15.0f %15.0f %15.0f %15.0f %15.0f %15.0f  ", n->wave1,
-                kind_text(n), (llu)i->shapes[n->shape].lanes, bytes_stored(i, i->later[k]),
-                w->one[k].read, w->one[k].written, w->all[k].read, w->all[k].written,
-                w->tick[k].lanes);
+                kind_text(i, i->later[k]), (llu)i->shapes[n->shape].lanes,
+                bytes_stored(i, i->later[k]), w->one[k].read, w->one[k].written, w->all[k].read,
+                w->all[k].written, w->tick[k].lanes);
         ASSERT(n->wave1 < i->later_count);
         names_print(i, i->later[k], "", to);
         fprintf(to, "\n");
+    }
+}
+
+/* How a history's rows are kept, and why. */
+static const char *ring_text(const image *i, u32 row, u32 page) {
+    ASSERT(page < i->page_count);
+    if (plan_is_ring(i, row))
+        return "ring: an epoch writes row 0, twice; row r is dirty where row r - 1 was";
+    for (u32 k = 0; k < i->kernel_page_count; k++)
+        if (i->kernel_pages[k] == page)
+            return "row-major: an epoch moves every row; a kernel reads them";
+    return "row-major: an epoch moves every row";
+}
+
+/* Histories, and how their rows are kept. */
+static void text_rings(const image *i, FILE *to) {
+    bool any = false;
+    image_ring r;
+    for (u32 k = 0; k < i->later_count; k++) {
+        if ((i->nodes[i->later[k]].flags & NODE_IN_EPOCH0) != 0 ||
+            !image_ring_find(i, i->later[k], &r))
+            continue;
+        ASSERT(r.rows >= 2);
+        f64 row = (f64)r.lanes * type_bytes(i->pages[r.page].type);
+        if (!any)
+            fprintf(to, "\n%-32s %12s %15s  %s\n", "histories", "rows", "bytes a row", "kept as");
+        any = true;
+        fprintf(to, "  %-30s %12llu %15.0f  %s\n", image_string(i, i->pages[r.page].name),
+                (llu)r.rows, row, ring_text(i, i->later[k], r.page));
     }
 }
 
@@ -114,6 +144,7 @@ static void text_print(plan_cost *c, const node_work *w, const plan_fused *f, u3
     for (u32 k = 0; k < ARRAY_COUNT(purposes); k++)
         fprintf(to, "  %-12s %15llu\n", purposes[k].name, (llu)purpose_bytes(i, k));
     text_nodes(i, w, to);
+    text_rings(i, to);
     text_fused(f, fused, to);
     fprintf(to, "\n%-24s %7s %15s %15s %15s\n", "when this changes", "nodes", "lanes", "bytes read",
             "written");
@@ -146,8 +177,8 @@ static void json_nodes(const image *i, const node_work *w, FILE *to) {
         const image_node *n = &i->nodes[i->later[k]];
         ASSERT(i->later[k] < i->node_count);
         fprintf(to, "%s\n  {\"wave\": %u, \"kind\": \"%s\", \"lanes\": %llu, \"bytes\": %.0f, ",
-                k == 0 ? "" : ",", n->wave1, kind_text(n), (llu)i->shapes[n->shape].lanes,
-                bytes_stored(i, i->later[k]));
+                k == 0 ? "" : ",", n->wave1, kind_text(i, i->later[k]),
+                (llu)i->shapes[n->shape].lanes, bytes_stored(i, i->later[k]));
         json_work("one", w->one[k], to);
         fprintf(to, ", ");
         json_work("all", w->all[k], to);

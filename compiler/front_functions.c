@@ -54,6 +54,15 @@ static u32 hidden_page(front *f, const char *what, const u64 *dims, u32 count, u
     return page;
 }
 
+void history_edges(front *f, u32 page) {
+    const ir_page *of = &f->ir->pages[f->pages[page].history_of];
+    ASSERT(f->pages[page].history_of != 0);
+    for (u32 k = 0; k + 1 < PAGE_AXES_MAX; k++) {
+        f->ir->pages[page].edge[k + 1] = of->edge[k];
+        f->ir->pages[page].fill[k + 1] = of->fill[k];
+    }
+}
+
 /* H[r, i...] = init x[i...] then if r == 0 then x[i...] else if r == 1 then prev(x)[i...] else
  * prev(H)[r - 1, i...]: a delta that replaced prev(x) shows in row 1, and in later rows from then
  * on. */
@@ -65,10 +74,8 @@ static u32 history_rows(front *f, u32 of, u64 rows, u32 expr) {
     for (u32 k = 0; k < axes; k++) dims[k + 1] = s->dims[k];
     u32 page = hidden_page(f, "history", dims, axes + 1, f->pages[of].class, expr);
     if (page == 0) return 0;
-    for (u32 k = 0; k < axes; k++) {
-        f->ir->pages[page].edge[k + 1] = f->ir->pages[of].edge[k];
-        f->ir->pages[page].fill[k + 1] = f->ir->pages[of].fill[k];
-    }
+    f->pages[page].history_of = of;
+    history_edges(f, page);
     for (u32 k = 0; k <= axes; k++) index[k] = shifted[k] = index_term(f, k, expr);
     u32 step[2] = {index[0], integer_term(f, 1, expr)};
     shifted[0] = term_operate(f, OP_SUB, step, 2, expr);

@@ -422,6 +422,8 @@ static void hidden_edges(front *f) {
         memcpy(f->ir->pages[page].edge, f->ir->pages[of].edge, sizeof f->ir->pages[of].edge);
         memcpy(f->ir->pages[page].fill, f->ir->pages[of].fill, sizeof f->ir->pages[of].fill);
     }
+    for (u32 page = 1; page < f->ir->page_count; page++)
+        if (f->pages[page].history_of != 0) history_edges(f, page);
 }
 
 bool pages_elaborate(front *f) {

@@ -113,10 +113,11 @@ typedef struct {
     u32 group;                 /* strongly connected pages share a number */
     u32 filter_term, key_term; /* hidden keyed pages */
     u32 domain_shape;
-    bool part;     /* hidden page of a part of one definition: an argument, what is indexed */
-    u32 prev_of;   /* hidden page prev(page): that page, else 0 */
-    u32 prev_page; /* the hidden page that is prev(this), once asked for */
-    u8 keyed;      /* 1 + ir_reduction: a hidden keyed page */
+    bool part;      /* hidden page of a part of one definition: an argument, what is indexed */
+    u32 prev_of;    /* hidden page prev(page): that page, else 0 */
+    u32 history_of; /* hidden page history(page, k): that page, else 0 */
+    u32 prev_page;  /* the hidden page that is prev(this), once asked for */
+    u8 keyed;       /* 1 + ir_reduction: a hidden keyed page */
     u8 whole; /* 1 + whole_kind: a hidden page of a scan, sort, product ... of term and key_term */
     u32 kernel;            /* row of ir kernels: a hidden page that a user's kernel computes */
     u32 argument;          /* hidden page of a node's argument: its expression */
@@ -260,6 +261,7 @@ u32 term_operate(front *f, u16 op, const u32 *in, u32 count, u32 expr);
 /* front_functions.c: history and transpose as hidden pages; 0 after an error or where a shape is
  * unknown. */
 u32 elaborate_function_page(front *f, u32 expr, bool *unknown);
+void history_edges(front *f, u32 page); /* those of its page, on its own axes */
 /* front_whole.c: scans, sorts, products. */
 bool whole_is_function(const char *name, u32 *which);
 u32 elaborate_whole(front *f, u32 expr, u32 which);

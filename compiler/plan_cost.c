@@ -40,6 +40,26 @@ u32 plan_store(const image *i, u32 node, u32 which) {
     return store_at(i, node, which);
 }
 
+bool plan_is_ring(const image *i, u32 node) {
+    u32 page = store_at(i, node, 0);
+    ASSERT(page < i->page_count);
+    return (i->nodes[node].flags & NODE_IN_LATER) != 0 && (i->pages[page].flags & PAGE_RING) != 0;
+}
+
+/* What an epoch costs that turns a history: lanes of row 0 are written, each to two places. Lanes
+ * that change in every epoch stand in every row in the end. */
+static plan_work ring_work(const image *i, u32 row, f64 *changed) {
+    image_ring r;
+    bool found = image_ring_find(i, row, &r);
+    ASSERT(found);
+    f64 lanes = (f64)r.lanes, wide = type_bytes(i->pages[r.page].type);
+    f64 moved = changed[r.prev] > 0 ? lanes * (f64)r.rows : changed[r.of] * (f64)r.rows;
+    if (!found || moved == 0) return (plan_work){0};
+    f64 written = f64_min(lanes, moved);
+    changed[r.page] = moved;
+    return (plan_work){written, written * wide, 2 * written * wide};
+}
+
 /* Lanes of a WHOLE node's domain that one changed lane of an operand makes it look at. */
 static f64 whole_work(const image *i, u32 row, u32 page, f64 changed) {
     ASSERT(i->nodes[row].kind == NODE_WHOLE && i->nodes[row].reduce < WHOLE_COUNT);
@@ -118,15 +138,18 @@ static void run(plan_cost *c) {
         u32 row = i->later[k];
         const image_node *n = &i->nodes[row];
         f64 lanes = 0, domain = (f64)i->shapes[n->shape].lanes;
-        c->work[k] = (plan_work){0};
-        for (u32 r = 0; r < n->read_count; r++) {
+        c->work[k] = plan_is_ring(i, row) ? ring_work(i, row, c->changed) : (plan_work){0};
+        for (u32 r = 0; r < n->read_count && !plan_is_ring(i, row); r++) {
             const image_read *read = &i->reads[n->read_at + r];
             lanes += read_work(i, row, read, c->changed[read->page]);
         }
-        if (lanes == 0) continue;
         if (n->kind != NODE_WHOLE || n->reduce != WHOLE_MATMUL) lanes = f64_min(lanes, domain);
-        plan_work w = {lanes, bytes_read(i, n, lanes), bytes_written(i, row, lanes, c->changed)};
-        c->work[k] = w, c->nodes++;
+        if (lanes != 0)
+            c->work[k] = (plan_work){lanes, bytes_read(i, n, lanes),
+                                     bytes_written(i, row, lanes, c->changed)};
+        plan_work w = c->work[k];
+        if (w.lanes == 0) continue;
+        c->nodes++;
         c->total.lanes += w.lanes, c->total.read += w.read, c->total.written += w.written;
     }
 }

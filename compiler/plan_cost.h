@@ -26,6 +26,8 @@ void plan_cost_sources(plan_cost *c, bool all);
 /* A tick: the epoch's number, and the past of state pages, where all of it moves. */
 void plan_cost_tick(plan_cost *c);
 
+/* Whether a node keeps a history whose rows stay where they are (PAGE_RING). */
+bool plan_is_ring(const image *i, u32 node);
 f64 plan_page_lanes(const image *i, u32 page);
 f64 plan_page_bytes(const image *i, u32 page);
 /* Calls back for each page that a node stores. */

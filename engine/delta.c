@@ -62,7 +62,8 @@ static bool read_plain(const image *i, const u8 *at, u64 bytes, delta *out) {
     if (h.page == 0 || h.page >= i->page_count) return false;
     const image_page *p = &i->pages[h.page];
     u64 lanes = i->shapes[p->shape].lanes;
-    bool takes = p->kind == PAGE_SOURCE || (p->flags & PAGE_STATE) != 0;
+    bool takes =
+        p->kind == PAGE_SOURCE || ((p->flags & PAGE_STATE) != 0 && (p->flags & PAGE_RING) == 0);
     if (!takes || h.type != p->type || h.type == TYPE_BOOL || h.kind != DELTA_SET ||
         h.form != DELTA_RANGE || h.broadcast != 0 || h.count == 0 || h.first >= lanes ||
         h.count > lanes - h.first || h.payload_bytes != h.count * type_bytes(h.type) ||
@@ -166,7 +167,7 @@ static mmsb_status check_page(const image *i, const delta *d, message *m) {
     }
     const image_page *p = &i->pages[d->page];
     const char *name = image_string(i, p->name);
-    if (p->kind != PAGE_SOURCE && (p->flags & PAGE_STATE) == 0) {
+    if (p->kind != PAGE_SOURCE && ((p->flags & PAGE_STATE) == 0 || (p->flags & PAGE_RING) != 0)) {
         return message_set(
             m, MMSB_WRONG,
             "%s is not a source: deltas change sources and state pages only, the rest is derived",

@@ -133,6 +133,7 @@ static void next_mark(engine *e) {
     for (u32 k = 1; k < e->image->page_count && e->has_prev; k++)
         if (e->pages[k].row->kind == PAGE_PREV && !set_is_empty(&e->pages[k].dirty))
             readers_mark(e, k);
+    rings_mark(e);
     if (e->epoch_page != 0) {
         set_add(&e->pages[e->epoch_page].dirty, 0);
         page_touch(e, e->epoch_page);
@@ -275,6 +276,7 @@ static void started(engine *e) {
         inverse_build(e, k);
         e->has_prev = e->has_prev || e->image->pages[k].kind == PAGE_PREV;
     }
+    rings_start(e);
     touched_clear(e);
     events_note(e, true);
     next_mark(e);
@@ -402,7 +404,8 @@ void engine_accept(engine *e) {
     e->stats.epochs++;
     cuda_accept(e);
     for (u32 k = 1; k < e->image->page_count && e->has_prev; k++)
-        if (e->image->pages[k].kind == PAGE_PREV) prev_advance(e, k);
+        if (e->image->pages[k].kind == PAGE_PREV && e->pages[k].ring == NULL) prev_advance(e, k);
+    rings_accept(e);
     for (u32 k = 0; k < e->image->event_count; k++)
         e->event_before[k] = e->pages[e->image->events[k].page].value[0];
     e->phase = PHASE_READY;
@@ -422,6 +425,7 @@ void engine_reject(engine *e) {
     e->fired_count = 0;
     cuda_reject(e);
     undo_restore(e);
+    rings_reject(e); /* before what is built again from pages */
     groups_reject(e);
     inverses_reject(e);
     set_clear(&e->work);
@@ -435,6 +439,7 @@ mmsb_status engine_check(engine *e, message *m) {
     ASSERT(e->phase == PHASE_RAN);
     e->undo_on = e->layout.undo_at != 0;
     e->pass++, e->verify = true, e->verify_failed = false;
+    rings_point(e);
     mmsb_status s = waves_run(e, e->image->later, e->image->later_count, m);
     e->verify = false, e->undo_on = false;
     kernels_fp_leave(before);

@@ -13,13 +13,20 @@
 #include "delta.h"
 
 typedef struct engine engine;
+/* How histories that only equations read are kept; the bits are the same (tests). */
+typedef enum {
+    HISTORIES_TURN,   /* in rings, but with a GPU; a new row is copied whole or lane by lane */
+    HISTORIES_SPARSE, /* in rings, lane by lane wherever the lanes are known */
+    HISTORIES_MOVE    /* row-major: an epoch moves all rows */
+} engine_histories;
 typedef struct {
     u32 threads;        /* 0: 1; at most 64; the bits are the same */
     u64 split_from;     /* lanes times steps from which on threads share a node; 0: 2^19 (tests) */
     u64 stream_from;    /* bytes from which on a node stores around the caches; 0: 8 MiB (tests) */
     u32 gpu_percent;    /* of the runs of nodes that an open GPU takes; 0: all (tests; same bits) */
     bool recompute_all; /* every epoch recomputes every lane of every node (tests; same bits) */
-    bool shared;        /* page values lie in memory that other processes can map: engine_share */
+    engine_histories histories;
+    bool shared; /* page values lie in memory that other processes can map: engine_share */
 } engine_options;
 
 /* What was done since engine_open, rejected epochs and checks included. */

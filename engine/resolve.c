@@ -303,5 +303,5 @@ mmsb_status resolve_all(engine *e, message *m) {
     if (e->layout.undo_at != 0)
         set_open(&e->undo_lines, e->memory + e->layout.undo_lines_at,
                  e->layout.mutable_bytes / LAYOUT_LINE_BYTES);
-    return MMSB_OK;
+    return rings_resolve(e, m);
 }

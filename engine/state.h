@@ -66,6 +66,7 @@ typedef struct node_state {
     /* KEYED: built whole in this epoch without undo; a rejection builds it again. */
     bool remade;
     struct node_state *remade_next;
+    struct ring_state *ring; /* it keeps a history that is turned, or NULL */
 } node_state;
 typedef struct {
     const image_page *row;
@@ -80,7 +81,23 @@ typedef struct {
     bool touched; /* stands in touched[] */
     bool stale;   /* its digest */
     u64 key, digest;
+    struct ring_state *ring; /* PREV: its page is turned, nothing is copied here */
 } page_state;
+/* A history of `rows` rows: see history.c. */
+typedef struct ring_state {
+    u32 node, page, of, past, prev; /* as in image_ring */
+    u64 rows, slots, lanes, row_bytes;
+    u8 *at;      /* slots, then their twins */
+    u64 head;    /* slot of row 0 */
+    u32 *counts; /* of each slot: lanes listed */
+    u32 *lists;  /* of each slot `most` lanes */
+    u32 most;
+    u64 live, live_before; /* lanes that will be dirty in the next epoch, whatever changes */
+    bool on;
+    bool replaced; /* deltas may replace what the last epoch held */
+    bool turned;   /* in this epoch */
+    bool anew;     /* the next slot holds what a rejected epoch wrote */
+} ring_state;
 /* An AFFINE row ready to walk. */
 typedef struct {
     const image_page *page;
@@ -187,6 +204,8 @@ struct engine {
     u32 *fired;
     u32 fired_count;
     u8 *event_before;
+    ring_state *rings; /* histories that are turned */
+    u32 ring_count;
     user_kernel *kernels; /* by row of KERNELS */
     i32 kernel_fault;     /* number that a kernel gave */
     u32 *sorted;          /* rooted pages by name */
@@ -342,6 +361,14 @@ void scan_given(engine *e, node_state *n, const u64 *unit, u64 count, leaf_cells
 #define GROUP_MEMBERS_SHIFT 56u
 u64 group_leaves(engine *e, node_state *n, u64 *list);
 void group_given(engine *e, node_state *n, leaf_cells *made);
+/* history.c: one epoch of a history; what follows its end; what the next one must look at */
+mmsb_status rings_resolve(engine *e, message *m);
+void rings_start(engine *e); /* pages hold their rows, row-major: from now on they are turned */
+void ring_run(engine *e, ring_state *r);
+void rings_accept(engine *e);
+void rings_reject(engine *e); /* after undo_restore */
+void rings_mark(engine *e);
+void rings_point(engine *e); /* before their programs are run, for a check */
 /* user_kernel.c: KERNEL nodes */
 void kernel_run(engine *e, node_state *n);
 mmsb_status kernel_word(engine *e, const node_state *n, message *m);

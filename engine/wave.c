@@ -132,6 +132,11 @@ static mmsb_status node_run_cuda(engine *e, node_state *n, message *m) {
 
 /* Finds a node's work and does it; leaves the work for whoever clears it. */
 static mmsb_status work_run(engine *e, node_state *n, message *m) {
+    if (n->ring != NULL && n->ring->on && !e->verify) {
+        e->stats.nodes_run++;
+        ring_run(e, n->ring);
+        return MMSB_OK;
+    }
     if (e->cuda != NULL && n->row->kind == NODE_KEYED) TRY(cuda_keys_to_host(e, n, m));
     if (n->row->kind == NODE_KEYED) group_rekey(e, n);
     for (u32 k = 0; !e->work.whole && k < n->row->read_count; k++)

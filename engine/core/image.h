@@ -30,7 +30,8 @@
 #define MMSB_IMAGE_H
 #include "base.h"
 
-#define IMAGE_VERSION 3u
+#define IMAGE_VERSION 4u
+#define IMAGE_VERSION_OLDEST 3u /* still read: it has no PAGE_RING */
 #define IMAGE_MAGIC "MMSBX\r\n\x1a"
 #define MATH_VERSION 1u
 #define ROOT_VERSION 1u
@@ -44,6 +45,7 @@
 #define SLOT_NONE 0xffffu
 #define LANES_MAX (1ull << 40) /* of a page or domain */
 #define KERNEL_ARGUMENTS_MAX 64u
+#define RING_LANES_MAX 0xfffffffeull /* of a row of a history that is turned */
 
 typedef enum {
     SECTION_STRINGS,      /* bytes; string 0 is empty; each ends with NUL and is valid UTF-8 */
@@ -111,8 +113,10 @@ enum {
     PAGE_EVENT = 8,    /* the bool of an event */
     PAGE_OFFSETS = 16, /* i32/i64 lane offsets into pages of `of`'s lane count; negative: -1-axis
                           means "fill" */
-    PAGE_ROOTED = 32 /* counts in the root: sources, exports, pages read by prev, event bools; never
-                        PREV or EPOCH pages */
+    PAGE_ROOTED = 32,  /* counts in the root: sources, exports, pages read by prev, event bools;
+                          never PREV or EPOCH pages */
+    PAGE_RING = 64 /* a history that the engine turns instead of moving its rows: its node of LATER
+                      is one that image_ring_find finds, no other reads its PREV page */
 };
 typedef enum { EDGE_NONE, EDGE_CLAMP, EDGE_WRAP, EDGE_MIRROR, EDGE_FILL, EDGE_COUNT } edge_kind;
 
@@ -365,6 +369,15 @@ static inline const char *image_string(const image *i, u32 at) { return i->strin
 u32 image_find_page(const image *i, const char *name, size_t count);
 /* "price[3, 4]" of a lane into `to`; "price" for a scalar. */
 void image_lane_text(const image *i, u32 page, u64 lane, char *to, size_t bytes);
+
+/* A history: row 0 of `page` is `of`, row 1 `past` (the PREV page of `of`), row r what row r - 1
+ * of `prev` (the PREV page of `page`) is. */
+typedef struct {
+    u32 page, of, past, prev;
+    u64 rows, lanes; /* of a row */
+} image_ring;
+/* Whether the program of a node of LATER is just that. image_ring.c; verified rows only. */
+bool image_ring_find(const image *i, u32 node, image_ring *out);
 
 static_assert(sizeof(image_shape) == 80 && sizeof(image_page) == 72 && sizeof(image_node) == 72,
               "file format");

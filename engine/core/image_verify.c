@@ -48,11 +48,13 @@ static mmsb_status verify_head(const image_head *h, u64 byte_count, message *m) 
         return message_set(m, MMSB_DAMAGED,
                            "not an image: it does not start as a .mmsbx file does");
     }
-    if (h->version != IMAGE_VERSION || h->math_version != MATH_VERSION) {
+    if (h->version < IMAGE_VERSION_OLDEST || h->version > IMAGE_VERSION ||
+        h->math_version != MATH_VERSION) {
         return message_set(m, MMSB_WRONG,
-                           "the image has format %u and math %u, this build reads format %u and "
-                           "math %u: compile the graph again with mmsbc",
-                           h->version, h->math_version, IMAGE_VERSION, MATH_VERSION);
+                           "the image has format %u and math %u, this build reads formats %u to %u "
+                           "and math %u: compile the graph again with mmsbc",
+                           h->version, h->math_version, IMAGE_VERSION_OLDEST, IMAGE_VERSION,
+                           MATH_VERSION);
     }
     if (h->bytes != byte_count) {
         return message_set(m, MMSB_DAMAGED, "damaged image: it has %llu bytes, its head says %llu",
@@ -245,6 +247,7 @@ static mmsb_status verify_all(image *out, arena *scratch, message *m) {
     TRY(verify_names(v, scratch));
     TRY(verify_nodes(v));
     TRY(verify_order(v));
+    TRY(verify_rings(v));
     out->can_reject = v->faults_later || out->assert_count > 0;
     return verify_plan(v, scratch, m);
 }

@@ -58,6 +58,8 @@ mmsb_status verify_program(verify *v, u32 node);
 mmsb_status verify_affine(verify *v, u32 affine, const image_shape *domain);
 /* Command lists and READERS; every page that is read is there by then. */
 mmsb_status verify_order(verify *v);
+/* Pages that are turned are histories, and nothing else reads their past. */
+mmsb_status verify_rings(const verify *v);
 
 bool verify_string(const image *i, u32 at);
 bool verify_bits_fit(u8 type, u64 bits);

@@ -131,3 +131,33 @@ mmsb_status verify_order(verify *v) {
     TRY(verify_readers(v));
     return verify_results(v);
 }
+
+/* Lanes of a row are listed by u32; what outsiders point at stays where it is. */
+static bool ring_fits(const verify *v, u32 page) {
+    ASSERT(page < v->i->page_count);
+    const image_page *p = &v->i->pages[page];
+    u8 fixed = PAGE_EXPORTED | PAGE_EVENT | PAGE_OFFSETS;
+    u32 writer = v->writer[MODE_LATER][page];
+    image_ring r;
+    return v->i->head->version >= 4 && p->kind == PAGE_DERIVED && (p->flags & PAGE_HIDDEN) != 0 &&
+           (p->flags & fixed) == 0 && writer != 0 && image_ring_find(v->i, writer - 1, &r) &&
+           r.page == page && r.lanes <= RING_LANES_MAX;
+}
+
+mmsb_status verify_rings(const verify *v) {
+    const image *i = v->i;
+    for (u32 page = 1; page < i->page_count; page++)
+        NEED((i->pages[page].flags & PAGE_RING) == 0 || ring_fits(v, page), "page", page,
+             "it is turned, but is no history");
+    for (u32 row = 0; row < i->read_count; row++) {
+        const image_page *p = &i->pages[i->reads[row].page];
+        ASSERT(p->of < i->page_count);
+        if (p->kind != PAGE_PREV || (i->pages[p->of].flags & PAGE_RING) == 0) continue;
+        NEED(v->writer[MODE_LATER][p->of] == i->reads[row].node + 1, "read", row,
+             "it reads the past of a page that is turned");
+    }
+    for (u32 row = 0; row < i->kernel_page_count; row++)
+        NEED((i->pages[i->kernel_pages[row]].flags & PAGE_RING) == 0, "kernel page", row,
+             "it is turned");
+    return MMSB_OK;
+}

@@ -145,7 +145,8 @@ static mmsb_status verify_page(const verify *v, u32 row) {
     ASSERT(row < v->i->page_count);
     const image *i = v->i;
     const image_page *p = &i->pages[row];
-    u8 known = PAGE_EXPORTED | PAGE_HIDDEN | PAGE_STATE | PAGE_EVENT | PAGE_OFFSETS | PAGE_ROOTED;
+    u8 known = PAGE_EXPORTED | PAGE_HIDDEN | PAGE_STATE | PAGE_EVENT | PAGE_OFFSETS | PAGE_ROOTED |
+               PAGE_RING;
     NEED(p->kind > PAGE_NONE && p->kind < PAGE_KIND_COUNT && p->type < TYPE_COUNT, "page", row,
          "its kind or its type is unknown");
     NEED((p->flags & ~known) == 0 && p->zero == 0 && p->zero2 == 0, "page", row,

@@ -83,6 +83,11 @@ static u64 page_lanes(const image *i, u32 page) {
     return i->shapes[i->pages[page].shape].lanes;
 }
 
+static bool page_is_ring(const image *i, u32 page) {
+    ASSERT(page < i->page_count);
+    return (i->pages[page].flags & PAGE_RING) != 0;
+}
+
 u64 layout_whole_output(const image *i, u32 node) {
     ASSERT(i->nodes[node].kind == NODE_WHOLE || i->nodes[node].kind == NODE_KERNEL);
     const image_node *n = &i->nodes[node];
@@ -123,17 +128,36 @@ static bool node_can_fault(const image_node *n) {
     return n->kind == NODE_WHOLE && n->reduce == WHOLE_QUANTILE && n->present != 0;
 }
 
+/* A history's guard keeps its reads inside (image_ring_find). */
+static bool node_is_ring(const image *i, const image_node *n) {
+    u32 end = n->program_at + n->uniform_count + n->tile_count;
+    ASSERT(n->kind < NODE_KIND_COUNT);
+    if (n->tile_count == 0) return false;
+    const image_instruction *last = &i->instructions[end - 1];
+    return last->op == IN_STORE && page_is_ring(i, last->imm);
+}
+
 bool layout_can_reject(const image *i) {
     bool can = i->assert_count > 0;
     for (u32 n = 0; n < i->node_count && !can; n++) {
         const image_node *node = &i->nodes[n];
-        if ((node->flags & NODE_IN_LATER) == 0) continue;
+        if ((node->flags & NODE_IN_LATER) == 0 || node_is_ring(i, node)) continue;
         can = can || node_can_fault(node);
         for (u32 k = 0; k < node->uniform_count + node->tile_count; k++) {
             can = can || instruction_can_fault(i, &i->instructions[node->program_at + k]);
         }
     }
     return can;
+}
+
+/* All rows twice; or, where nothing is turned (a GPU), the page and its PREV page. */
+static u64 ring_bytes(const image *i, u32 page) {
+    const image_shape *s = &i->shapes[i->pages[page].shape];
+    ASSERT(s->axis_count > 0);
+    u64 width = type_bytes(i->pages[page].type), row = product(s->lanes / s->dims[0], width);
+    u64 twice = product(2 * layout_ring_slots(s->dims[0]), row);
+    u64 both = u64_min(product(s->lanes, width), UINT64_MAX / 4);
+    return u64_max(u64_min(twice, UINT64_MAX / 4), ALIGN_UP(both, LAYOUT_PART_ALIGN) + both);
 }
 
 /* Values of all pages of one sort: PREV pages, or the others. */
@@ -143,6 +167,12 @@ static u64 layout_values(const image *i, layout *l, cursor *c, bool prev) {
         if ((i->pages[p].kind == PAGE_PREV) != prev) continue;
         u64 width = type_bytes(i->pages[p].type);
         u64 bytes = product(ALIGN_UP(page_lanes(i, p), LEAF_LANES), width);
+        if (prev && page_is_ring(i, i->pages[p].of)) {
+            l->pages[p].value_at = l->pages[i->pages[p].of].value_at +
+                                   ALIGN_UP(page_lanes(i, p) * width, LAYOUT_PART_ALIGN);
+            continue;
+        }
+        if (page_is_ring(i, p)) bytes = ring_bytes(i, p);
         l->pages[p].value_at = cursor_take(c, bytes, LAYOUT_PART_ALIGN);
         if (bytes >= STAGGER_FROM_BYTES) cursor_take(c, STAGGER_BYTES, LAYOUT_PART_ALIGN);
     }
@@ -242,6 +272,10 @@ static u64 layout_dirty(const image *i, layout *l, cursor *c) {
     u64 before = c->at;
     for (u32 p = 1; p < i->page_count; p++) {
         l->pages[p].dirty_at = cursor_take(c, layout_set_bytes(page_lanes(i, p)), 64);
+        if (!page_is_ring(i, p)) continue;
+        const image_shape *s = &i->shapes[i->pages[p].shape];
+        u64 each = 4 * (1 + layout_ring_lanes(s->lanes / s->dims[0]));
+        l->pages[p].ring_at = cursor_take(c, product(layout_ring_slots(s->dims[0]), each), 64);
     }
     l->pending_at = cursor_take(c, layout_set_bytes(i->later_count + 1u), 64);
     cursor_take(c, 0, LAYOUT_PART_ALIGN);

@@ -20,13 +20,15 @@
 
 /* Byte offsets in the arena; 0 means "has none" (offset 0 is the control block). */
 typedef struct {
-    u64 value_at; /* 4096-aligned, ALIGN_UP(lanes, 64) * type bytes, readable one tile past the end
-                   */
+    u64 value_at; /* 4096-aligned, ALIGN_UP(lanes, 64) * type bytes, readable one tile past the end;
+                     of a RING page's PREV page: behind the page's, in the same memory */
     u64 dirty_at; /* set of lanes: layout_set_bytes(lanes) */
     u64 inverse_at; /* OFFSETS pages: u32 head[target lanes], next[lanes]; 0 for ≤ 64 lanes or ≥
                        2^32 - 1 */
     u64 order_at;   /* its lanes by target: u32 start[target lanes + 1], order[lanes]; written
                        between epochs only, so undo does not cover it */
+    u64 ring_at;    /* RING pages: for each of layout_ring_slots rows u32 count, then for each
+                       u32 lanes[layout_ring_lanes] */
 } layout_page;
 
 /* KEYED with K key lanes, G groups, R lanes per key lane. Members of a group stand in slots of its
@@ -77,6 +79,11 @@ u64 layout_tree_partials(u64 n);
 u64 layout_keyed_slots(u64 keys, u64 groups);
 /* Whether elements are kept packed: groups of 64 and more on average, and no ARG. */
 bool layout_keyed_packs(const image *i, u32 node);
+/* A RING page has a row more than it shows, and each twice: those that it shows then always lie one
+ * behind the other, wherever they begin. */
+static inline u64 layout_ring_slots(u64 rows) { return rows + 1; }
+/* Lanes that are listed for a row; of more, all count as changed. */
+static inline u64 layout_ring_lanes(u64 lanes) { return lanes <= 64 ? lanes : lanes / 4; }
 /* A hierarchical set of lanes: leaf words (a bit a lane, 8 words a tile), then a bit a tile, then a
  * bit for each word below, up to one word. */
 u64 layout_set_bytes(u64 lanes);

@@ -268,6 +268,7 @@ static bool engine_start(trial *t, engine **e, bool whole, mmsb_status *s, tally
     engine_options options = {.recompute_all = whole, .threads = threads, .split_from = 1};
     options.gpu_percent = logged_percent(t->seed);
     options.stream_from = t->seed % 4 < 2 ? 1 : 0;
+    options.histories = (engine_histories)(t->seed / (whole ? 3 : 1) % 3);
     if (engine_open(&t->i, &options, e, m) != MMSB_OK || logged_gpu(*e, whole, m) != MMSB_OK)
         return differs(t, "engine_open: %s", m->text);
     if (native && !whole &&

@@ -294,6 +294,27 @@ static void put_constants(maker *m) {
     }
 }
 
+/* A page that reads the history of a state page: whole, a row, or the largest of all rows. */
+static void put_past(maker *m, u32 row) {
+    known from = m->pages[row];
+    u32 rows = 1 + below(m, percent(m, 80) ? 5 : 12), way = below(m, 3);
+    u64 dims[4] = {rows};
+    if (from.rank > 3 || from.lanes > 600 || m->count + 1 >= PAGES_MAX) return;
+    memcpy(dims + 1, from.dims, from.rank * sizeof *dims);
+    u8 shape = way == 0 ? shape_row(m, from.rank + 1u, dims) : from.shape;
+    if (shape == 255) return;
+    known *p = page_new(m, "h", from.type, shape);
+    bool most = way == 2 && from.type != TYPE_BOOL;
+    put(m, "page %s", p->name);
+    if (way != 0 && p->rank > 0) put_axes(m, p);
+    put(m, " = %shistory(%s, %u)", most ? "max(" : "", from.name, rows);
+    if (way != 0) put(m, "[%c", most ? 't' : (char)('0' + below(m, rows < 10 ? rows : 10)));
+    for (u32 k = 0; way != 0 && k < p->rank; k++) put(m, ", %c", "ijkl"[k]);
+    if (way != 0) put(m, "]");
+    if (most) put(m, " for t: %u)", rows);
+    put(m, "\n");
+}
+
 static void put_graph(maker *m, const char *module) {
     u32 inputs = 2 + below(m, 4), states = below(m, 3), pages = 2 + below(m, 8);
     for (u32 k = 0; k < inputs; k++)
@@ -313,6 +334,8 @@ static void put_graph(maker *m, const char *module) {
         put_page(m);
     }
     for (u32 k = 0; k < states; k++) put_later(m, first + k);
+    for (u32 k = 0; k < states; k++)
+        if (percent(m, 40)) put_past(m, first + k);
     put_checks(m);
 }
 

@@ -106,7 +106,7 @@ static bool whole_text(maker *m, u8 type, known *r) {
             r->dims[k] = from.dims[from.rank - 1 - k];
         if (kind == HISTORY) {
             memmove(r->dims + 1, r->dims, 3 * sizeof *r->dims);
-            r->dims[0] = 1 + below(m, 5), r->rank++;
+            r->dims[0] = 1 + below(m, percent(m, 80) ? 5 : 12), r->rank++;
         }
         r->lanes = 1;
         for (u32 k = 0; k < r->rank; k++) r->lanes *= r->dims[k];
