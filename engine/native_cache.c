@@ -142,7 +142,8 @@ void native_cache_write(int folder, native_key key, const void *object, u64 byte
     /* What stands there and cannot be trusted goes first, a folder too. */
     if (unlinkat(folder, name, 0) != 0 && errno == EISDIR) unlinkat(folder, name, AT_REMOVEDIR);
     file_replace_parts(file_system(), folder, name, parts, 2, NULL);
-    fchmodat(folder, name, 0600, 0);
+    /* Open to others it would not be trusted. */
+    if (fchmodat(folder, name, 0600, 0) != 0) unlinkat(folder, name, 0);
 }
 
 mmsb_status native_load(const void *object, u64 bytes, void **library, int *fd,

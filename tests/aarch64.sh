@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT INT TERM
 mkdir -p "$cross/include"
 header=$(sed -n 's/^XXHASH_INCLUDE:PATH=//p' "$build/CMakeCache.txt")
 cp "$header"/xxhash.h "$header"/xxh3.h "$cross/include" 2>/dev/null || cp "$header/xxhash.h" "$cross/include"
-cmake -S "$top" -B "$cross" -G Ninja -DCMAKE_BUILD_TYPE=Release -DMMSB_TESTS=OFF -DMMSB_WERROR=OFF \
+cmake -S "$top" -B "$cross" -G Ninja -DCMAKE_BUILD_TYPE=Release -DMMSB_TESTS=OFF \
     -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc \
     -DCMAKE_EXE_LINKER_FLAGS=-static -DXXHASH_INCLUDE="$cross/include" >"$work/log" || { cat "$work/log"; exit 1; }
 cmake --build "$cross" --target mmsb-run -j 2 >"$work/log" 2>&1 || { tail -n 30 "$work/log"; exit 1; }

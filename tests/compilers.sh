@@ -21,7 +21,7 @@ made_by "$clang" clang
 ln -s "$build" o3
 ln -s "$clang" clang
 cmake -S "$top" -B o0 -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_C_COMPILER=gcc -DCMAKE_C_FLAGS=-O0 \
-    -DMMSB_TESTS=OFF >log 2>&1 &&
+    -DMMSB_TESTS=OFF -DMMSB_WERROR=ON >log 2>&1 &&
     cmake --build o0 --target mmsbc mmsb-run -j 2 >log 2>&1 || { tail -n 30 log; exit 1; }
 mkdir graphs
 for g in "$top"/graphs/*.mmsbg; do

@@ -33,7 +33,7 @@ trap 'echo "stopped: $passed passed, $failed failed so far"; exit 1' INT TERM
 build() { # FOLDER OPTION...
     folder=$1
     shift
-    cmake -S . -B "$folder" -G Ninja "$@" && cmake --build "$folder" -j 2
+    cmake -S . -B "$folder" -G Ninja -DMMSB_WERROR=ON "$@" && cmake --build "$folder" -j 2
 }
 suite() { # FOLDER: every test program of a build, one by one
     for t in "$1"/tests/*_test; do
@@ -99,7 +99,7 @@ check "one root from 1, 2, 4 and 7 threads" sh tests/threads.sh build/bin
 check "200 random graphs on 3 threads, every node shared out" \
     build/tests/oracle_compare --seed 90000 --count 200 --jobs 1 --threads 3 --keep build
 build_tsan() {
-    cmake -S . -B build-tsan -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMMSB_SANITIZE=thread &&
+    cmake -S . -B build-tsan -G Ninja -DMMSB_WERROR=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMMSB_SANITIZE=thread &&
         cmake --build build-tsan -j 2 --target mmsbc mmsb-run mmsb oracle_compare \
             bus_client bus_hostile bus_ring bus_step
 }
