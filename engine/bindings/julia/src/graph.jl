@@ -170,10 +170,9 @@ Base.keys(g::Graph) = copy(g.order)
 Base.haskey(g::Graph, name::Symbol) = haskey(g.pages, name)
 Base.length(g::Graph) = length(g.order)
 
-function Base.show(io::IO, p::PageInfo)
-    print(io, p.type, isempty(p.size) ? "" : " " * join(p.size, " × "))
-    print(io, p.source ? ", source" : p.state ? ", state" : p.event ? ", event" : "")
-end
+Base.show(io::IO, p::PageInfo) = print(io, p.name, ": ", kind_of(p))
+kind_of(p::PageInfo) = string(p.type, isempty(p.size) ? "" : " " * join(p.size, " × "),
+                              p.source ? ", source" : p.state ? ", state" : p.event ? ", event" : "")
 Base.show(io::IO, e::Event) = print(io, e.name, e.values, " in epoch ", e.epoch)
 Base.show(io::IO, g::Graph) = print(io, "MMSB.Graph(", length(g), " pages, epoch ", epoch(g), ")")
 Base.show(io::IO, ::MIME"text/plain", g::Graph) = page_table(io, "MMSB.Graph, epoch $(epoch(g)):", pages(g))
@@ -184,7 +183,7 @@ function page_table(io::IO, title::AbstractString, list)
     room = get(io, :limit, false) ? max(4, displaysize(io)[1] - 5) : typemax(Int)
     width = mapreduce(p -> textwidth(String(p.name)), max, list; init = 16)
     for p in Iterators.take(list, length(list) <= room ? room : room - 1)
-        print(io, "\n  ", rpad(String(p.name), width), " ", p)
+        print(io, "\n  ", rpad(String(p.name), width), " ", kind_of(p))
     end
     length(list) <= room || print(io, "\n  … and ", length(list) - room + 1, " more")
 end

@@ -64,6 +64,36 @@ else
     end
 end
 
+@testset "deltas of every form go over a bus" begin
+    serving() do _
+        b = attach("book")
+        assign!(b, (price = [4.0, 3.0, 2.0, 1.0], qty = 1:4))
+        batch_route_deltas!(b, [(:price, 1) => 8, (:price, 4) => 2, (:grid, CartesianIndex(3, 2)) => 1.5])
+        batch_route_deltas!(b, :qty, [2, 2, 3], [5, 1, 1]; kind = :add)
+        @test commit!(b) == 1
+        @test Array(b[:price]) == [8.0, 3.0, 2.0, 2.0]
+        @test Array(b[:qty]) == [1, 8, 4, 4]
+        @test (b[:price][end], b[:grid][end], b[:grid][end, 1]) == (2.0, 1.5, 0.0)
+        @test lease(pages -> table(pages, :price, :qty)[2], b) == (price = 3.0, qty = 8)
+        b[:price] .+= 1.0
+        b[:qty] .= Array(b[:qty]) .* 2
+        b[:rate] = 2
+        commit!(b)
+        @test (b[:price][1:2], b[:qty][2], b[:rate][]) == ([9.0, 4.0], 16, 2.0)
+        @test_throws UsageError b[:price][1:2] .= 0.0
+        @test_throws DimensionMismatch assign!(b, (price = [1.0],))
+        grid = b[:grid]
+        bytes(p, n) = @allocated for k in 1:n p[3, 2] = 1f0 end
+        foreach(_ -> bytes(grid, 10), 1:2)
+        @test bytes(grid, 1000) == 0
+        drop!(b)
+        @test occursin("price            Float64 4, source", sprint(show, MIME"text/plain"(), b))
+        @test sprint(show, b[:grid]) == "MMSB.LivePage(grid, Float32 (3, 2))"
+        close(b)
+        close(b)
+    end
+end
+
 @testset "a lease does not move, and outlives a killed engine" begin
     serving() do engine
         b, other = attach("book"), attach("book")

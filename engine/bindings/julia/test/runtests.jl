@@ -358,9 +358,13 @@ end
     @test occursin("grid             Float32 3 × 2, source", long)
     @test occursin("ema              Float64, state", long)
     @test occursin("rich             Bool, event", long)
-    @test sprint(show, snapshot(g, :total)) == "MMSB.Snapshot(1 pages, epoch 2)"
+    @test sprint(show, pages(g)[1]) == "price: Float64 4, source"
+    small(io, x) = show(IOContext(io, :limit => true, :displaysize => (10, 80)), MIME"text/plain"(), x)
+    @test endswith(sprint(small, g), "\n  … and $(length(g) - 4) more")
+    @test sprint(show, tick!(g)[1]) == "third(0x0000000000000003,) in epoch 3"
+    @test sprint(show, snapshot(g, :total)) == "MMSB.Snapshot(1 pages, epoch 3)"
     @test startswith(sprint(show, GRAPH), "MMSB.Compiled(book.mmsbg, ")
-    @test metrics(g).epoch == 2
+    @test metrics(g).epoch == 3
     @test metrics(g).executor == "vm"
     @test MMSB.version() isa String
 end
