@@ -5,8 +5,6 @@
 
 #include "../engine/core/layout.h"
 
-#include <stdlib.h>
-
 /* Its loops stand in a frame of their own: the callers recurse. */
 static __attribute__((noinline)) u32 reduce_again(back *b, const ir_expr *e, u32 element,
                                                   u32 filter) {
@@ -156,24 +154,18 @@ static bool modes_spread(back *b) {
             if (!named[page]) b->nodes[w[page] - 1].flags |= modes;
         }
     }
+    arena_give_back(b->memory, w, (b->pages_count + 1u) * sizeof(u32));
+    arena_give_back(b->memory, named, b->pages_count + 1u);
     return true;
 }
 
-typedef struct {
-    const back *b;
-    bool later;
-} command_sort;
-static int command_order(const void *x, const void *y, void *context) {
-    const command_sort *s = context;
-    const back *sort_back = s->b;
-    u32 p = *(const u32 *)x, q = *(const u32 *)y;
-    ASSERT(p < sort_back->nodes_count && q < sort_back->nodes_count);
-    const image_node *a = &sort_back->nodes[p], *c = &sort_back->nodes[q];
-    u32 wa = s->later ? a->wave1 : a->wave0, wc = s->later ? c->wave1 : c->wave0;
-    if (wa != wc) return wa < wc ? -1 : 1;
-    u32 da = sort_back->definitions[p], dc = sort_back->definitions[q];
-    if (da != dc) return da < dc ? -1 : 1;
-    return p < q ? -1 : p > q;
+/* The page whose writer in the mode a read of `page` waits for: in epoch 0 the past is the present;
+ * later nothing writes it, nor row 0. */
+static u32 page_waited(const back *b, u32 page, u8 mode) {
+    ASSERT(page < b->pages_count);
+    const image_page *p = &b->pages[page];
+    if (p->kind != PAGE_PREV) return page;
+    return mode == NODE_IN_EPOCH0 ? p->of : 0;
 }
 
 /* Longest paths by repeated relaxation in a work queue; nodes that wait on nothing first. */
@@ -186,15 +178,11 @@ static bool waves_assign(back *b, u8 mode) {
     u32 *first = ARENA_ARRAY(b->memory, u32, count + 2u),
         *wave = ARENA_ARRAY(b->memory, u32, count + 1u);
     if (w == NULL || left == NULL || queue == NULL || first == NULL || wave == NULL) return false;
-    for (u32 pass = 0; pass < 1; pass++) {
-        for (u32 k = 0; k < count; k++) {
-            if ((b->nodes[k].flags & mode) == 0) continue;
-            for (u32 r = 0; r < b->nodes[k].read_count; r++) {
-                u32 page = b->reads[b->nodes[k].read_at + r].page;
-                if (b->pages[page].kind == PAGE_PREV && mode == NODE_IN_EPOCH0)
-                    page = b->pages[page].of;
-                if (w[page] != 0 && b->pages[page].kind != PAGE_PREV) left[k]++, first[w[page]]++;
-            }
+    for (u32 k = 0; k < count; k++) {
+        if ((b->nodes[k].flags & mode) == 0) continue;
+        for (u32 r = 0; r < b->nodes[k].read_count; r++) {
+            u32 page = page_waited(b, b->reads[b->nodes[k].read_at + r].page, mode);
+            if (w[page] != 0) left[k]++, first[w[page]]++;
         }
     }
     for (u32 k = 0; k <= count; k++) first[k + 1] += first[k];
@@ -204,10 +192,8 @@ static bool waves_assign(back *b, u8 mode) {
     for (u32 k = 0; k < count; k++) {
         if ((b->nodes[k].flags & mode) == 0) continue;
         for (u32 r = 0; r < b->nodes[k].read_count; r++) {
-            u32 page = b->reads[b->nodes[k].read_at + r].page;
-            if (b->pages[page].kind == PAGE_PREV && mode == NODE_IN_EPOCH0)
-                page = b->pages[page].of;
-            if (w[page] == 0 || b->pages[page].kind == PAGE_PREV) continue;
+            u32 page = page_waited(b, b->reads[b->nodes[k].read_at + r].page, mode);
+            if (w[page] == 0) continue;
             u32 from = w[page] - 1;
             to[first[from] + at[from]++] = k;
         }
@@ -230,6 +216,12 @@ static bool waves_assign(back *b, u8 mode) {
         if (mode == NODE_IN_LATER) b->nodes[n].wave1 = wave[n];
         if (mode == NODE_IN_FIRST) BACK_ADD(b, first, n);
     }
+    arena_give_back(b->memory, w, (b->pages_count + 1u) * sizeof(u32));
+    arena_give_back(b->memory, to, (first[count + 1] + 1u) * sizeof(u32));
+    for (u32 k = 0; k < 4; k++)
+        arena_give_back(b->memory, ((u32 *[]){left, queue, wave, at})[k],
+                        (count + 1u) * sizeof(u32));
+    arena_give_back(b->memory, first, (count + 2u) * sizeof(u32));
     return !b->out_of_memory;
 }
 
@@ -251,11 +243,33 @@ static bool waves_pack(back *b) {
             u32 *wave = mode == 0 ? &b->nodes[k].wave0 : &b->nodes[k].wave1;
             *wave = to[*wave];
         }
+        arena_give_back(b->memory, to, (b->epoch0_count + b->later_count + 2u) * sizeof(u32));
     }
     return true;
 }
 
-/* EPOCH0 and LATER by wave, then in the order of definition. */
+/* The nodes of a mode by wave, then in the order of definition, which is that of their rows. */
+static bool commands_by_wave(back *b, bool later, u32 *commands, u32 count) {
+    u32 *first = ARENA_ARRAY(b->memory, u32, b->nodes_count + 2u), in_mode = 0;
+    u8 mode = later ? NODE_IN_LATER : NODE_IN_EPOCH0;
+    if (first == NULL) return false;
+    for (u32 k = 0; k < b->nodes_count; k++) {
+        const image_node *n = &b->nodes[k];
+        ASSERT(k == 0 || b->definitions[k - 1] <= b->definitions[k]);
+        if ((n->flags & mode) != 0) first[(later ? n->wave1 : n->wave0) + 1]++;
+    }
+    for (u32 w = 0; w < b->nodes_count; w++) first[w + 1] += first[w];
+    for (u32 k = 0; k < b->nodes_count; k++) {
+        const image_node *n = &b->nodes[k];
+        if ((n->flags & mode) == 0) continue;
+        commands[first[later ? n->wave1 : n->wave0]++] = k;
+        in_mode++;
+    }
+    ASSERT(in_mode == count);
+    arena_give_back(b->memory, first, (b->nodes_count + 2u) * sizeof(u32));
+    return true;
+}
+
 static bool commands_list(back *b) {
     ASSERT(b->passes_done >= BACK_WAVES && b->definitions_count == b->nodes_count);
     b->epoch0_count = b->later_count = 0;
@@ -263,12 +277,8 @@ static bool commands_list(back *b) {
         if ((b->nodes[k].flags & NODE_IN_EPOCH0) != 0) BACK_ADD(b, epoch0, k);
         if ((b->nodes[k].flags & NODE_IN_LATER) != 0) BACK_ADD(b, later, k);
     }
-    command_sort sort = {b, false};
-    if (b->epoch0_count != 0)
-        qsort_r(b->epoch0, b->epoch0_count, sizeof(u32), command_order, &sort);
-    sort.later = true;
-    if (b->later_count != 0) qsort_r(b->later, b->later_count, sizeof(u32), command_order, &sort);
-    return !b->out_of_memory;
+    return !b->out_of_memory && commands_by_wave(b, false, b->epoch0, b->epoch0_count) &&
+           commands_by_wave(b, true, b->later, b->later_count);
 }
 
 static void readers_group(back *b) {
@@ -363,6 +373,9 @@ mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, bac
     }
     if (b->limit_page != 0) return limit_tell(b);
     b->passes_done = BACK_NODES;
+    arena_give_back(memory, memo0, exprs * sizeof(u32));
+    arena_give_back(memory, memo1, exprs * sizeof(u32));
+    arena_give_back(memory, b->memo, (b->memo_mask + 1u) * sizeof(back_memo));
     if (b->out_of_memory || !modes_spread(b)) return MMSB_OUT_OF_SPACE;
     b->passes_done = BACK_MODES;
     if (!waves_assign(b, NODE_IN_EPOCH0) || !waves_assign(b, NODE_IN_LATER))

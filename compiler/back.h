@@ -61,6 +61,7 @@ typedef struct back {
     u32 stamp_last, sub_last;
     const char *last_page;
     const source_file *last_file;
+    u32 last_line; /* of the last position */
     back_hidden *hidden;
     u32 hidden_count, hidden_capacity;
     u32 *walk, walk_capacity, *walk_seen, walk_seen_capacity, walk_last;

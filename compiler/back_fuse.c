@@ -228,16 +228,42 @@ static void member_append(fuser *f, const image_node *n, const image_instruction
     }
 }
 
+/* A node as it was, at the ends of the new tables, which have room. */
+static void node_copy(back *b, const back *was, image_node n) {
+    u32 count = n.uniform_count + n.tile_count;
+    ASSERT(b->instructions_count + count <= b->instructions_capacity);
+    ASSERT(b->reads_count + n.read_count <= b->reads_capacity);
+    memcpy(b->instructions + b->instructions_count, was->instructions + n.program_at,
+           count * sizeof *b->instructions);
+    memcpy(b->reads + b->reads_count, was->reads + n.read_at, n.read_count * sizeof *b->reads);
+    for (u32 r = 0; r < n.read_count; r++) b->reads[b->reads_count + r].node = b->nodes_count;
+    n.program_at = b->instructions_count, n.read_at = b->reads_count;
+    b->instructions_count += count, b->reads_count += n.read_count;
+    BACK_ADD(b, definitions, b->node_definition);
+    BACK_ADD(b, nodes, n);
+}
+
+/* New tables of nodes, as large as the old ones: a fused node is shorter than its members. */
+static bool tables_empty(back *b) {
+    u32 nodes = b->nodes_count, reads = b->reads_count, instructions = b->instructions_count;
+    ASSERT(b->definitions_count == nodes);
+    b->nodes = NULL, b->nodes_count = b->nodes_capacity = 0;
+    b->reads = NULL, b->reads_count = b->reads_capacity = 0;
+    b->instructions = NULL, b->instructions_count = b->instructions_capacity = 0;
+    b->definitions = NULL, b->definitions_count = b->definitions_capacity = 0;
+#define ROOM(name, count) \
+    arena_grow(b->memory, (void **)&b->name, &b->name##_capacity, (count) + 1, sizeof *b->name)
+    return ROOM(nodes, nodes) && ROOM(definitions, nodes) && ROOM(reads, reads) &&
+           ROOM(instructions, instructions);
+#undef ROOM
+}
+
 static bool tables_rebuild(fuser *f) {
     ASSERT(f->group_count <= f->b->nodes_count);
     back *b = f->b, was = *b;
     u32 *slots = ARENA_ARRAY(b->memory, u32, 65536);
     fuse_store stored[GROUP_INSTRUCTIONS];
-    if (slots == NULL) return false;
-    b->nodes = NULL, b->nodes_count = b->nodes_capacity = 0;
-    b->reads = NULL, b->reads_count = b->reads_capacity = 0;
-    b->instructions = NULL, b->instructions_count = b->instructions_capacity = 0;
-    b->definitions = NULL, b->definitions_count = b->definitions_capacity = 0;
+    if (slots == NULL || !tables_empty(b)) return false;
     for (u32 k = 0; k < was.nodes_count && !b->out_of_memory; k++) {
         image_node n = was.nodes[k];
         u32 group = f->group_of[k], stored_count = 0;
@@ -251,18 +277,14 @@ static bool tables_rebuild(fuser *f) {
             node_end(b, n);
             continue;
         }
-        u32 program_at = n.program_at, read_at = n.read_at;
-        n.program_at = b->instructions_count, n.read_at = b->reads_count;
-        for (u32 r = 0; r < n.uniform_count + n.tile_count; r++)
-            BACK_ADD(b, instructions, was.instructions[program_at + r]);
-        for (u32 r = 0; r < n.read_count; r++) {
-            image_read read = was.reads[read_at + r];
-            read.node = b->nodes_count;
-            BACK_ADD(b, reads, read);
-        }
-        BACK_ADD(b, definitions, b->node_definition);
-        BACK_ADD(b, nodes, n);
+        node_copy(b, &was, n);
     }
+    arena_give_back(b->memory, slots, 65536 * sizeof *slots);
+    arena_give_back(b->memory, was.nodes, (u64)was.nodes_capacity * sizeof *was.nodes);
+    arena_give_back(b->memory, was.reads, (u64)was.reads_capacity * sizeof *was.reads);
+    arena_give_back(b->memory, was.instructions,
+                    (u64)was.instructions_capacity * sizeof *was.instructions);
+    arena_give_back(b->memory, was.definitions, (u64)was.definitions_capacity * sizeof(u32));
     return !b->out_of_memory;
 }
 
@@ -324,5 +346,6 @@ bool nodes_fuse(back *b) {
     u32 nodes = b->nodes_count;
     bool ok = loose_settle(&f) && tables_rebuild(&f) && pages_drop(b, f.loose);
     ASSERT(!ok || (b->nodes_count <= nodes && b->definitions_count == b->nodes_count));
+    arena_give_back(b->memory, f.groups, (nodes + 1u) * sizeof *f.groups);
     return ok;
 }

@@ -151,15 +151,29 @@ static __attribute__((noinline)) u32 gather_read(back *b, u32 expr, u32 guard) {
                      offset, VALUE_NONE, VALUE_NONE, false);
 }
 
+/* Whether a read takes the lane in hand: its indices are the coordinates, its page is as large. */
+static bool same_lane(const back *b, const ir_expr *e) {
+    ASSERT(e->kind == IR_READ && e->count <= PAGE_AXES_MAX);
+    const ir_page *p = &b->g->pages[e->page];
+    bool same = e->count == b->axes;
+    for (u32 a = 0; a < e->count && same; a++) {
+        const ir_expr *x = &b->g->exprs[b->g->lists[e->at + a]];
+        same = x->kind == IR_INDEX && x->var == a && p->dims[a] == b->dims[a];
+    }
+    return same;
+}
+
 static __attribute__((noinline)) u32 lower_read(back *b, u32 expr, u32 guard) {
     ASSERT(b->g->exprs[expr].kind == IR_READ);
     ir_expr e = b->g->exprs[expr];
     ir_affine f[PAGE_AXES_MAX];
     u64 extents[32] = {0};
-    if (e.count == 0)
-        return value_add(
-            b, (image_instruction){.op = IN_SCALAR, .type = e.type, .imm = read_page(b, &e)},
-            VALUE_NONE, VALUE_NONE, VALUE_NONE, true);
+    if (e.count == 0 || same_lane(b, &e))
+        return value_add(b,
+                         (image_instruction){.op = e.count == 0 ? IN_SCALAR : IN_LANE,
+                                             .type = e.type,
+                                             .imm = read_page(b, &e)},
+                         VALUE_NONE, VALUE_NONE, VALUE_NONE, e.count == 0);
     for (u32 d = 0; d < b->axes; d++) extents[d] = b->dims[d];
     for (u32 a = 0; a < e.count; a++)
         if (!ir_affine_of(b->g, b->g->lists[e.at + a], extents, &f[a]))

@@ -113,7 +113,7 @@ u32 back_position(back *b, u32 place) {
     const ir_place *p = &b->g->places[place];
     if (place == 0) return 0;
     if (b->position_of[place] != 0) return b->position_of[place];
-    source_place at = sources_place(b->g->sources, p->at);
+    source_place at = sources_place_near(b->g->sources, p->at, &b->last_line);
     const source_file *f = &b->g->sources->files[p->at.file];
     const char *slash = strrchr(f->name, '/'), *name = slash == NULL ? f->name : slash + 1,
                *page = p->page;
@@ -138,8 +138,13 @@ u32 back_page(back *b, const char *name, u8 type, const u64 *dims, u32 axes, u8 
     image_page p = {.type = type, .kind = PAGE_DERIVED, .flags = flags, .position = position};
     char full[400];
     const char *owner = b->node_definition != 0 ? b->g->pages[b->node_definition].name : "";
-    if (owner[0] != 0) snprintf(full, sizeof full, "%.300s.%.80s", owner, name), name = full;
-    p.name = back_string(b, name, strlen(name));
+    size_t before = strnlen(owner, 300), bytes = strlen(name);
+    if (before != 0) {
+        bytes = strnlen(name, 80);
+        memcpy(full, owner, before), full[before] = '.', memcpy(full + before + 1, name, bytes);
+        name = full, bytes += before + 1;
+    }
+    p.name = back_string(b, name, bytes);
     p.shape = back_shape(b, dims, axes);
     return BACK_ADD(b, pages, p);
 }
@@ -287,30 +292,39 @@ static bool has_result(const image_instruction *r) {
     return r->op != IN_STORE && r->op != IN_FEED;
 }
 
+static u16 slot_of(const back_slots *s, u32 value) {
+    ASSERT(value == VALUE_NONE || value < s->slot_capacity);
+    return value == VALUE_NONE ? SLOT_NONE : s->slot[value];
+}
+
+/* The tables have room for all values of the node. */
 static void emit_value(back *b, back_slots *s, u32 v) {
-    ASSERT(v < b->value_count);
-    back_value *x = &b->values[v];
-    image_instruction r = x->row;
-    u32 in[3] = {x->a, x->b, x->c};
-    u16 *to[3] = {&r.a, &r.b, &r.c};
-    r.dst = SLOT_NONE;
-    for (u32 k = 0; k < 3; k++) *to[k] = in[k] == VALUE_NONE ? SLOT_NONE : s->slot[in[k]];
-    if (has_result(&r)) s->slot[v] = r.dst = slot_take(s, x->uniform);
-    BACK_ADD(b, instructions, r);
+    ASSERT(v < b->value_count && b->instructions_count < b->instructions_capacity);
+    const back_value *x = &b->values[v];
+    image_instruction *r = &b->instructions[b->instructions_count++];
+    *r = x->row;
+    r->a = slot_of(s, x->a), r->b = slot_of(s, x->b), r->c = slot_of(s, x->c);
+    bool result = has_result(r);
+    r->dst = result ? slot_take(s, x->uniform) : SLOT_NONE;
+    if (result) s->slot[v] = r->dst;
+    const u32 in[3] = {x->a, x->b, x->c};
     for (u32 k = 0; k < 3; k++) {
         bool again = (k > 0 && in[k] == in[0]) || (k > 1 && in[k] == in[1]);
         if (in[k] == VALUE_NONE || again || b->values[in[k]].uniform || b->values[in[k]].last != v)
             continue;
         s->free_slots[s->free_count++] = s->slot[in[k]];
     }
-    if (has_result(&r) && !x->uniform && x->last == v) s->free_slots[s->free_count++] = r.dst;
+    if (result && !x->uniform && x->last == v) s->free_slots[s->free_count++] = r->dst;
 }
 
 static back_slots *slots_empty(back *b) {
     if (b->slots == NULL) b->slots = arena_take(b->memory, sizeof *b->slots, 8);
     back_slots *s = b->slots;
-    if (s == NULL || !arena_grow(b->memory, (void **)&s->slot, &s->slot_capacity,
-                                 b->value_count + 1u, sizeof(u16))) {
+    if (s == NULL ||
+        !arena_grow(b->memory, (void **)&s->slot, &s->slot_capacity, b->value_count + 1u,
+                    sizeof(u16)) ||
+        !arena_grow(b->memory, (void **)&b->instructions, &b->instructions_capacity,
+                    b->instructions_count + b->value_count, sizeof *b->instructions)) {
         b->out_of_memory = true;
         return NULL;
     }
@@ -325,11 +339,12 @@ u32 node_end(back *b, image_node n) {
     back_slots *s = slots_empty(b);
     if (s == NULL) return 0;
     for (u32 v = 0; v < b->value_count; v++) {
-        u32 in[3] = {b->values[v].a, b->values[v].b, b->values[v].c};
-        b->values[v].last = v;
-        for (u32 k = 0; k < 3; k++)
-            if (in[k] != VALUE_NONE) b->values[in[k]].last = v;
-        read_of(b, first, node, &b->values[v]);
+        back_value *x = &b->values[v];
+        x->last = v;
+        if (x->a != VALUE_NONE) b->values[x->a].last = v;
+        if (x->b != VALUE_NONE) b->values[x->b].last = v;
+        if (x->c != VALUE_NONE) b->values[x->c].last = v;
+        if (x->row.op >= INSTRUCTION_FIRST) read_of(b, first, node, x);
     }
     n.program_at = b->instructions_count;
     for (u32 pass = 0; pass < 2; pass++) {

@@ -203,6 +203,21 @@ static void sources_files(front *f) {
     }
 }
 
+/* The tables that only the front reads: what follows takes their memory. */
+static void tables_give_back(front *f) {
+    ASSERT(f->passes_done == PASS_TIME);
+    arena *a = f->memory;
+    arena_give_back(a, f->terms, (u64)f->term_capacity * sizeof *f->terms);
+    arena_give_back(a, f->pages, (u64)f->page_capacity * sizeof *f->pages);
+    arena_give_back(a, f->symbols, (u64)f->symbol_capacity * sizeof *f->symbols);
+    arena_give_back(a, f->symbol_table, (u64)f->symbol_table_capacity * sizeof(u32));
+    arena_give_back(a, f->classes, (u64)f->class_capacity * sizeof *f->classes);
+    arena_give_back(a, f->rules, (u64)f->rule_capacity * sizeof *f->rules);
+    arena_give_back(a, f->lists, (u64)f->list_capacity * sizeof *f->lists);
+    arena_give_back(a, f->loops, (u64)f->loop_capacity * sizeof *f->loops);
+    arena_give_back(a, f->shapes, (u64)f->shape_capacity * sizeof *f->shapes);
+}
+
 static bool passes(front *f) {
     ASSERT(f->passes_done == PASS_NONE);
     if (!names_collect(f)) return false;
@@ -225,7 +240,7 @@ static bool passes(front *f) {
     if (!parts_guard(f)) return false;
     if (!time_check(f) || f->diags->error_count != 0) return !f->out_of_memory;
     f->passes_done = PASS_TIME;
-    live_mark(f);
+    tables_give_back(f);
     return !f->out_of_memory;
 }
 

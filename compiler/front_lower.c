@@ -128,9 +128,10 @@ static void check_inside(front *f, const term *t, u32 page, const u32 *index, co
     for (u32 k = 0; k < p->rank && !c->guarded; k++) {
         ir_affine a;
         i64 low, high;
-        if (p->edge[k] != EDGE_NONE || !ir_affine_of(f->ir, index[k], f->ir->extents, &a)) continue;
+        if (p->edge[k] != EDGE_NONE || ir_index_inside(f->ir, index[k], p->dims[k]) ||
+            !ir_affine_of(f->ir, index[k], f->ir->extents, &a))
+            continue;
         ir_affine_range(&a, f->ir->extents, &low, &high);
-        if (low >= 0 && (u64)high < p->dims[k]) continue;
         char runs[64];
         if (low == high)
             snprintf(runs, sizeof runs, "is %lld", (long long)low);

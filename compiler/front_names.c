@@ -294,13 +294,14 @@ u32 page_add_hidden(front *f, const char *what, u32 expr) {
 static const char *full_name(front *f, u32 scope_row, u32 name) {
     ASSERT(scope_row != 0 && scope_row < f->scope_count);
     const char *prefix = f->scopes[scope_row].prefix, *text = ast_text(f->tree, name);
-    size_t bytes = strlen(prefix) + strlen(text) + 1;
-    char *joined = arena_take(f->memory, bytes, 1);
+    size_t before = strlen(prefix), bytes = strlen(text);
+    if (before == 0) return text;
+    char *joined = arena_take(f->memory, before + bytes + 1, 1);
     if (joined == NULL) {
         f->out_of_memory = true;
         return "";
     }
-    snprintf(joined, bytes, "%s%s", prefix, text);
+    memcpy(joined, prefix, before), memcpy(joined + before, text, bytes + 1);
     return joined;
 }
 

@@ -443,5 +443,10 @@ bool pages_elaborate(front *f) {
         k = end;
     }
     hidden_edges(f);
+    arena_give_back(f->memory, e.to, (u64)e.capacity * sizeof(u32));
+    arena_give_back(f->memory, e.seen, (f->symbol_count + 1u) * sizeof(u32));
+    u32 *tables[] = {e.first, c.number, c.low, c.stack, c.call, c.at, c.order};
+    for (u32 k = 0; k < ARRAY_COUNT(tables); k++)
+        arena_give_back(f->memory, tables[k], pages * sizeof(u32));
     return !f->out_of_memory;
 }

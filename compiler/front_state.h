@@ -28,7 +28,7 @@ typedef enum {
     PASS_ITEMS,     /* asserts, events, exports have pages */
     PASS_PAGES,     /* types and shapes are settled */
     PASS_EQUATIONS, /* every page with a definition has an equation */
-    PASS_TIME       /* no cycle within an epoch; state pages are marked */
+    PASS_TIME       /* no cycle within an epoch; state and live pages are marked */
 } front_pass;
 typedef struct {
     u8 kind, progress, type; /* type, bits: CONST */
@@ -86,17 +86,19 @@ typedef enum {
 } term_kind;
 typedef struct {
     u8 kind, prev, type;
+    i8 exponent; /* POWER by a constant */
     u16 op;
+    u16 count;
     u32 class; /* row of classes */
     u32 shape; /* row of shapes; 0: scalar */
-    u32 a, b, c, at, count, page;
-    u32 vars;     /* index variables that it mentions */
-    u32 expr;     /* where it stands */
-    i64 exponent; /* POWER by a constant */
+    u32 a, b, c, at, page;
+    u32 vars;   /* index variables that it mentions */
+    u32 expr;   /* where it stands */
+    u32 height; /* of the expression that it becomes: passes may recurse */
     u64 bits;
-    u32 height;             /* of the expression that it becomes: passes may recurse */
     u32 memo_context, memo; /* lowering: last context and its ir row */
 } term;
+static_assert(sizeof(term) == 64, "a term is a line");
 typedef struct {
     u32 axis_count;
     u64 dims[PAGE_AXES_MAX];
@@ -291,5 +293,4 @@ u32 lower_term(front *f, u32 row);
 void terms_check(front *f, u32 first, u32 end);
 /* front_time.c */
 bool time_check(front *f);
-void live_mark(front *f);
 #endif

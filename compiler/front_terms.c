@@ -384,7 +384,7 @@ static u32 power(front *f, u32 expr) {
         const term *x = &f->terms[in[0]];
         return term_add(f, (term){.kind = TERM_POWER,
                                   .a = in[0],
-                                  .exponent = exponent,
+                                  .exponent = (i8)exponent,
                                   .shape = x->shape,
                                   .vars = x->vars,
                                   .expr = expr,

@@ -13,8 +13,9 @@ typedef struct {
 } page_edges;
 
 typedef struct {
-    u32 *stack, *seen; /* seen: the last equation that visited the expression */
-    u32 capacity;
+    u32 *stack, *seen; /* seen: the last walk that visited the expression */
+    u32 capacity, mark;
+    bool met_init;
 } walker;
 
 static bool edge_add(front *f, page_edges *e, u32 page, bool prev) {
@@ -29,9 +30,9 @@ static bool edge_add(front *f, page_edges *e, u32 page, bool prev) {
     return true;
 }
 
-/* Adds the reads of an expression; `mark` tells visits of this walk from earlier ones. */
-static void walk(front *f, walker *w, page_edges *e, graph_kind kind, u32 root, u32 mark) {
-    ASSERT(root < f->ir->expr_count && mark != 0);
+/* Adds the reads of an expression that the walk in hand has not met; notes an init. */
+static void walk(front *f, walker *w, page_edges *e, graph_kind kind, u32 root) {
+    ASSERT(root < f->ir->expr_count && w->mark != 0);
     const ir *g = f->ir;
     u32 count = 0;
     if (root == 0) return;
@@ -39,12 +40,13 @@ static void walk(front *f, walker *w, page_edges *e, graph_kind kind, u32 root, 
     while (count > 0) {
         u32 row = w->stack[--count];
         const ir_expr *x = &g->exprs[row];
-        if (w->seen[row] == mark) continue;
-        w->seen[row] = mark;
-        u32 below[4] = {0}, used = 0;
+        if (w->seen[row] == w->mark) continue;
+        w->seen[row] = w->mark;
+        u32 below[3], used = 0;
         if (x->kind == IR_READ && !(x->prev && kind == GRAPH_LATER))
             edge_add(f, e, x->page, x->prev);
         if (x->kind == IR_INIT) {
+            w->met_init = true;
             if (kind != GRAPH_LATER) below[used++] = x->a;
             if (kind != GRAPH_EPOCH0) below[used++] = x->b;
         } else if (x->kind != IR_READ && x->kind != IR_CONST && x->kind != IR_INDEX &&
@@ -63,26 +65,50 @@ static void walk(front *f, walker *w, page_edges *e, graph_kind kind, u32 root, 
     }
 }
 
-static bool edges_build(front *f, page_edges *e, graph_kind kind) {
-    ASSERT(e->count == 0 && f->ir->page_count > 0);
+static void page_walk(front *f, walker *w, page_edges *e, graph_kind kind, const ir_equation *q) {
+    const ir *g = f->ir;
+    ASSERT(q->page != 0 && w->mark < UINT32_MAX);
+    w->mark++, w->met_init = false;
+    walk(f, w, e, kind, q->expr);
+    walk(f, w, e, kind, q->key);
+    walk(f, w, e, kind, q->filter);
+    for (u32 k = 0; q->kernel != 0 && k < g->kernels[q->kernel].count; k++)
+        edge_add(f, e, g->lists[g->kernels[q->kernel].at + k], false);
+}
+
+/* Without an init a page reads the same in every epoch, but that the past is no edge later. */
+static void edges_copy(front *f, page_edges *e, graph_kind kind, const page_edges *all, u32 first) {
+    ASSERT(first <= all->count);
+    for (u32 k = first; k < all->count; k++)
+        if (!all->prev[k] || kind == GRAPH_EPOCH0) edge_add(f, e, all->to[k], all->prev[k]);
+}
+
+/* e: the edges of each graph_kind. */
+static bool edges_build(front *f, page_edges e[3]) {
+    ASSERT(e[GRAPH_ALL].count == 0 && f->ir->page_count > 0);
     const ir *g = f->ir;
     walker w = {0};
     w.seen = ARENA_ARRAY(f->memory, u32, g->expr_count + 1);
-    e->first = ARENA_ARRAY(f->memory, u32, g->page_count + 1);
-    if (w.seen == NULL || e->first == NULL ||
+    for (u32 k = 0; k < 3; k++) e[k].first = ARENA_ARRAY(f->memory, u32, g->page_count + 1);
+    if (w.seen == NULL || e[0].first == NULL || e[1].first == NULL || e[2].first == NULL ||
         !arena_grow(f->memory, (void **)&w.stack, &w.capacity, 64, sizeof(u32)))
         return false;
+    page_edges *all = &e[GRAPH_ALL];
     for (u32 page = 1; page < g->page_count; page++) {
-        e->first[page] = e->count;
+        for (u32 k = 0; k < 3; k++) e[k].first[page] = e[k].count;
         if (g->pages[page].equation == 0 || g->pages[page].kind == PAGE_SOURCE) continue;
         const ir_equation *q = &g->equations[g->pages[page].equation];
-        walk(f, &w, e, kind, q->expr, page);
-        walk(f, &w, e, kind, q->key, page);
-        walk(f, &w, e, kind, q->filter, page);
-        for (u32 k = 0; q->kernel != 0 && k < g->kernels[q->kernel].count; k++)
-            edge_add(f, e, g->lists[g->kernels[q->kernel].at + k], false);
+        page_walk(f, &w, all, GRAPH_ALL, q);
+        bool same = !w.met_init;
+        for (graph_kind kind = GRAPH_EPOCH0; kind != GRAPH_ALL; kind++) {
+            if (same)
+                edges_copy(f, &e[kind], kind, all, all->first[page]);
+            else
+                page_walk(f, &w, &e[kind], kind, q);
+        }
     }
-    e->first[g->page_count] = e->count;
+    for (u32 k = 0; k < 3; k++) e[k].first[g->page_count] = e[k].count;
+    arena_give_back(f->memory, w.seen, (g->expr_count + 1) * sizeof(u32));
     return !f->out_of_memory;
 }
 
@@ -152,6 +178,9 @@ static bool cycles_tell(front *f, const page_edges *e, graph_kind kind) {
             }
         }
     }
+    arena_give_back(f->memory, path, (pages + 1) * sizeof(u32));
+    arena_give_back(f->memory, at, (pages + 1) * sizeof(u32));
+    arena_give_back(f->memory, state, pages + 1);
     return told == 0;
 }
 
@@ -198,30 +227,25 @@ static bool states_mark(front *f, const page_edges *e) {
             if (e->prev[k] && group[e->to[k]] == group[page] &&
                 f->ir->pages[e->to[k]].kind == PAGE_DERIVED)
                 f->ir->pages[e->to[k]].state = true;
+    u32 *tables[] = {number, low, stack, path, at, group};
+    for (u32 k = 0; k < ARRAY_COUNT(tables); k++)
+        arena_give_back(f->memory, tables[k], pages * sizeof(u32));
     return true;
 }
 
-bool time_check(front *f) {
-    ASSERT(f->passes_done == PASS_EQUATIONS);
-    page_edges epoch0 = {0}, later = {0}, all = {0};
-    if (f->ir->page_count == 0) return true;
-    if (!edges_build(f, &epoch0, GRAPH_EPOCH0) || !edges_build(f, &later, GRAPH_LATER) ||
-        !edges_build(f, &all, GRAPH_ALL))
-        return false;
-    if (cycles_tell(f, &later, GRAPH_LATER)) cycles_tell(f, &epoch0, GRAPH_EPOCH0);
-    return states_mark(f, &all);
+static void edges_give_back(front *f, const page_edges *e) {
+    ASSERT(e->count <= e->capacity);
+    arena_give_back(f->memory, e->first, (f->ir->page_count + 1) * sizeof(u32));
+    arena_give_back(f->memory, e->to, e->capacity * sizeof(u32));
+    arena_give_back(f->memory, e->prev, e->prev_capacity * sizeof(bool));
 }
 
-void live_mark(front *f) {
-    ASSERT(f->passes_done == PASS_TIME && f->diags->error_count == 0);
+/* Marks the pages that something outside needs, and what these read in any epoch. */
+static bool live_mark(front *f, const page_edges *all) {
+    ASSERT(f->diags->error_count == 0 && all->first != NULL);
     ir *g = f->ir;
-    page_edges all = {0};
-    if (g->page_count == 0 || !edges_build(f, &all, GRAPH_ALL)) return;
     u32 *stack = ARENA_ARRAY(f->memory, u32, g->page_count + 1), count = 0;
-    if (stack == NULL) {
-        f->out_of_memory = true;
-        return;
-    }
+    if (stack == NULL) return false;
     for (u32 page = 1; page < g->page_count; page++) {
         bool root = g->pages[page].exported || g->pages[page].event ||
                     g->pages[page].kind == PAGE_SOURCE || g->pages[page].live;
@@ -230,10 +254,25 @@ void live_mark(front *f) {
     }
     while (count > 0) {
         u32 page = stack[--count];
-        for (u32 k = all.first[page]; k < all.first[page + 1]; k++) {
-            if (g->pages[all.to[k]].live) continue;
-            g->pages[all.to[k]].live = true;
-            stack[count++] = all.to[k];
+        for (u32 k = all->first[page]; k < all->first[page + 1]; k++) {
+            if (g->pages[all->to[k]].live) continue;
+            g->pages[all->to[k]].live = true;
+            stack[count++] = all->to[k];
         }
     }
+    arena_give_back(f->memory, stack, (g->page_count + 1) * sizeof(u32));
+    return true;
+}
+
+bool time_check(front *f) {
+    ASSERT(f->passes_done == PASS_EQUATIONS);
+    page_edges e[3] = {{0}};
+    if (f->ir->page_count == 0) return true;
+    if (!edges_build(f, e)) return false;
+    if (cycles_tell(f, &e[GRAPH_LATER], GRAPH_LATER))
+        cycles_tell(f, &e[GRAPH_EPOCH0], GRAPH_EPOCH0);
+    bool ok = states_mark(f, &e[GRAPH_ALL]);
+    if (ok && f->diags->error_count == 0) ok = live_mark(f, &e[GRAPH_ALL]);
+    for (u32 k = 0; k < 3; k++) edges_give_back(f, &e[k]);
+    return ok;
 }

@@ -9,14 +9,22 @@ static u64 mix(u64 h, u64 x) {
     return h ^ h >> 29;
 }
 
-/* Places tell expressions apart only where a fault could name them. */
-static u64 expr_hash(const ir_expr *e) {
+/* Hash of what an expression is: of what its lists hold, not of where they lie. Places tell
+ * expressions apart only where a fault could name them. */
+static u32 expr_hash(const ir *g, const ir_expr *e) {
     ASSERT(e->kind < IR_KIND_COUNT);
-    u64 h = mix(e->kind | (u64)e->type << 8 | (u64)e->op << 16 | (u64)e->prev << 32, e->bits);
+    ASSERT(e->at + (u64)e->count <= (e->kind == IR_REDUCE ? g->loop_count : g->list_count));
+    u64 h =
+        mix(e->kind | (u64)e->type << 8 | (u64)e->op << 16 | (u64)e->prev << 32 | (u64)e->var << 40,
+            e->bits);
     h = mix(h, e->a | (u64)e->b << 32);
-    h = mix(h, e->c | (u64)e->at << 32);
+    h = mix(h, e->c | (u64)(e->can_fault ? e->position : 0) << 32);
     h = mix(h, e->count | (u64)e->page << 32);
-    return mix(h, e->var | (e->can_fault ? (u64)e->position << 32 : 0));
+    if (e->kind == IR_READ)
+        for (u32 k = 0; k < e->count; k++) h = mix(h, g->lists[e->at + k]);
+    if (e->kind == IR_REDUCE)
+        for (u32 k = 0; k < e->count; k++) h = mix(h, g->loops[e->at + k].extent + k);
+    return (u32)(h ^ h >> 32);
 }
 
 static bool expr_equal(const ir *g, const ir_expr *a, const ir_expr *b) {
@@ -31,30 +39,19 @@ static bool expr_equal(const ir *g, const ir_expr *a, const ir_expr *b) {
     return memcmp(g->loops + a->at, g->loops + b->at, a->count * sizeof(ir_loop)) == 0;
 }
 
-/* Hash of what lists hold, not of where they lie. */
-static u64 whole_hash(const ir *g, const ir_expr *e) {
-    ASSERT(e->at + (u64)e->count <= (e->kind == IR_REDUCE ? g->loop_count : g->list_count));
-    ir_expr key = *e;
-    u64 h = 0;
-    key.at = 0;
-    if (e->kind == IR_READ)
-        for (u32 k = 0; k < e->count; k++) h = mix(h, g->lists[e->at + k]);
-    if (e->kind == IR_REDUCE)
-        for (u32 k = 0; k < e->count; k++) h = mix(h, g->loops[e->at + k].extent + k);
-    return mix(h, expr_hash(&key));
-}
-
 static bool table_grow(ir *g) {
-    ASSERT((g->expr_table_capacity & (g->expr_table_capacity - 1)) == 0);
-    u32 capacity = g->expr_table_capacity == 0 ? 1024 : g->expr_table_capacity * 2;
-    u32 *table = ARENA_ARRAY(g->memory, u32, capacity);
+    u32 was = g->expr_table_capacity, capacity = was == 0 ? 1024 : was * 2;
+    ASSERT((was & (was - 1)) == 0);
+    ir_slot *table = ARENA_ARRAY(g->memory, ir_slot, capacity);
     if (table == NULL) return false;
-    for (u32 row = 1; row < g->expr_count; row++) {
-        u64 at = whole_hash(g, &g->exprs[row]) & (capacity - 1);
-        while (table[at] != 0) at = (at + 1) & (capacity - 1);
-        table[at] = row;
+    for (u32 k = 0; k < was; k++) {
+        const ir_slot s = g->expr_table[k];
+        if (s.row == 0) continue;
+        u32 at = s.hash & (capacity - 1);
+        while (table[at].row != 0) at = (at + 1) & (capacity - 1);
+        table[at] = s;
     }
-    arena_give_back(g->memory, g->expr_table, g->expr_table_capacity * sizeof(u32));
+    arena_give_back(g->memory, g->expr_table, was * sizeof(ir_slot));
     g->expr_table = table;
     g->expr_table_capacity = capacity;
     return true;
@@ -68,15 +65,17 @@ static u32 expr_add(ir *g, ir_expr e) {
     if (e.kind == IR_OP || e.kind >= IR_ANDAND)
         e.reads = g->exprs[e.a].reads || g->exprs[e.b].reads || g->exprs[e.c].reads;
     if (g->expr_count * 2 >= g->expr_table_capacity && !table_grow(g)) return 0;
-    u64 at = whole_hash(g, &e) & (g->expr_table_capacity - 1);
-    for (; g->expr_table[at] != 0; at = (at + 1) & (g->expr_table_capacity - 1))
-        if (expr_equal(g, &g->exprs[g->expr_table[at]], &e)) return g->expr_table[at];
+    u32 hash = expr_hash(g, &e), mask = g->expr_table_capacity - 1, at = hash & mask;
+    for (; g->expr_table[at].row != 0; at = (at + 1) & mask) {
+        const ir_slot s = g->expr_table[at];
+        if (s.hash == hash && expr_equal(g, &g->exprs[s.row], &e)) return s.row;
+    }
     if (!arena_grow(g->memory, (void **)&g->exprs, &g->expr_capacity, g->expr_count + 1,
                     sizeof(ir_expr)))
         return 0;
-    g->exprs[0] = (ir_expr){0};
+    if (g->expr_count == 1) g->exprs[0] = (ir_expr){0};
     g->exprs[g->expr_count] = e;
-    g->expr_table[at] = g->expr_count;
+    g->expr_table[at] = (ir_slot){g->expr_count, hash};
     return g->expr_count++;
 }
 
@@ -89,15 +88,16 @@ u32 ir_const(ir *g, u8 type, u64 bits) {
 u32 ir_index(ir *g, u32 var) {
     ASSERT(var < 32);
     return expr_add(
-        g, (ir_expr){.kind = IR_INDEX, .type = TYPE_I64, .var = (u16)var, .vars = 1u << var});
+        g, (ir_expr){.kind = IR_INDEX, .type = TYPE_I64, .var = (u8)var, .vars = 1u << var});
 }
 
 u32 ir_epoch(ir *g) { return expr_add(g, (ir_expr){.kind = IR_EPOCH, .type = TYPE_U64}); }
 
-/* Whether an index is affine and inside [0, dim) wherever the variables in scope may stand. */
-static bool index_inside(const ir *g, u32 index, u64 dim) {
+bool ir_index_inside(const ir *g, u32 index, u64 dim) {
     ASSERT(index != 0 && index < g->expr_count && dim >= 1);
     ir_affine f;
+    const ir_expr *x = &g->exprs[index];
+    if (x->kind == IR_INDEX) return g->extents[x->var] <= dim;
     i64 low, high;
     if (!ir_affine_of(g, index, g->extents, &f)) return false;
     ir_affine_range(&f, g->extents, &low, &high);
@@ -124,7 +124,7 @@ u32 ir_read(ir *g, u32 page, bool prev, const u32 *index, u32 count, u32 place) 
         g->lists[e.at + k] = index[k];
         e.vars |= x->vars;
         e.can_fault |= x->can_fault;
-        if (p->edge[k] == EDGE_NONE && !index_inside(g, index[k], p->dims[k])) e.can_fault = 1;
+        if (p->edge[k] == EDGE_NONE && !ir_index_inside(g, index[k], p->dims[k])) e.can_fault = 1;
     }
     g->list_count += count;
     return expr_add(g, e);
@@ -237,7 +237,7 @@ u32 ir_reduce(ir *g, u8 reduction, u32 element, u32 filter, const ir_loop *loops
         g->loops[e.at + k] = loops[k];
         e.vars &= ~(1u << loops[k].var);
     }
-    if (count != 0) e.var = (u16)loops[0].var;
+    if (count != 0) e.var = (u8)loops[0].var;
     g->loop_count += count;
     return expr_add(g, e);
 }

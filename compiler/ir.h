@@ -49,15 +49,20 @@ typedef struct {
     u16 op;
     u8 prev;      /* READ: 1 = value at the end of the previous epoch */
     u8 can_fault; /* it or something below it can */
-    u16 var;      /* INDEX */
+    u8 reads;     /* it or something below it reads a page: what is live does not hang on folding */
+    u8 var;       /* INDEX */
     u32 vars;     /* bit v: mentions variable v freely (variables go to 31; more is a diagnostic) */
     u32 a, b, c;
     u32 at, count; /* READ: lists; REDUCE: loops */
     u32 page;      /* READ */
     u32 position;  /* row of places: the first place where it was written */
     u64 bits;      /* CONST */
-    bool reads; /* it or something below it reads a page: what is live does not hang on folding */
 } ir_expr;
+static_assert(sizeof(ir_expr) == 48, "expressions are most of what a compilation holds");
+/* A place of the hash table; row 0: free. */
+typedef struct {
+    u32 row, hash;
+} ir_slot;
 typedef struct {
     u32 var;
     u32 zero;
@@ -124,7 +129,8 @@ typedef struct {
     diags *diags;
     ir_expr *exprs;
     u32 expr_count, expr_capacity;
-    u32 *expr_table, expr_table_capacity; /* hash-consing */
+    ir_slot *expr_table; /* hash-consing */
+    u32 expr_table_capacity;
     u32 *lists;
     u32 list_count, list_capacity;
     ir_loop *loops;
@@ -170,6 +176,8 @@ typedef struct {
  * cannot change a value in range; no overflow past 2^62 for the given extents). extents[v] = extent
  * of variable v. */
 bool ir_affine_of(const ir *g, u32 expr, const u64 extents[32], ir_affine *out);
+/* Whether an index is affine and inside [0, dim) wherever the variables in scope may stand. */
+bool ir_index_inside(const ir *g, u32 index, u64 dim);
 /* Smallest and largest value over the domain. */
 void ir_affine_range(const ir_affine *f, const u64 extents[32], i64 *low, i64 *high);
 #endif

@@ -17,16 +17,19 @@
 %stack_overflow { p->tree->out_of_memory = true; }
 %fallback NAME AS FROM SYMBOL WITH EDGE CLAMP WRAP MIRROR FILL.
 
+/* One nonterminal for all binary operators: a name is not reduced once for each level. */
+%left OROR.
+%left ANDAND.
+%left EQ NE LT LE GT GE.
+%left OR.
+%left XOR.
+%left AND.
+%left SHL SHR.
+%left PLUS MINUS.
+%left STAR SLASH PERCENT.
+
 %type expr {parsed}
-%type oror {parsed}
-%type andand {parsed}
-%type comparison {parsed}
-%type bits_or {parsed}
-%type bits_xor {parsed}
-%type bits_and {parsed}
-%type shifted {parsed}
-%type sum {parsed}
-%type product {parsed}
+%type binary {parsed}
 %type signed {parsed}
 %type power {parsed}
 %type postfix {parsed}
@@ -130,7 +133,7 @@ edge_list(C) ::= edge_list(B) COMMA edge. { C = B + 1; }
 edge(R) ::= CLAMP(K). { R = state_edge(p, 1, &K, 0); }
 edge(R) ::= WRAP(K). { R = state_edge(p, 2, &K, 0); }
 edge(R) ::= MIRROR(K). { R = state_edge(p, 3, &K, 0); }
-edge(R) ::= FILL(K) oror(E). { R = state_edge(p, 4, &K, E.row); }
+edge(R) ::= FILL(K) binary(E). { R = state_edge(p, 4, &K, E.row); }
 parameters(P) ::= LP RP. { P = (parsed_list){0, 0}; }
 parameters(P) ::= LP parameter_list(C) RP. { P = (parsed_list){p->tree->parameter_count - C, C}; }
 parameter_list(C) ::= parameter. { C = 1; }
@@ -147,44 +150,36 @@ expr(R) ::= LET(K) lets(N) IN expr(B). {
     }
 }
 expr(R) ::= INIT(K) expr(A) THEN expr(B). { R = state_three(p, AST_INIT, &K, A.row, B.row, 0, B.row); }
-expr(R) ::= oror(A). { R = A; }
+expr(R) ::= binary(R).
 lets(C) ::= NAME(N) ASSIGN expr(E). { state_push(p, N.string); state_push(p, E.row); C = 1; }
 lets(C) ::= lets(B) LET NAME(N) ASSIGN expr(E). { state_push(p, N.string); state_push(p, E.row); C = B + 1; }
-oror(R) ::= oror(A) OROR(K) andand(B). { R = state_binary(p, AST_OP_OROR, &K, A, B); }
-oror(R) ::= andand(A). { R = A; }
-andand(R) ::= andand(A) ANDAND(K) comparison(B). { R = state_binary(p, AST_OP_ANDAND, &K, A, B); }
-andand(R) ::= comparison(A). { R = A; }
-comparison(R) ::= comparison(A) EQ(K) bits_or(B). { R = state_compare(p, AST_OP_EQ, &K, A, B); }
-comparison(R) ::= comparison(A) NE(K) bits_or(B). { R = state_compare(p, AST_OP_NE, &K, A, B); }
-comparison(R) ::= comparison(A) LT(K) bits_or(B). { R = state_compare(p, AST_OP_LT, &K, A, B); }
-comparison(R) ::= comparison(A) LE(K) bits_or(B). { R = state_compare(p, AST_OP_LE, &K, A, B); }
-comparison(R) ::= comparison(A) GT(K) bits_or(B). { R = state_compare(p, AST_OP_GT, &K, A, B); }
-comparison(R) ::= comparison(A) GE(K) bits_or(B). { R = state_compare(p, AST_OP_GE, &K, A, B); }
-comparison(R) ::= bits_or(A). { R = A; }
-bits_or(R) ::= bits_or(A) OR(K) bits_xor(B). { R = state_binary(p, AST_OP_OR, &K, A, B); }
-bits_or(R) ::= bits_xor(A). { R = A; }
-bits_xor(R) ::= bits_xor(A) XOR(K) bits_and(B). { R = state_binary(p, AST_OP_XOR, &K, A, B); }
-bits_xor(R) ::= bits_and(A). { R = A; }
-bits_and(R) ::= bits_and(A) AND(K) shifted(B). { R = state_binary(p, AST_OP_AND, &K, A, B); }
-bits_and(R) ::= shifted(A). { R = A; }
-shifted(R) ::= shifted(A) SHL(K) sum(B). { R = state_binary(p, AST_OP_SHL, &K, A, B); }
-shifted(R) ::= shifted(A) SHR(K) sum(B). { R = state_binary(p, AST_OP_SHR, &K, A, B); }
-shifted(R) ::= sum(A). { R = A; }
-sum(R) ::= sum(A) PLUS(K) product(B). { R = state_binary(p, AST_OP_ADD, &K, A, B); }
-sum(R) ::= sum(A) MINUS(K) product(B). { R = state_binary(p, AST_OP_SUB, &K, A, B); }
-sum(R) ::= product(A). { R = A; }
-product(R) ::= product(A) STAR(K) signed(B). { R = state_binary(p, AST_OP_MUL, &K, A, B); }
-product(R) ::= product(A) SLASH(K) signed(B). { R = state_binary(p, AST_OP_DIV, &K, A, B); }
-product(R) ::= product(A) PERCENT(K) signed(B). { R = state_binary(p, AST_OP_REM, &K, A, B); }
-product(R) ::= signed(A). { R = A; }
+binary(R) ::= binary(A) OROR(K) binary(B). { R = state_binary(p, AST_OP_OROR, &K, A, B); }
+binary(R) ::= binary(A) ANDAND(K) binary(B). { R = state_binary(p, AST_OP_ANDAND, &K, A, B); }
+binary(R) ::= binary(A) EQ(K) binary(B). { R = state_compare(p, AST_OP_EQ, &K, A, B); }
+binary(R) ::= binary(A) NE(K) binary(B). { R = state_compare(p, AST_OP_NE, &K, A, B); }
+binary(R) ::= binary(A) LT(K) binary(B). { R = state_compare(p, AST_OP_LT, &K, A, B); }
+binary(R) ::= binary(A) LE(K) binary(B). { R = state_compare(p, AST_OP_LE, &K, A, B); }
+binary(R) ::= binary(A) GT(K) binary(B). { R = state_compare(p, AST_OP_GT, &K, A, B); }
+binary(R) ::= binary(A) GE(K) binary(B). { R = state_compare(p, AST_OP_GE, &K, A, B); }
+binary(R) ::= binary(A) OR(K) binary(B). { R = state_binary(p, AST_OP_OR, &K, A, B); }
+binary(R) ::= binary(A) XOR(K) binary(B). { R = state_binary(p, AST_OP_XOR, &K, A, B); }
+binary(R) ::= binary(A) AND(K) binary(B). { R = state_binary(p, AST_OP_AND, &K, A, B); }
+binary(R) ::= binary(A) SHL(K) binary(B). { R = state_binary(p, AST_OP_SHL, &K, A, B); }
+binary(R) ::= binary(A) SHR(K) binary(B). { R = state_binary(p, AST_OP_SHR, &K, A, B); }
+binary(R) ::= binary(A) PLUS(K) binary(B). { R = state_binary(p, AST_OP_ADD, &K, A, B); }
+binary(R) ::= binary(A) MINUS(K) binary(B). { R = state_binary(p, AST_OP_SUB, &K, A, B); }
+binary(R) ::= binary(A) STAR(K) binary(B). { R = state_binary(p, AST_OP_MUL, &K, A, B); }
+binary(R) ::= binary(A) SLASH(K) binary(B). { R = state_binary(p, AST_OP_DIV, &K, A, B); }
+binary(R) ::= binary(A) PERCENT(K) binary(B). { R = state_binary(p, AST_OP_REM, &K, A, B); }
+binary(R) ::= signed(R).
 signed(R) ::= MINUS(K) signed(A). { R = state_unary(p, AST_OP_NEG, &K, A); }
 signed(R) ::= BANG(K) signed(A). { R = state_unary(p, AST_OP_NOT, &K, A); }
 signed(R) ::= TILDE(K) signed(A). { R = state_unary(p, AST_OP_BITNOT, &K, A); }
-signed(R) ::= power(A). { R = A; }
+signed(R) ::= power(R).
 power(R) ::= postfix(A) POW(K) signed(B). { R = state_binary(p, AST_OP_POW, &K, A, B); }
-power(R) ::= postfix(A). { R = A; }
+power(R) ::= postfix(R).
 postfix(R) ::= postfix(A) LB exprs(C) RB(Z). { R = state_index(p, A, C, &Z); }
-postfix(R) ::= primary(A). { R = A; }
+postfix(R) ::= primary(R).
 primary(R) ::= INTEGER(T). { R = state_integer(p, &T); }
 primary(R) ::= FLOAT(T). { R = state_float(p, &T); }
 primary(R) ::= BOOLEAN(T). { R = state_leaf(p, AST_BOOL, (u32)T.integer, 0, T.place); }
@@ -193,7 +188,7 @@ primary(R) ::= NOT_A_NUMBER(T). { R = state_leaf(p, AST_NAN, 0, 0, T.place); }
 primary(R) ::= PI(T). { R = state_leaf(p, AST_PI, 0, 0, T.place); }
 primary(R) ::= EPOCH(T). { R = state_leaf(p, AST_EPOCH, 0, 0, T.place); }
 primary(R) ::= NAME(N). { R = state_leaf(p, AST_NAME, N.string, 0, N.place); }
-primary(R) ::= path(P). { R = P; }
+primary(R) ::= path(R).
 path(P) ::= NAME(N) DOT NAME(O). { P = state_leaf(p, AST_MEMBER, N.string, O.string, span_join(N.place, O.place)); }
 path(P) ::= path(B) DOT NAME(O). { P = state_path(p, B, &O); }
 primary(R) ::= NAME(N) LP args(A) RP(Z). { R = state_call(p, NULL, &N, A, &Z); }

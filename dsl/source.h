@@ -33,6 +33,8 @@ typedef struct {
 /* Adds a text (copied), checks UTF-8 later in the lexer; at most 256 MiB. Sets *file. */
 mmsb_status sources_add(sources *s, const char *name, const char *text, u64 bytes, u32 *file);
 source_place sources_place(const sources *s, span at);
+/* The same, fast where the place stands in line *line (from 0) or soon after it; sets *line. */
+source_place sources_place_near(const sources *s, span at, u32 *line);
 /* The text of a span, not NUL-ended; *bytes is its length. */
 const char *sources_text(const sources *s, span at, u32 *bytes);
 #endif

@@ -18,8 +18,12 @@
 #define PAGE_BYTES 4096u
 #define HUGE_BYTES ((u64)2 << 20)
 #define AHEAD_BYTES ((u64)256 << 10)
+#define READY_BYTES_MAX ((u64)64 << 20)
 /* From here on a growing array has a mapping of its own, which moves without a copy. */
 #define LARGE_BYTES ((u64)256 << 10)
+/* Up to here arrays double; later they take a quarter more, since that costs no copy. By rows:
+ * arrays side by side keep one capacity. */
+#define ROWS_DOUBLE 65536u
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -54,8 +58,9 @@ typedef struct {
 /* A growing array in a mapping of its own. */
 typedef struct large {
     struct large *before;
-    void *at; /* NULL: given back */
+    void *at;
     u64 bytes;
+    bool given; /* back: it is blocks now, and the arena's until it closes */
 } large;
 
 struct arena {
@@ -78,16 +83,25 @@ static void *system_take(u64 bytes) {
     return at == MAP_FAILED ? NULL : at;
 }
 
+/* Asks for the memory of [at, at + bytes) at once: a fault for each page costs four times as much.
+ * An older system refuses, and faults. Huge pages would be fewer still, but a virtual machine that
+ * has given its free memory back to its host waits longer for one of them than for 512 small ones
+ * that it still has. */
+static void system_fill(void *at, u64 bytes) {
+    ASSERT(((uintptr_t)at & (PAGE_BYTES - 1)) == 0 && bytes != 0);
+    madvise(at, bytes, MADV_POPULATE_WRITE);
+}
+
 u64 arena_system_calls(void) { return atomic_load_explicit(&system_calls, memory_order_relaxed); }
 
-/* Asks for the pages of `used` and the next AHEAD_BYTES at once: a fault for each costs four times
- * as much. An older system refuses, and faults. A large piece is its user's to touch or leave. */
+/* Asks for the pages of `used` and the next AHEAD_BYTES at once. A piece beyond READY_BYTES_MAX is
+ * its user's to touch or leave. */
 static void chunk_ready(chunk *c) {
     ASSERT(c->used > c->ready && c->used <= c->bytes);
     u64 to = ALIGN_UP(c->used, PAGE_BYTES);
-    if (to - c->ready <= 4 * AHEAD_BYTES) {
+    if (to - c->ready <= READY_BYTES_MAX) {
         u64 end = u64_min(to + AHEAD_BYTES, c->bytes);
-        madvise((u8 *)c + c->ready, end - c->ready, MADV_POPULATE_WRITE);
+        system_fill((u8 *)c + c->ready, end - c->ready);
         to = end;
     }
     c->ready = to;
@@ -130,7 +144,6 @@ static void system_give_back(void *at, u64 bytes) {
 
 static void larges_give_back(arena *a) {
     for (large *l = a->larges; l != NULL; l = l->before) {
-        if (l->at == NULL) continue;
         ASSERT(l->bytes <= a->bytes);
         a->bytes -= l->bytes;
         system_give_back(l->at, l->bytes);
@@ -168,32 +181,8 @@ void arena_clear(arena *a) {
     a->chunk_bytes = CHUNK_BYTES_MIN;
 }
 
-/* The smallest block that fits, with its first `bytes` zeroed; NULL: none does. */
-static u8 *block_take(arena *a, u64 bytes) {
-    ASSERT(bytes >= BLOCK_BYTES_MIN && a->block_count <= BLOCKS_MAX);
-    u32 best = BLOCKS_MAX;
-    for (u32 k = 0; k < a->block_count; k++)
-        if (a->blocks[k].bytes >= bytes &&
-            (best == BLOCKS_MAX || a->blocks[k].bytes < a->blocks[best].bytes))
-            best = k;
-    if (best == BLOCKS_MAX) return NULL;
-    block b = a->blocks[best];
-    u64 used = ALIGN_UP(bytes, 16);
-    a->blocks[best] = a->blocks[--a->block_count];
-    if (b.bytes > used) arena_give_back(a, b.at + used, b.bytes - used);
-    memset(b.at, 0, bytes);
-    return b.at;
-}
-
-void arena_give_back(arena *a, void *at, u64 bytes) {
-    ASSERT(!a->sealed && (at != NULL || bytes == 0));
-    for (large *l = a->larges; l != NULL && bytes >= LARGE_BYTES; l = l->before) {
-        if (l->at != at) continue;
-        a->bytes -= l->bytes;
-        system_give_back(l->at, l->bytes);
-        l->at = NULL;
-        return;
-    }
+static void block_give_back(arena *a, void *at, u64 bytes) {
+    ASSERT(at != NULL || bytes == 0);
     u64 skip = ALIGN_UP((uintptr_t)at, 16) - (uintptr_t)at;
     if (bytes < skip + BLOCK_BYTES_MIN) return;
     block b = {(u8 *)at + skip, (bytes - skip) & ~(u64)15};
@@ -209,12 +198,46 @@ void arena_give_back(arena *a, void *at, u64 bytes) {
     if (a->blocks[least].bytes < b.bytes) a->blocks[least] = b;
 }
 
+static u64 block_skip(const block *b, u64 align) {
+    ASSERT(align != 0 && (align & (align - 1)) == 0);
+    return ALIGN_UP((uintptr_t)b->at, align) - (uintptr_t)b->at;
+}
+
+/* The smallest block that fits, with the `bytes` that are taken zeroed; NULL: none does. */
+static u8 *block_take(arena *a, u64 bytes, u64 align) {
+    ASSERT(bytes >= BLOCK_BYTES_MIN && a->block_count <= BLOCKS_MAX);
+    u32 best = BLOCKS_MAX;
+    for (u32 k = 0; k < a->block_count; k++)
+        if (a->blocks[k].bytes >= bytes + block_skip(&a->blocks[k], align) &&
+            (best == BLOCKS_MAX || a->blocks[k].bytes < a->blocks[best].bytes))
+            best = k;
+    if (best == BLOCKS_MAX) return NULL;
+    block b = a->blocks[best];
+    u64 skip = block_skip(&b, align), used = skip + ALIGN_UP(bytes, 16);
+    a->blocks[best] = a->blocks[--a->block_count];
+    if (skip != 0) block_give_back(a, b.at, skip);
+    if (b.bytes > used) block_give_back(a, b.at + used, b.bytes - used);
+    memset(b.at + skip, 0, bytes);
+    return b.at + skip;
+}
+
+void arena_give_back(arena *a, void *at, u64 bytes) {
+    ASSERT(!a->sealed && (at != NULL || bytes == 0));
+    for (large *l = a->larges; l != NULL && bytes >= LARGE_BYTES; l = l->before) {
+        if (l->at != at || l->given) continue;
+        ASSERT(bytes <= l->bytes);
+        bytes = l->bytes, l->given = true;
+        break;
+    }
+    block_give_back(a, at, bytes);
+}
+
 void *arena_take(arena *a, u64 bytes, u64 align) {
     ASSERT(align != 0 && (align & (align - 1)) == 0 && align <= PAGE_BYTES);
     ASSERT(!a->sealed);
     if (bytes > (u64)1 << 60) return NULL;
-    if (bytes >= BLOCK_BYTES_MIN && align <= 16 && a->block_count != 0) {
-        u8 *again = block_take(a, bytes);
+    if (bytes >= BLOCK_BYTES_MIN && a->block_count != 0) {
+        u8 *again = block_take(a, bytes, align < 16 ? 16 : align);
         if (again != NULL) return again;
     }
     u64 at = ALIGN_UP(a->last->used, align);
@@ -261,22 +284,24 @@ static void *large_grow(arena *a, void *items, u64 was, u64 bytes) {
     ASSERT(bytes >= LARGE_BYTES && was <= bytes);
     ASSERT(items != NULL || was == 0);
     large *l = a->larges;
-    while (l != NULL && (items == NULL || l->at != items)) l = l->before;
-    u64 size = ALIGN_UP(bytes, PAGE_BYTES), more = size - (l == NULL ? 0 : l->bytes);
+    while (l != NULL && (items == NULL || l->at != items || l->given)) l = l->before;
+    u64 size = ALIGN_UP(bytes, PAGE_BYTES), had = l == NULL ? 0 : l->bytes, more = size - had;
     if (a->bytes_max != 0 && a->bytes + more > a->bytes_max) return NULL;
     if (l == NULL) {
         l = arena_take(a, sizeof *l, _Alignof(large));
         void *at = l == NULL ? NULL : system_take(size);
         if (at == NULL) return NULL;
+        system_fill(at, size);
         if (was != 0) memcpy(at, items, was);
         arena_give_back(a, items, was);
-        *l = (large){a->larges, at, size};
+        *l = (large){a->larges, at, size, false};
         a->larges = l;
     } else {
         atomic_fetch_add_explicit(&system_calls, 1, memory_order_relaxed);
         void *at = mremap(l->at, l->bytes, size, MREMAP_MAYMOVE);
         if (at == MAP_FAILED) return NULL;
         l->at = at, l->bytes = size;
+        if (more != 0) system_fill((u8 *)at + had, more);
     }
     a->bytes += more;
     return l->at;
@@ -285,7 +310,8 @@ static void *large_grow(arena *a, void *items, u64 was, u64 bytes) {
 bool arena_grow_more(arena *a, void **items, u32 *capacity, u32 needed, u64 size) {
     ASSERT(items != NULL && needed > *capacity);
     ASSERT(size != 0 && !a->sealed);
-    u64 next = u64_max(u64_max((u64)*capacity * 2, needed), 16), was = *capacity * size;
+    u64 more = *capacity < ROWS_DOUBLE ? *capacity : *capacity / 4;
+    u64 next = u64_max(u64_max((u64)*capacity + more, needed), 16), was = *capacity * size;
     if (next > UINT32_MAX) next = UINT32_MAX;
     void *copy;
     if (next * size >= LARGE_BYTES && !SANITIZED) {

@@ -28,10 +28,10 @@ void *arena_array(arena *a, u64 count, u64 size, u64 align);
 /* Takes back what arena_take or arena_array gave, for later takes; nothing may point into it. */
 void arena_give_back(arena *a, void *at, u64 bytes);
 
-/* A growable array inside an arena: doubles; large ones move by remapping, without a copy. The old
- * place goes back to the arena: rows are held by number, not by pointer, across it. New rows are
- * zeroed. Returns false when memory is short. items: address of the pointer; capacity: address of
- * the capacity. */
+/* A growable array inside an arena: doubles, then grows by a quarter; large ones move by remapping,
+ * without a copy. The old place goes back to the arena: rows are held by number, not by pointer,
+ * across it. New rows are zeroed. Returns false when memory is short. items: address of the
+ * pointer; capacity: address of the capacity. */
 bool arena_grow_more(arena *a, void **items, u32 *capacity, u32 needed, u64 size);
 static inline bool arena_grow(arena *a, void **items, u32 *capacity, u32 needed, u64 size) {
     return needed <= *capacity || arena_grow_more(a, items, capacity, needed, size);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * image_verify_tables: the tables that nodes refer to: strings, shapes, pages, positions, asserts,
  * events, files, exports, affine rows and checks. Needs sections that are in place. */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "image_verify.h"
 #include <stdlib.h>
 
@@ -308,6 +311,27 @@ static int name_order(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+#define PROBES_MAX 64u
+
+/* Whether a hash table shows that no two names are equal; false where they may be, or where the
+ * names were chosen to meet in one place. */
+static bool names_differ(const char **names, u32 count, arena *scratch) {
+    u64 capacity = 16;
+    while (capacity < (u64)count * 2) capacity *= 2;
+    const char **table = ARENA_ARRAY(scratch, const char *, capacity);
+    bool differ = table != NULL;
+    for (u32 k = 0; k < count && differ; k++) {
+        u64 at = XXH3_64bits(names[k], strlen(names[k])) & (capacity - 1);
+        u32 probes = 0;
+        for (; table[at] != NULL && differ; at = (at + 1) & (capacity - 1))
+            differ = ++probes < PROBES_MAX && strcmp(table[at], names[k]) != 0;
+        table[at] = names[k];
+    }
+    if (table != NULL) arena_give_back(scratch, table, capacity * sizeof *table);
+    ASSERT(differ || count > 1 || table == NULL);
+    return differ;
+}
+
 mmsb_status verify_names(verify *v, arena *scratch) {
     const image *i = v->i;
     const char **names = ARENA_ARRAY(scratch, const char *, i->page_count);
@@ -320,6 +344,7 @@ mmsb_status verify_names(verify *v, arena *scratch) {
         if (value && !hidden) names[count++] = image_string(i, p->name);
     }
     ASSERT(count < i->page_count);
+    if (names_differ(names, count, scratch)) return MMSB_OK;
     qsort(names, count, sizeof(*names), name_order);
     for (u32 k = 1; k < count; k++) {
         NEED(strcmp(names[k - 1], names[k]) != 0, "page", k, "its name is another's too");
