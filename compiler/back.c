@@ -122,29 +122,48 @@ static void page_nodes(back *b, u32 row, u32 *memo0, u32 *memo1) {
     if (e0 != e1) map_node(b, e1, 0, p.dims, p.rank, b->page_of[row], NODE_IN_LATER);
 }
 
-/* For each page the nodes that write it, as a list through rows: writer[page] is a node + 1. */
-u32 *writers(const back *b, u8 mode) {
-    ASSERT(b->passes_done >= BACK_NODES);
-    u32 *w = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
-    for (u32 k = 0; w != NULL && k < b->nodes_count; k++) {
+/* Notes in b->writer the node that writes a page, + 1, by the modes in which it runs. */
+static void writer_set(const back *b, u8 flags, u32 page, u32 node) {
+    ASSERT(page != 0 && page < b->pages_count);
+    if ((flags & NODE_IN_EPOCH0) != 0) b->writer[0][page] = node + 1;
+    if ((flags & NODE_IN_LATER) != 0) b->writer[1][page] = node + 1;
+    if ((flags & NODE_IN_FIRST) != 0) b->writer[2][page] = node + 1;
+}
+
+static bool writers_find(back *b) {
+    ASSERT(b->passes_done == BACK_MODES || b->passes_done == BACK_WAVES);
+    for (u32 k = 0; k < ARRAY_COUNT(b->writer); k++) {
+        arena_give_back(b->memory, b->writer[k], b->writer_count * sizeof(u32));
+        b->writer[k] = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
+        if (b->writer[k] == NULL) return false;
+    }
+    b->writer_count = b->pages_count + 1u;
+    for (u32 k = 0; k < b->nodes_count; k++) {
         const image_node *n = &b->nodes[k];
-        if (mode != 0 && (n->flags & mode) == 0) continue;
+        if (n->kind != NODE_MAP) writer_set(b, n->flags, n->output, k);
+        for (u32 c = 0; c < n->tile_count; c++) {
+            const image_instruction *r = &b->instructions[n->program_at + n->uniform_count + c];
+            if (r->op == IN_STORE) writer_set(b, n->flags, r->imm, k);
+        }
+    }
+    return true;
+}
+
+/* Hidden nodes run in every mode in which a reader of theirs does. Readers have later rows. */
+static bool modes_spread(back *b) {
+    ASSERT(b->passes_done == BACK_NODES);
+    u32 *w = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
+    bool *named = ARENA_ARRAY(b->memory, bool, b->pages_count + 1u);
+    if (w == NULL || named == NULL) return false;
+    for (u32 p = 1; p < b->g->page_count; p++) named[b->page_of[p]] = true;
+    for (u32 k = 0; k < b->nodes_count; k++) {
+        const image_node *n = &b->nodes[k];
         if (n->kind != NODE_MAP) w[n->output] = k + 1;
         for (u32 c = 0; c < n->tile_count; c++) {
             const image_instruction *r = &b->instructions[n->program_at + n->uniform_count + c];
             if (r->op == IN_STORE) w[r->imm] = k + 1;
         }
     }
-    return w;
-}
-
-/* Hidden nodes run in every mode in which a reader of theirs does. Readers have later rows. */
-static bool modes_spread(back *b) {
-    ASSERT(b->passes_done == BACK_NODES);
-    u32 *w = writers(b, 0);
-    bool *named = ARENA_ARRAY(b->memory, bool, b->pages_count + 1u);
-    if (w == NULL || named == NULL) return false;
-    for (u32 p = 1; p < b->g->page_count; p++) named[b->page_of[p]] = true;
     for (u32 k = b->nodes_count; k > 0; k--) {
         const image_node *n = &b->nodes[k - 1];
         u8 modes = n->flags & (NODE_IN_FIRST | NODE_IN_EPOCH0 | NODE_IN_LATER);
@@ -172,7 +191,8 @@ static u32 page_waited(const back *b, u32 page, u8 mode) {
 static bool waves_assign(back *b, u8 mode) {
     ASSERT(b->passes_done >= BACK_MODES);
     ASSERT(mode == NODE_IN_FIRST || mode == NODE_IN_EPOCH0 || mode == NODE_IN_LATER);
-    u32 *w = writers(b, mode), count = b->nodes_count, queued = 0;
+    const u32 *w = b->writer[mode == NODE_IN_EPOCH0 ? 0 : mode == NODE_IN_LATER ? 1 : 2];
+    u32 count = b->nodes_count, queued = 0;
     u32 *left = ARENA_ARRAY(b->memory, u32, count + 1u),
         *queue = ARENA_ARRAY(b->memory, u32, count + 1u);
     u32 *first = ARENA_ARRAY(b->memory, u32, count + 2u),
@@ -216,7 +236,6 @@ static bool waves_assign(back *b, u8 mode) {
         if (mode == NODE_IN_LATER) b->nodes[n].wave1 = wave[n];
         if (mode == NODE_IN_FIRST) BACK_ADD(b, first, n);
     }
-    arena_give_back(b->memory, w, (b->pages_count + 1u) * sizeof(u32));
     arena_give_back(b->memory, to, (first[count + 1] + 1u) * sizeof(u32));
     for (u32 k = 0; k < 4; k++)
         arena_give_back(b->memory, ((u32 *[]){left, queue, wave, at})[k],
@@ -378,11 +397,11 @@ mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, bac
     arena_give_back(memory, b->memo, (b->memo_mask + 1u) * sizeof(back_memo));
     if (b->out_of_memory || !modes_spread(b)) return MMSB_OUT_OF_SPACE;
     b->passes_done = BACK_MODES;
-    if (!waves_assign(b, NODE_IN_EPOCH0) || !waves_assign(b, NODE_IN_LATER))
+    if (!writers_find(b) || !waves_assign(b, NODE_IN_EPOCH0) || !waves_assign(b, NODE_IN_LATER))
         return MMSB_OUT_OF_SPACE;
     b->passes_done = BACK_WAVES;
     if (!rings_choose(b) || !commands_list(b) || !nodes_fuse(b) || !waves_pack(b) ||
-        !commands_list(b) || !waves_assign(b, NODE_IN_FIRST))
+        !commands_list(b) || !writers_find(b) || !waves_assign(b, NODE_IN_FIRST))
         return MMSB_OUT_OF_SPACE;
     b->passes_done = BACK_FUSED;
     readers_group(b);

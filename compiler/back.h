@@ -56,6 +56,7 @@ typedef struct back {
     u32 *page_of, *prev_of; /* image pages of ir pages */
     back_report *report;
     u32 epoch_page, node_definition;
+    u32 *writer[3], writer_count; /* of each page in EPOCH0, LATER, FIRST: the writing node, + 1 */
     bool too_many_axes, too_large;
     u32 limit_page; /* the ir page that set one of them, 0: none */
     u32 stamp_last, sub_last;
@@ -124,8 +125,6 @@ typedef struct back {
 mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, back_report *report,
                        message *m);
 
-/* back.c */
-u32 *writers(const back *b, u8 mode); /* of each page the node that writes it in the mode, + 1 */
 /* back_fuse.c */
 bool nodes_fuse(back *b);
 /* back_drop.c */

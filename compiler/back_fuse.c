@@ -20,10 +20,10 @@ typedef struct {
 } fuse_group;
 typedef struct {
     back *b;
-    u32 *writer[2]; /* of each page in EPOCH0 and LATER: node + 1 */
-    u32 *group_of;  /* of each node: group + 1 */
-    u32 *next;      /* member after it: node + 1 */
-    u32 *reader_of; /* of each page: the latest group that reads it lane by lane, + 1 */
+    const u32 *writer[2]; /* of each page in EPOCH0 and LATER: node + 1 */
+    u32 *group_of;        /* of each node: group + 1 */
+    u32 *next;            /* member after it: node + 1 */
+    u32 *reader_of;       /* of each page: the latest group that reads it lane by lane, + 1 */
     fuse_group *groups;
     u32 group_count;
     bool *loose; /* of each page: needs no store once only its own group reads it */
@@ -235,8 +235,10 @@ static void node_copy(back *b, const back *was, image_node n) {
     ASSERT(b->reads_count + n.read_count <= b->reads_capacity);
     memcpy(b->instructions + b->instructions_count, was->instructions + n.program_at,
            count * sizeof *b->instructions);
-    memcpy(b->reads + b->reads_count, was->reads + n.read_at, n.read_count * sizeof *b->reads);
-    for (u32 r = 0; r < n.read_count; r++) b->reads[b->reads_count + r].node = b->nodes_count;
+    for (u32 r = 0; r < n.read_count; r++) {
+        b->reads[b->reads_count + r] = was->reads[n.read_at + r];
+        b->reads[b->reads_count + r].node = b->nodes_count;
+    }
     n.program_at = b->instructions_count, n.read_at = b->reads_count;
     b->instructions_count += count, b->reads_count += n.read_count;
     BACK_ADD(b, definitions, b->node_definition);
@@ -322,7 +324,7 @@ bool nodes_fuse(back *b) {
     ASSERT(b->later_count <= b->nodes_count && b->epoch0_count <= b->nodes_count);
     ASSERT(b->passes_done == BACK_WAVES);
     fuser f = {.b = b};
-    f.writer[0] = writers(b, NODE_IN_EPOCH0), f.writer[1] = writers(b, NODE_IN_LATER);
+    f.writer[0] = b->writer[0], f.writer[1] = b->writer[1];
     f.group_of = ARENA_ARRAY(b->memory, u32, b->nodes_count + 1u);
     f.next = ARENA_ARRAY(b->memory, u32, b->nodes_count + 1u);
     f.reader_of = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
@@ -330,9 +332,8 @@ bool nodes_fuse(back *b) {
     f.left[0] = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
     f.left[1] = ARENA_ARRAY(b->memory, u32, b->pages_count + 1u);
     f.groups = ARENA_ARRAY(b->memory, fuse_group, b->nodes_count + 1u);
-    if (f.writer[0] == NULL || f.writer[1] == NULL || f.group_of == NULL || f.next == NULL ||
-        f.reader_of == NULL || f.groups == NULL || f.loose == NULL || f.left[0] == NULL ||
-        f.left[1] == NULL)
+    if (f.group_of == NULL || f.next == NULL || f.reader_of == NULL || f.groups == NULL ||
+        f.loose == NULL || f.left[0] == NULL || f.left[1] == NULL)
         return false;
     for (u32 k = 0; k < b->reads_count; k++)
         readers_count(&f, &b->nodes[b->reads[k].node], b->reads[k].page, 1);

@@ -99,6 +99,32 @@ static bool parameter_differs(front *f, u32 arg, const ast_parameter *p, const c
     return true;
 }
 
+/* Elaborates a call's arguments where it stands, and only then makes its parameters locals: an
+ * argument that has a parameter's name means what it does outside. */
+static void parameters_bind(front *f, u32 expr, const ast_item *item, u32 at, const char *name) {
+    u32 first = f->argument_count;
+    ASSERT(at + (u64)item->parameter_count <= f->tree->list_count);
+    for (u32 k = 0; k < item->parameter_count && !f->out_of_memory; k++) {
+        u32 arg = elaborate(f, f->tree->lists[at + k]);
+        const ast_parameter *p = &f->tree->parameters[item->parameter_at + k];
+        if (!term_bad(f, arg) && parameter_differs(f, arg, p, name))
+            arg = 0;
+        else if (!term_bad(f, arg) && p->type != TYPE_NONE &&
+                 !class_join(f, f->terms[arg].class, class_new(f, p->type, 0), f->terms[arg].expr))
+            arg = 0;
+        if (arg == 0) arg = term_error(f, expr);
+        if (arena_grow(f->memory, (void **)&f->arguments, &f->argument_capacity,
+                       f->argument_count + 1, sizeof(u32)))
+            f->arguments[f->argument_count++] = arg;
+        else
+            f->out_of_memory = true;
+    }
+    for (u32 k = 0; first + k < f->argument_count; k++)
+        local_push(f, (local){.name = f->tree->parameters[item->parameter_at + k].name,
+                              .term = f->arguments[first + k]});
+    f->argument_count = first;
+}
+
 static u32 user_function(front *f, u32 expr, u32 symbol_row) {
     ASSERT(f->symbols[symbol_row].kind == SYMBOL_FN);
     ASSERT(f->fn_depth <= ARRAY_COUNT(f->fn_stack));
@@ -127,19 +153,9 @@ static u32 user_function(front *f, u32 expr, u32 symbol_row) {
         diag_help(f->diags, d, "join some of them");
         return term_error(f, expr);
     }
-    u32 before = f->local_count, was_base = f->local_base, was_scope = f->scope, at = call->arg_at;
-    u32 first = before;
-    for (u32 k = 0; k < item->parameter_count; k++) {
-        u32 arg = elaborate(f, f->tree->lists[at + k]);
-        const ast_parameter *p = &f->tree->parameters[item->parameter_at + k];
-        if (!term_bad(f, arg) && parameter_differs(f, arg, p, name))
-            arg = 0;
-        else if (!term_bad(f, arg) && p->type != TYPE_NONE &&
-                 !class_join(f, f->terms[arg].class, class_new(f, p->type, 0), f->terms[arg].expr))
-            arg = 0;
-        local_push(f, (local){.name = p->name, .term = arg == 0 ? term_error(f, expr) : arg});
-    }
-    f->local_base = first;
+    u32 before = f->local_count, was_base = f->local_base, was_scope = f->scope;
+    parameters_bind(f, expr, item, call->arg_at, name);
+    f->local_base = before;
     f->scope = s->scope;
     f->fn_stack[f->fn_depth++] = symbol_row;
     f->symbols[symbol_row].called = true;

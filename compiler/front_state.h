@@ -168,6 +168,8 @@ typedef struct {
     u32 page_capacity;
     local *locals;
     u32 local_count, local_capacity, local_base;
+    u32 *arguments; /* terms of the calls in hand */
+    u32 argument_count, argument_capacity;
     /* of the definition in hand */
     u32 page; /* row, 0: none */
     u8 passes_done;

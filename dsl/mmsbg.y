@@ -111,7 +111,7 @@ item(I) ::= EXPORT(K) members(C). { parsed_list l = state_list(p, C); I = ITEM(.
 
 items(C) ::= . { C = 0; }
 items(C) ::= items(B) item(I). { state_body_item(p, I); state_push(p, I); C = B + 1; }
-names(C) ::= NAME(N). { state_push(p, state_leaf(p, AST_NAME, N.string, 0, N.place).row); C = 1; }
+names(C) ::= NAME(N). { state_push(p, state_leaf(p, AST_NAME, N.string, 0, N.place).row); state_result_once(p, 0); C = 1; }
 names(C) ::= names(B) COMMA NAME(N). { state_push(p, state_leaf(p, AST_NAME, N.string, 0, N.place).row); state_result_once(p, B); C = B + 1; }
 members(C) ::= member(M). { state_push(p, M); C = 1; }
 members(C) ::= members(B) COMMA member(M). { state_push(p, M); C = B + 1; }
@@ -136,7 +136,7 @@ edge(R) ::= MIRROR(K). { R = state_edge(p, 3, &K, 0); }
 edge(R) ::= FILL(K) binary(E). { R = state_edge(p, 4, &K, E.row); }
 parameters(P) ::= LP RP. { P = (parsed_list){0, 0}; }
 parameters(P) ::= LP parameter_list(C) RP. { P = (parsed_list){p->tree->parameter_count - C, C}; }
-parameter_list(C) ::= parameter. { C = 1; }
+parameter_list(C) ::= parameter. { state_parameter_once(p, 0); C = 1; }
 parameter_list(C) ::= parameter_list(B) COMMA parameter. { state_parameter_once(p, B); C = B + 1; }
 parameter(R) ::= NAME(N) type_maybe(T). { R = state_parameter(p, &N, &T, false); }
 parameter(R) ::= PARAM NAME(N). { R = state_parameter(p, &N, NULL, true); }

@@ -157,38 +157,53 @@ static void twice_tell(parse_state *p, const char *what, u32 name, span at, span
     diag_help(p->diags, d, "each %s of one list has a name of its own", what);
 }
 
+/* Where the last row of a name in lists of the kind stands, + 1: perhaps of a list before. NULL
+ * when memory is short. */
+static u32 *name_seen(parse_state *p, list_kind kind, u32 name) {
+    ASSERT(kind < LIST_COUNT);
+    if (arena_grow(p->tree->memory, (void **)&p->seen[kind], &p->seen_capacity[kind], name + 1,
+                   sizeof(u32)))
+        return &p->seen[kind][name];
+    p->tree->out_of_memory = true;
+    return NULL;
+}
+
 void state_result_once(parse_state *p, u32 before) {
     const ast *t = p->tree;
     if (t->out_of_memory) return;
     ASSERT(before < p->stack_count);
-    u32 last = p->stack[p->stack_count - 1];
-    for (u32 k = p->stack_count - 1 - before; k + 1 < p->stack_count; k++) {
-        if (t->a[p->stack[k]] != t->a[last]) continue;
-        twice_tell(p, "result", t->a[last], t->place[last], t->place[p->stack[k]]);
-        return;
-    }
+    u32 row = p->stack_count - 1, last = p->stack[row],
+        *seen = name_seen(p, LIST_RESULTS, t->a[last]);
+    if (seen == NULL) return;
+    bool again = *seen > row - before && *seen <= row && t->a[p->stack[*seen - 1]] == t->a[last];
+    if (again)
+        twice_tell(p, "result", t->a[last], t->place[last], t->place[p->stack[*seen - 1]]);
+    else
+        *seen = row + 1;
 }
 
 void state_parameter_once(parse_state *p, u32 before) {
     const ast *t = p->tree;
     if (t->out_of_memory) return;
     ASSERT(before < t->parameter_count);
-    const ast_parameter *last = &t->parameters[t->parameter_count - 1];
-    for (u32 k = t->parameter_count - 1 - before; k + 1 < t->parameter_count; k++) {
-        if (t->parameters[k].name != last->name) continue;
-        twice_tell(p, "parameter", last->name, last->place, t->parameters[k].place);
-        return;
-    }
+    u32 row = t->parameter_count - 1, name = t->parameters[row].name,
+        *seen = name_seen(p, LIST_PARAMETERS, name);
+    if (seen == NULL) return;
+    if (*seen > row - before && *seen <= row && t->parameters[*seen - 1].name == name)
+        twice_tell(p, "parameter", name, t->parameters[row].place, t->parameters[*seen - 1].place);
+    else
+        *seen = row + 1;
 }
 
 u32 state_axis(parse_state *p, const token *name, u32 extent, u32 before) {
     ast *t = p->tree;
     ASSERT(before <= t->axis_count);
-    for (u32 k = t->axis_count - before; k < t->axis_count; k++) {
-        if (t->axes[k].name != name->string) continue;
-        twice_tell(p, "index", name->string, name->place, t->axes[k].place);
-        break;
-    }
+    u32 row = t->axis_count, *seen = name_seen(p, LIST_AXES, name->string);
+    if (seen == NULL) return 0;
+    if (*seen > row - before && *seen <= row && t->axes[*seen - 1].name == name->string)
+        twice_tell(p, "index", name->string, name->place, t->axes[*seen - 1].place);
+    else
+        *seen = row + 1;
     if (!arena_grow(t->memory, (void **)&t->axes, &t->axis_capacity, t->axis_count + 1,
                     sizeof(ast_axis))) {
         t->out_of_memory = true;

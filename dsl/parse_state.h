@@ -29,12 +29,17 @@ typedef struct {
     span end;
 } parsed_args;
 
+/* Lists whose names may stand only once. */
+typedef enum { LIST_PARAMETERS, LIST_RESULTS, LIST_AXES, LIST_COUNT } list_kind;
+
 typedef struct {
     lexer *lexer;
     ast *tree;
     diags *diags;
     u32 *stack;
     u32 stack_count, stack_capacity;
+    /* of each string: its last row in a list of the kind, + 1 */
+    u32 *seen[LIST_COUNT], seen_capacity[LIST_COUNT];
     token last; /* the last token given to the parser */
     int last_code;
     int before_code; /* of the token before it */

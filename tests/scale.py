@@ -10,6 +10,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
+from graph_mixed import mixed  # noqa: E402
+
 RATIO, SECONDS, SMALL, LARGE = 15.0, 5.0, 10_000, 100_000
 
 
@@ -70,8 +73,8 @@ def misspelled(n):
     return [f"page p{k} = nothere{k} + 1.0" for k in range(n)]
 
 
-GRAPHS = (chain, chain_backwards, chain_fused, fan, wide, shapes, gathers, keyed, asserts, uses, states, constants,
-          misspelled)
+GRAPHS = (mixed, chain, chain_backwards, chain_fused, fan, wide, shapes, gathers, keyed, asserts, uses, states,
+          constants, misspelled)
 
 
 def lets(first, step, body, count):
@@ -129,6 +132,13 @@ HOSTILE = {
     "consts in a ring": (
         "\n".join(f"const c{k}: f64 = c{(k + 1) % 50000} + 1.0" for k in range(50000)), "E0105"),
     "pages in a ring": ("\n".join(f"page p{k}: f64 = p{(k + 1) % 50000} + 1.0" for k in range(50000)), "E0501"),
+    "a function of 50,000 parameters": (
+        "fn f(" + ", ".join(f"a{k}" for k in range(50000)) + ") = a49999\nsource x: f64\npage y = x", None),
+    "a call of 50,000 arguments": (
+        "fn f(" + ", ".join(f"a{k}" for k in range(50000)) + ") = a49999\nsource x: f64\n"
+        "page y = f(" + ", ".join(["x"] * 50000) + ")", None),
+    "a node of 50,000 results": (
+        "node f(x: f64) -> (" + ", ".join(f"r{k}" for k in range(50000)) + ") { page r0 = x }", "E0100"),
     "nothing": ("", None),
 }
 
