@@ -22,9 +22,8 @@ static mmsb_status options_read(const mmsb_options *in, mmsb_options *out, messa
                                "mmsb_options has a field that libmmsb " MMSB_VERSION
                                " does not know: a newer library is needed");
     *out = *in;
-    u32 graphs = (in->path != NULL) + (in->image != NULL) + (in->graph != NULL);
-    if (graphs > 1)
-        return message_set(m, MMSB_USAGE, "give one of path, image and graph, not %u", graphs);
+    if (in->image != NULL && in->graph != NULL)
+        return message_set(m, MMSB_USAGE, "give one of image and graph, not both");
     if (in->durability > MMSB_DURABLE_SEALED || in->executor > MMSB_EXECUTOR_CUDA ||
         in->threads > 64 || (in->flags & ~(u32)(MMSB_ALLOW_KERNELS | MMSB_MIGRATE)) != 0)
         return message_set(m, MMSB_USAGE,
@@ -89,11 +88,12 @@ static mmsb_status graph_read(mmsb_engine *e, bool replay, message *m) {
         e->o.path = arena_text(e->memory, path, strlen(path));
         if (e->o.path == NULL) return message_set(m, MMSB_OUT_OF_SPACE, "no memory for names");
     }
-    if (e->o.path != NULL) return image_map(e, m);
     if (e->o.graph != NULL)
         TRY(image_copy(e, e->o.graph->image, e->o.graph->image_bytes, m));
-    else
+    else if (e->o.image != NULL || e->o.path == NULL)
         TRY(image_copy(e, e->o.image, e->o.image_bytes, m));
+    else
+        return image_map(e, m);
     return image_verify(e->bytes, e->byte_count, &e->i, m);
 }
 

@@ -141,9 +141,11 @@ enum {
 typedef struct mmsb_options {
     uint32_t struct_size;
     uint32_t flags; /* MMSB_ALLOW_KERNELS, MMSB_MIGRATE */
-    /* The graph: exactly one of path, image, graph (mmsb_replay: none of them needed). */
-    const char *path;  /* of a .mmsbx; `from` files lie beside it */
-    const void *image; /* bytes of one, copied; `from` files lie in the current directory */
+    /* The graph: one of path, image, graph (mmsb_replay: none of them needed). `from` files lie
+     * beside path; with image or graph that says no more than this, and nothing is read there
+     * (NULL: the current directory). */
+    const char *path;  /* of a .mmsbx */
+    const void *image; /* bytes of one, copied */
     uint64_t image_bytes;
     const mmsb_graph *graph; /* &mmsb_compiled of mmsbc --emit=c */
     const char *state; /* directory for log and checkpoints; recovered where it is. NULL: none */

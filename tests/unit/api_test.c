@@ -528,6 +528,33 @@ Test(api, every_executor_gives_one_root_or_says_why_not) {
     mmsb_free(e);
 }
 
+Test(api, files_lie_beside_the_path_of_an_image_in_memory) {
+    static const char text[] = "source x: f64[2] from \"x.csv\"\npage y = x * 2.0\n";
+    mmsbc_options how = {.name = "g.mmsbg", .text = text, .bytes = sizeof text - 1};
+    mmsbc_result *compiled;
+    char path[100];
+    cr_assert_eq(mmsbc_compile(&how, &compiled), 0);
+    size_t bytes = 0;
+    mmsb_options o = {.struct_size = sizeof o, .image = mmsbc_image(compiled, &bytes)};
+    o.image_bytes = bytes;
+    mmsb_engine *e = NULL;
+    mmsb_status status = mmsb_open(&o, &e);
+    words_are(e, status, MMSB_IO, "x.csv");
+    mmsb_free(e);
+    snprintf(path, sizeof path, "%s/x.csv", f.folder);
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    fputs("1.5\n-2\n", file);
+    fclose(file);
+    snprintf(path, sizeof path, "%s/nothing is read here", f.folder);
+    o.path = path;
+    cr_assert_eq(mmsb_open(&o, &e), MMSB_OK, "%s", mmsb_message(e));
+    cr_assert_eq(f64_of(e, "y", 0), 3.0);
+    cr_assert_eq(f64_of(e, "y", 1), -4.0);
+    mmsb_free(e);
+    mmsbc_free(compiled);
+}
+
 Test(api, a_failed_open_keeps_its_words) {
     mmsb_status status;
     mmsb_engine *e = NULL;
@@ -548,9 +575,10 @@ Test(api, a_failed_open_keeps_its_words) {
     status = mmsb_open(&newer.o, &e);
     words_are(e, status, MMSB_USAGE, "newer library");
     mmsb_free(e);
-    f.o.path = "x";
-    status = mmsb_open(&f.o, &e);
-    words_are(e, status, MMSB_USAGE, "one of path");
+    newer.o.struct_size = sizeof newer.o,
+    newer.o.graph = (const mmsb_graph *)f.o.image; /* not read */
+    status = mmsb_open(&newer.o, &e);
+    words_are(e, status, MMSB_USAGE, "one of image and graph");
     mmsb_free(e);
     f.o.image = NULL, f.o.path = "/nowhere/g.mmsbx";
     status = mmsb_open(&f.o, &e);

@@ -80,7 +80,8 @@ for _number, _class in enumerate(ERRORS[1:], 1):
 
 
 class Graph:
-    """A compiled graph. `image` are the bytes of a .mmsbx, `name` its file's name, `folder` where `from` files lie."""
+    """A compiled graph. `image` are the bytes of a .mmsbx, `name` its file's name, `folder` where its `from`
+    files lie (None: the current directory)."""
 
     def __init__(self, image, name="graph.mmsbg", folder=None):
         self.image, self.name, self.folder = bytes(image), name, folder

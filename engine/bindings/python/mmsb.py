@@ -449,8 +449,13 @@ def _graph_fields(graph):
         if path.suffix != ".mmsbg":
             return {"path": os.fsencode(path)}
         graph = compile(path.read_text(encoding="utf-8"), str(path), folders=[path.parent])
+        graph.folder = path.parent
+    fields = {}
+    if isinstance(graph, Graph) and graph.folder is not None:
+        fields["path"] = os.fsencode(pathlib.Path(graph.folder) / "graph.mmsbx")
     image = graph.image if isinstance(graph, Graph) else bytes(graph)
-    return {"image": ctypes.cast(ctypes.c_char_p(image), ctypes.c_void_p), "image_bytes": len(image), "_keep": image}
+    return {"image": ctypes.cast(ctypes.c_char_p(image), ctypes.c_void_p), "image_bytes": len(image), "_keep": image,
+            **fields}
 
 
 def _type_of(name, dtype):

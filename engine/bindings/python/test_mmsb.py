@@ -422,6 +422,18 @@ class Keeping(unittest.TestCase):
         sized = mmsb.compile("param n = 3\nsource x: f64[n]", defines={"n": 9})
         self.assertEqual(mmsb.open(sized)["x"].shape, (9,))
 
+    def test_files_of_a_graph_lie_beside_it(self):
+        path = pathlib.Path(self.folder.name, "f.mmsbg")
+        path.write_text('source x: f64[2] from "x.npy"\npage y = sum(x)\n', encoding="utf-8")
+        np.save(path.with_name("x.npy"), np.array([1.5, 2.0]))
+        graph = mmsb.compile(path.read_text(encoding="utf-8"))
+        with self.assertRaisesRegex(OSError, "x.npy"):
+            mmsb.open(graph)
+        graph.save(path.with_suffix(".mmsbx"))
+        graph.folder = path.parent
+        for given in (path, path.with_suffix(".mmsbx"), graph):
+            self.assertEqual(float(mmsb.open(given)["y"]), 3.5)
+
     def test_inputs_are_arrays_or_files(self):
         file = os.path.join(self.folder.name, "q.npy")
         np.save(file, np.array([1, 2, 3, 4], "i8"))

@@ -16,8 +16,8 @@ end
          audit_epochs = 0, oracle_epochs = 0, allow_kernels = false, migrate = false, note = nothing)
 
 Opens a graph: what [`compile`](@ref) gave, or the path of a `.mmsbx` or `.mmsbg` (files that it names by `from` lie
-beside a `.mmsbx`, else in the current directory). `state`: a directory for log and
-checkpoints, recovered where it is there. `inputs`: pairs of a source's name and its first contents, an array or the
+beside it; those of a text in the current directory). `state`: a directory for log and checkpoints, recovered where it
+is there. `inputs`: pairs of a source's name and its first contents, an array or the
 path of a `.npy` or `.csv`. `durability`: `:batch`, `:none`, `:epoch`, `:sealed`; `executor`: `:vm`, `:native`, `:auto`,
 `:cuda`. `note`: a function that is called with lines for a person.
 """
@@ -47,6 +47,10 @@ replay(state::AbstractString; given...) = replay(nothing, state; given...)
 image_of(path::AbstractString) = is_path(path) ? compile(path).image : nothing
 image_of(c::Compiled) = c.image
 image_of(::Nothing) = nothing
+# `from` files lie beside it.
+place_of(path::AbstractString) = String(path)
+place_of(c::Compiled) = c.name
+place_of(::Nothing) = nothing
 
 # A row of mmsb_input, and what must stay alive.
 function input_row(name, path::AbstractString)
@@ -66,7 +70,7 @@ function opened(g::Graph, graph, to::Union{Nothing,UInt64}, inputs, flags::Integ
                 durability::Symbol = :batch, executor::Symbol = :vm, threads::Integer = 1,
                 checkpoint_epochs::Integer = 0, audit_epochs::Integer = 0, oracle_epochs::Integer = 0)
     image = image_of(graph)
-    path = image === nothing && graph !== nothing ? String(graph) : nothing
+    path = place_of(graph)
     folder = state === nothing ? nothing : String(state)
     rows = Any[input_row(name, value) for (name, value) in pairs_of(inputs)]
     list = MmsbInput[row[1] for row in rows]

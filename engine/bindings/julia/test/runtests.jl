@@ -307,6 +307,18 @@ end
     end
 end
 
+@testset "files of a graph lie beside it" begin
+    mktempdir() do folder
+        write(joinpath(folder, "f.mmsbg"), "source x: f64[2] from \"x.csv\"\npage y = sum(x)\n")
+        write(joinpath(folder, "x.csv"), "1.5\n2.0\n")
+        @test load(joinpath(folder, "f.mmsbg"))[:y][] == 3.5
+        c = compile(joinpath(folder, "f.mmsbg"))
+        @test load(c)[:y][] == 3.5
+        write(joinpath(folder, "f.mmsbx"), c)
+        @test load(joinpath(folder, "f.mmsbx"))[:y][] == 3.5
+    end
+end
+
 @testset "inputs" begin
     g = load(GRAPH; inputs = ("price" => [1.0, 2.0, 3.0, 4.0], "rate" => 1.0))
     @test g[:total][] == 10.0
