@@ -18,6 +18,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
+THEIRS = "[suppress_type]\nname = _IO_FILE\n"  # of the C library, behind a pointer: another release has another
 LIBRARIES = {"libmmsb": ["engine/include/mmsb.h", "engine/include/mmsb_bus.h"],
              "libmmsbc": ["compiler/include/mmsbc.h"]}
 
@@ -54,14 +55,17 @@ def main():
         return 0
     failed = 0
     with tempfile.TemporaryDirectory() as work:
+        theirs = os.path.join(work, "theirs.suppr")
+        with open(theirs, "w", encoding="utf-8") as f:
+            f.write(THEIRS)
         for name, headers in LIBRARIES.items():
             library, functions = built(name, headers, work)
             agreed = os.path.join(HERE, name + ".abi")
             if "--write" in sys.argv:
                 subprocess.run(["abidw", "--no-corpus-path", "--no-comp-dir-path", "--no-show-locs", "--no-elf-needed",
                                 "--out-file", agreed, library], check=True)
-            p = subprocess.run(["abidiff", "--no-show-locs", agreed, library], stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True)
+            p = subprocess.run(["abidiff", "--no-show-locs", "--suppressions", theirs, agreed, library],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             if p.returncode != 0:
                 failed += 1
                 print(f"{name}: types differ from tests/api/{name}.abi (abidiff ends with {p.returncode})\n{p.stdout}")

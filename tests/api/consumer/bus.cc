@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A reader of the bus NAME in C++: the total in place, and in a lease.
 #include <mmsb_bus.h>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <stdexcept>

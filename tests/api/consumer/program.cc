@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same as program.c, in C++.
 #include <mmsb.h>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
