@@ -17,7 +17,8 @@ static __attribute__((noinline)) u32 reduce_again(back *b, const ir_expr *e, u32
 /* expr as epoch 0 or a later epoch sees it: init takes one side. */
 static u32 resolve(back *b, u32 expr, bool later, u32 *memo) {
     ASSERT(expr < b->front_rows);
-    if (expr == 0 || memo[expr] != 0) return expr == 0 ? 0 : memo[expr];
+    if (!b->g->exprs[expr].inits) return expr;
+    if (memo[expr] != 0) return memo[expr];
     ir_expr e = b->g->exprs[expr];
     u32 to = expr, index[PAGE_AXES_MAX];
     if (e.kind == IR_INIT) to = resolve(b, later ? e.b : e.a, later, memo);
@@ -382,7 +383,7 @@ mmsb_status back_build(ir *g, arena *memory, void **image_bytes, u64 *bytes, bac
     back_shape(b, none, 0);
     BACK_ADD(b, positions, (image_position){0});
     pages_add(b);
-    u32 exprs = g->expr_count + 1u;
+    u32 exprs = g->inits ? g->expr_count + 1u : 1; /* resolve looks up what has an init */
     b->passes_done = BACK_PAGES, b->front_rows = g->expr_count;
     u32 *memo0 = ARENA_ARRAY(memory, u32, exprs), *memo1 = ARENA_ARRAY(memory, u32, exprs);
     if (memo0 == NULL || memo1 == NULL) return MMSB_OUT_OF_SPACE;

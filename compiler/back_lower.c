@@ -245,6 +245,12 @@ static u32 lower_fresh(back *b, u32 expr, u32 guard) {
     }
 }
 
+/* Without a guard an expression's place is its row, so that those of a node stand side by side; the
+ * two are inverse modulo every power of two. */
+#define MEMO_SPREAD 2654435761u
+#define MEMO_GATHER 244002641u
+static_assert((u32)(MEMO_SPREAD * MEMO_GATHER) == 1, "one undoes the other");
+
 u32 lower_value(back *b, u32 expr, u32 guard) {
     ASSERT(expr < b->g->expr_count && guard < b->g->expr_count);
     ASSERT(guard == 0 || b->g->exprs[guard].type == TYPE_BOOL);
@@ -254,7 +260,7 @@ u32 lower_value(back *b, u32 expr, u32 guard) {
                          VALUE_NONE, VALUE_NONE, true);
     }
     if (!b->g->exprs[expr].can_fault) guard = 0;
-    u32 at = (expr * 2654435761u ^ guard * 40503u) & b->memo_mask;
+    u32 at = ((expr * MEMO_SPREAD ^ guard * 40503u) * MEMO_GATHER) & b->memo_mask;
     back_memo *m = &b->memo[at];
     if (m->stamp == b->stamp && m->expr == expr && m->guard == guard) return m->value;
     u32 value = lower_fresh(b, expr, guard);

@@ -65,6 +65,10 @@ static __attribute__((noinline)) u64 literal_bits(front *f, const term *t, u8 ty
         [AST_INF] = "inf", [AST_NAN] = "nan", [AST_PI] = "3.14159265358979323846264338327950288"};
     u8 kind = f->tree->kind[t->expr];
     u32 bytes = 0;
+    if (kind == AST_FLOAT && type == TYPE_F64) {
+        memcpy(&bits, &f->tree->floats[f->tree->a[t->expr]], 8); /* as the lexer has read it */
+        return bits;
+    }
     if (kind == AST_FLOAT) {
         span at = f->tree->place[t->expr];
         const char *from = sources_text(f->sources, at, &bytes);

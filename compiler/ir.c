@@ -61,10 +61,15 @@ static u32 expr_add(ir *g, ir_expr e) {
     ASSERT(e.kind != IR_NONE && e.kind < IR_KIND_COUNT && e.type < TYPE_COUNT);
     ASSERT(e.a <= g->expr_count && e.b <= g->expr_count && e.c <= g->expr_count);
     if (g->expr_count == 0) g->expr_count = 1;
-    e.reads = e.kind == IR_READ;
-    if (e.kind == IR_OP || e.kind >= IR_ANDAND)
-        e.reads = g->exprs[e.a].reads || g->exprs[e.b].reads || g->exprs[e.c].reads;
-    if (g->expr_count * 2 >= g->expr_table_capacity && !table_grow(g)) return 0;
+    e.reads = e.kind == IR_READ, e.inits = e.kind == IR_INIT;
+    if (e.kind == IR_OP || e.kind >= IR_ANDAND) {
+        const ir_expr *a = &g->exprs[e.a], *b = &g->exprs[e.b], *c = &g->exprs[e.c];
+        e.reads = a->reads | b->reads | c->reads;
+        e.inits |= a->inits | b->inits | c->inits;
+    }
+    for (u32 k = 0; e.kind == IR_READ && k < e.count; k++)
+        e.inits |= g->exprs[g->lists[e.at + k]].inits;
+    if (g->expr_count >= g->expr_table_capacity / 4 * 3 && !table_grow(g)) return 0;
     u32 hash = expr_hash(g, &e), mask = g->expr_table_capacity - 1, at = hash & mask;
     for (; g->expr_table[at].row != 0; at = (at + 1) & mask) {
         const ir_slot s = g->expr_table[at];
@@ -75,6 +80,7 @@ static u32 expr_add(ir *g, ir_expr e) {
         return 0;
     if (g->expr_count == 1) g->exprs[0] = (ir_expr){0};
     g->exprs[g->expr_count] = e;
+    g->inits = g->inits || e.inits;
     g->expr_table[at] = (ir_slot){g->expr_count, hash};
     return g->expr_count++;
 }

@@ -49,7 +49,8 @@ typedef struct {
     u16 op;
     u8 prev;      /* READ: 1 = value at the end of the previous epoch */
     u8 can_fault; /* it or something below it can */
-    u8 reads;     /* it or something below it reads a page: what is live does not hang on folding */
+    u8 reads : 1; /* it or something below it reads a page: what is live does not hang on folding */
+    u8 inits : 1; /* it or something below it is an init */
     u8 var;       /* INDEX */
     u32 vars;     /* bit v: mentions variable v freely (variables go to 31; more is a diagnostic) */
     u32 a, b, c;
@@ -131,6 +132,7 @@ typedef struct {
     u32 expr_count, expr_capacity;
     ir_slot *expr_table; /* hash-consing */
     u32 expr_table_capacity;
+    bool inits; /* an expression is an init */
     u32 *lists;
     u32 list_count, list_capacity;
     ir_loop *loops;

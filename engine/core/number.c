@@ -130,6 +130,29 @@ static bool float_shape(const char *s) {
     return *s >= '0' && *s <= '9';
 }
 
+/* Digits with at most one point, whose number below 2^53 and whose power of ten up to 22 are f64s:
+ * one operation rounds their quotient as it must be. False: not so, strtod reads it. */
+static bool decimal_short(const char *s, f64 *out) {
+    static const f64 powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    bool minus = *s == '-', point = false;
+    u64 digits = 0;
+    u32 count = 0, places = 0;
+    for (s += minus || *s == '+'; count <= 15 && ((*s >= '0' && *s <= '9') || *s == '.'); s++) {
+        if (*s == '.' && point) return false;
+        point = point || *s == '.';
+        if (*s == '.') continue;
+        digits = digits * 10 + (u64)(*s - '0');
+        count++, places += point;
+    }
+    if (*s != 0 || count == 0 || count > 15) return false;
+    ASSERT(digits < (u64)1 << 53 && places < ARRAY_COUNT(powers));
+    f64 x = (f64)digits / powers[places];
+    *out = minus ? -x : x;
+    return true;
+}
+
 static number_result parse_float(u8 type, const char *s, u64 *bits) {
     ASSERT(type_is_float(type));
     if (!float_shape(s)) return NUMBER_NOT_ONE;
@@ -147,6 +170,11 @@ static number_result parse_float(u8 type, const char *s, u64 *bits) {
     char *end = NULL;
     bool infinite;
     *bits = 0;
+    f64 exact;
+    if (type == TYPE_F64 && decimal_short(s, &exact)) {
+        memcpy(bits, &exact, 8);
+        return NUMBER_OK;
+    }
     if (type == TYPE_F32) {
         f32 x = strtof_l(s, &end, plain());
         infinite = x - x != 0.0f && x == x;

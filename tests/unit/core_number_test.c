@@ -2,6 +2,9 @@
  * Numbers as text: shortest digits that read back, ranges, wrong types. */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "number.h"
 
 Test(number, every_float_reads_back_to_its_bits) {
@@ -18,6 +21,26 @@ Test(number, every_float_reads_back_to_its_bits) {
             number_result r = number_parse(type, text, length, &back);
             cr_assert(r == NUMBER_OK && back == bits, "%s", text);
         }
+    }
+}
+
+/* Up to 15 digits are read without strtod, and more with it. */
+Test(number, decimals_have_the_bits_that_strtod_gives) {
+    u64 seed = 7;
+    for (u32 k = 0; k < 200000; k++) {
+        char text[64];
+        u64 bits = 0;
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        u32 digits = 1 + (u32)(seed >> 60), places = (u32)(seed >> 52) % (digits + 1);
+        u64 whole = seed >> 8, scale = 1;
+        for (u32 d = 0; d < places; d++) scale *= 10;
+        int length = snprintf(text, sizeof text, "%s%llu.%0*llu", (seed & 1) != 0 ? "-" : "",
+                              (unsigned long long)(whole / scale % 1000000000u), (int)places + 1,
+                              (unsigned long long)(whole % scale));
+        f64 expected = strtod(text, NULL), back;
+        cr_assert_eq(number_parse(TYPE_F64, text, (u64)length, &bits), NUMBER_OK, "%s", text);
+        memcpy(&back, &bits, 8);
+        cr_assert(memcmp(&expected, &back, 8) == 0, "%s", text);
     }
 }
 
