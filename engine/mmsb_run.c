@@ -290,6 +290,8 @@ int main(int count, char **a) {
         if (s != MMSB_IO) message_set(&m, s, "%s: %s", r.image_path, why);
         return fail(s, &m);
     }
+    arena *names = arena_open(0);
+    if (names != NULL) image_index(&r.i, names);
     session_options o = {.image_path = r.image_path,
                          .note = note,
                          .oracle_epochs = r.oracle.value,
@@ -299,6 +301,7 @@ int main(int count, char **a) {
     s = r.replay != NULL ? run_replay(&r, &o, &m) : run_live(&r, &o, &m);
     int status = s == MMSB_REJECTED ? 1 : s != MMSB_OK ? fail(s, &m) : r.rejected ? 1 : 0;
     file_unmap(bytes, byte_count);
+    arena_close(names);
     if ((fflush(stdout) != 0 || ferror(stdout) != 0) && status == 0) {
         fprintf(stderr, "mmsb-run: standard output cannot be written\n");
         status = 3;

@@ -208,7 +208,10 @@ mmsb_status session_migrate(const image *to, const session_options *options, mes
     TRY(status);
     bool same = count == to->byte_count && memcmp(bytes, to->bytes, count) == 0;
     if (!same) status = image_verify(bytes, count, &from, m);
+    arena *names = same || status != MMSB_OK ? NULL : arena_open(0);
+    if (names != NULL) image_index(&from, names);
     if (!same && status == MMSB_OK) status = migrate(&g, &from, m);
+    arena_close(names);
     file_unmap(bytes, count);
     return status;
 }

@@ -12,13 +12,16 @@ mmsb_status graph_open(graph *g, const char *state, bool allow_kernels, message 
     TRY(file_map(file_system(), AT_FDCWD, g->path, &g->bytes, &g->byte_count, m));
     mmsb_status s = image_verify(g->bytes, g->byte_count, &g->i, m);
     if (s != MMSB_OK) graph_close(g);
+    g->names = s == MMSB_OK ? arena_open(0) : NULL;
+    if (g->names != NULL) image_index(&g->i, g->names);
     return s;
 }
 
 void graph_close(graph *g) {
     ASSERT(g != NULL);
     if (g->bytes != NULL) file_unmap(g->bytes, g->byte_count);
-    g->bytes = NULL;
+    arena_close(g->names);
+    g->bytes = NULL, g->names = NULL;
 }
 
 void look_note(void *context, const char *text) {

@@ -12,6 +12,7 @@ typedef struct {
     char path[4096];
     const char *state;
     bool allow_kernels;
+    arena *names; /* of image_index */
 } graph;
 
 mmsb_status graph_open(graph *g, const char *state, bool allow_kernels, message *m);

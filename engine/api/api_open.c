@@ -192,6 +192,7 @@ static mmsb_status open_in(mmsb_engine *e, const mmsb_options *options, bool rep
         return message_set(m, MMSB_USAGE, "mmsb_replay needs a state directory");
     TRY(names_keep(e, m));
     TRY(graph_read(e, replay, m));
+    image_index(&e->i, e->memory);
     TRY(pages_number(e, m));
     mmsb_status status = session_start(e, replay, to, m);
     e->o.inputs = NULL, e->o.image = NULL, e->o.graph = NULL;

@@ -202,6 +202,7 @@ void bus_detach(bus *b) {
     shared_unmap(b->image_bytes, ALIGN_UP(w->image_bytes, 4096));
     shared_unmap(b->shared, BUS_RING_AT + w->ring_bytes + w->reply_bytes);
     region_give_back(b->body, w->ring_bytes);
+    arena_close(b->names);
     region_give_back(b, sizeof *b);
 }
 
@@ -236,6 +237,8 @@ mmsb_status bus_image(bus *b, const image **out, message *m) {
     ASSERT(out != NULL);
     *out = NULL;
     if (!b->image_verified) TRY(image_verify(b->image_bytes, b->welcome.image_bytes, &b->image, m));
+    if (!b->image_verified) b->names = arena_open(0);
+    if (!b->image_verified && b->names != NULL) image_index(&b->image, b->names);
     b->image_verified = true;
     *out = &b->image;
     return MMSB_OK;

@@ -28,6 +28,7 @@
  * changed lane maps to lanes to redo. */
 #ifndef MMSB_IMAGE_H
 #define MMSB_IMAGE_H
+#include "arena.h"
 #include "base.h"
 
 #define IMAGE_VERSION 4u
@@ -354,6 +355,8 @@ typedef struct {
         event_value_count, file_count, export_count, kernel_count, kernel_page_count;
     bool
         can_reject; /* some node of LATER can fault, or there is an assert: undo space is planned */
+    const u32 *name_slots; /* image_index: rows of pages by their names' hash, 0: none; or NULL */
+    u32 name_mask;
 } image;
 
 /* Bytes of a row of each section. */
@@ -367,6 +370,9 @@ mmsb_status image_verify(const void *bytes, u64 byte_count, image *out, message 
 static inline const char *image_string(const image *i, u32 at) { return i->strings + at; }
 /* The page of that name (not HIDDEN, PREV or EPOCH), or 0. Linear in pages. */
 u32 image_find_page(const image *i, const char *name, size_t count);
+/* From now on image_find_page takes the same time whatever the number of pages. Its table lies in
+ * `memory`, which outlives the view; where that ends, names are looked at one by one as before. */
+void image_index(image *i, arena *memory);
 /* "price[3, 4]" of a lane into `to`; "price" for a scalar. */
 void image_lane_text(const image *i, u32 page, u64 lane, char *to, size_t bytes);
 
