@@ -53,7 +53,7 @@ typedef struct {
 /* The pages that a caller sees by number: rows of PAGES. */
 typedef struct {
     const image *i;
-    u32 *rows;
+    u32 *rows; /* ascending */
     u32 count;
 } api_pages;
 

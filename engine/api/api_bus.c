@@ -54,8 +54,8 @@ static mmsb_status pages_read(mmsb_bus *h, message *m) {
         bus_page_info p;
         bus_page_get(h->b, k, &p);
         const image *i = h->pages.i;
-        bool same = p.image_row > 0 && p.image_row < i->page_count &&
-                    i->pages[p.image_row].type == p.type &&
+        bool same = p.image_row > (k == 0 ? 0 : h->pages.rows[k - 1]) &&
+                    p.image_row < i->page_count && i->pages[p.image_row].type == p.type &&
                     i->shapes[i->pages[p.image_row].shape].lanes == p.lanes;
         if (!same)
             return message_set(m, MMSB_DAMAGED, "the bus's pages are not those of its graph");

@@ -54,12 +54,18 @@ static mmsb_status no_page(const api_pages *p, const char *name, message *m) {
 mmsb_status api_find(const api_pages *p, const char *name, u32 *page, message *m) {
     if (name == NULL || page == NULL) return message_set(m, MMSB_USAGE, "name or page is NULL");
     ASSERT(p->count == 0 || p->rows != NULL);
-    for (u32 k = 0; k < p->count; k++) {
-        if (strcmp(name_of(p, k), name) != 0) continue;
-        *page = k;
-        return MMSB_OK;
+    u32 row = p->count == 0 ? 0 : image_find_page(p->i, name, strlen(name));
+    u32 low = 0, high = p->count;
+    while (low < high) {
+        u32 middle = low + (high - low) / 2;
+        if (p->rows[middle] < row)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return no_page(p, name, m);
+    if (row == 0 || low == p->count || p->rows[low] != row) return no_page(p, name, m);
+    *page = low;
+    return MMSB_OK;
 }
 
 static u32 flags_of(const image_page *p) {
