@@ -47,7 +47,7 @@ int main(int count, char **arguments) {
     message m = {.used = 0};
     if (count != 4) return 2;
     const char *text = texts[arguments[1][0] == 'f' ? 0 : arguments[1][0] == 's' ? 1 : 2];
-    how = arguments[2][0], epochs = (u32)atoi(arguments[3]);
+    how = arguments[2][0], epochs = (u32)strtoul(arguments[3], NULL, 10);
     bench_compile(text, &i);
     bench_try(engine_open(&i, NULL, &e, &m), &m);
     page = bench_page(&i, "x");

@@ -33,7 +33,7 @@ struct bus {
     u64 armed_epoch, armed_durable; /* that stood at the last bus_arm, or at attach */
     image image;
     bool image_verified;
-    arena *names; /* of image_index; NULL: none yet */
+    arena *names;     /* of image_index; NULL: none yet */
     atomic_bool gone; /* views look at it from any thread */
     _Alignas(8) u8 reply[BUS_REPLY_BYTES_MAX + 8];
 };
