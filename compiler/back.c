@@ -123,12 +123,21 @@ static void page_nodes(back *b, u32 row, u32 *memo0, u32 *memo1) {
     if (e0 != e1) map_node(b, e1, 0, p.dims, p.rank, b->page_of[row], NODE_IN_LATER);
 }
 
-/* Notes in b->writer the node that writes a page, + 1, by the modes in which it runs. */
-static void writer_set(const back *b, u8 flags, u32 page, u32 node) {
-    ASSERT(page != 0 && page < b->pages_count);
-    if ((flags & NODE_IN_EPOCH0) != 0) b->writer[0][page] = node + 1;
-    if ((flags & NODE_IN_LATER) != 0) b->writer[1][page] = node + 1;
-    if ((flags & NODE_IN_FIRST) != 0) b->writer[2][page] = node + 1;
+static void writer_set(u32 *const to[3], u8 flags, u32 page, u32 node) {
+    ASSERT(page != 0);
+    if ((flags & NODE_IN_EPOCH0) != 0) to[0][page] = node + 1;
+    if ((flags & NODE_IN_LATER) != 0) to[1][page] = node + 1;
+    if ((flags & NODE_IN_FIRST) != 0) to[2][page] = node + 1;
+}
+
+/* Notes a node, + 1, at the pages that it writes, in the tables of the modes in `flags`. */
+static void node_writes(const back *b, u32 node, u8 flags, u32 *const to[3]) {
+    const image_node *n = &b->nodes[node];
+    const image_instruction *r = &b->instructions[n->program_at + n->uniform_count];
+    ASSERT(node < b->nodes_count);
+    if (n->kind != NODE_MAP) writer_set(to, flags, n->output, node);
+    for (u32 k = 0; k < n->tile_count; k++)
+        if (r[k].op == IN_STORE) writer_set(to, flags, r[k].imm, node);
 }
 
 static bool writers_find(back *b) {
@@ -139,14 +148,7 @@ static bool writers_find(back *b) {
         if (b->writer[k] == NULL) return false;
     }
     b->writer_count = b->pages_count + 1u;
-    for (u32 k = 0; k < b->nodes_count; k++) {
-        const image_node *n = &b->nodes[k];
-        if (n->kind != NODE_MAP) writer_set(b, n->flags, n->output, k);
-        for (u32 c = 0; c < n->tile_count; c++) {
-            const image_instruction *r = &b->instructions[n->program_at + n->uniform_count + c];
-            if (r->op == IN_STORE) writer_set(b, n->flags, r->imm, k);
-        }
-    }
+    for (u32 k = 0; k < b->nodes_count; k++) node_writes(b, k, b->nodes[k].flags, b->writer);
     return true;
 }
 
@@ -157,14 +159,8 @@ static bool modes_spread(back *b) {
     bool *named = ARENA_ARRAY(b->memory, bool, b->pages_count + 1u);
     if (w == NULL || named == NULL) return false;
     for (u32 p = 1; p < b->g->page_count; p++) named[b->page_of[p]] = true;
-    for (u32 k = 0; k < b->nodes_count; k++) {
-        const image_node *n = &b->nodes[k];
-        if (n->kind != NODE_MAP) w[n->output] = k + 1;
-        for (u32 c = 0; c < n->tile_count; c++) {
-            const image_instruction *r = &b->instructions[n->program_at + n->uniform_count + c];
-            if (r->op == IN_STORE) w[r->imm] = k + 1;
-        }
-    }
+    for (u32 k = 0; k < b->nodes_count; k++)
+        node_writes(b, k, NODE_IN_EPOCH0, (u32 *const[3]){w, NULL, NULL});
     for (u32 k = b->nodes_count; k > 0; k--) {
         const image_node *n = &b->nodes[k - 1];
         u8 modes = n->flags & (NODE_IN_FIRST | NODE_IN_EPOCH0 | NODE_IN_LATER);

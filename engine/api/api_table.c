@@ -2,6 +2,8 @@
  * api_table: pages by number and name, for both handles. Changes nothing. */
 #include "api.h"
 
+#include <stdlib.h>
+
 #define NAME_MOST 64u
 
 u32 api_row(const api_pages *p, u32 page, message *m) {
@@ -51,20 +53,18 @@ static mmsb_status no_page(const api_pages *p, const char *name, message *m) {
     return message_set(m, MMSB_WRONG, "there is no page `%.80s` that is kept", name);
 }
 
+static int row_order(const void *x, const void *y) {
+    u32 a = *(const u32 *)x, b = *(const u32 *)y;
+    return (a > b) - (a < b);
+}
+
 mmsb_status api_find(const api_pages *p, const char *name, u32 *page, message *m) {
     if (name == NULL || page == NULL) return message_set(m, MMSB_USAGE, "name or page is NULL");
     ASSERT(p->count == 0 || p->rows != NULL);
     u32 row = p->count == 0 ? 0 : image_find_page(p->i, name, strlen(name));
-    u32 low = 0, high = p->count;
-    while (low < high) {
-        u32 middle = low + (high - low) / 2;
-        if (p->rows[middle] < row)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (row == 0 || low == p->count || p->rows[low] != row) return no_page(p, name, m);
-    *page = low;
+    const u32 *found = row == 0 ? NULL : bsearch(&row, p->rows, p->count, sizeof row, row_order);
+    if (found == NULL) return no_page(p, name, m);
+    *page = (u32)(found - p->rows);
     return MMSB_OK;
 }
 
